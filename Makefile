@@ -1,0 +1,42 @@
+# Everything a person or CI does here. Each target sets up what it needs; a second call reuses it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test test-slow test-gpu check format bench clean
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(STAMP): setup.cfg constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## Tune a tiny model on the sample data: a few minutes, no GPU, no model hub
+	$(BIN)/summtune run search_spaces/lr.yaml
+
+test: $(STAMP)  ## The test suite
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-slow: $(STAMP)  ## The tests that take minutes
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+test-gpu: $(STAMP)  ## The tests that need CUDA
+	$(BIN)/python -m pytest -m gpu
+
+check: $(STAMP)  ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(STAMP)  ## Mend format and imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## The measurements that the documents quote
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove the environment and caches; runs stay
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
