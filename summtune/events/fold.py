@@ -1,0 +1,182 @@
+"""The state of a run, made by replaying its events; the live driver and every reader use this same fold.
+
+It must not know how points are drawn, where files lie, or Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from summtune.events.kinds import (
+    Decided,
+    Ended,
+    Event,
+    Metrics,
+    PointDrawn,
+    Promoted,
+    Reported,
+    RunClosed,
+    RunOpened,
+    RunResumed,
+    Told,
+    TrialStarted,
+)
+
+
+@dataclass
+class TrialState:
+    """A trial as the events tell it.
+
+    Attributes:
+        id: its id, the same through every attempt.
+        status: pending, running, finished, stopped or failed; running also means "was running when the run was left".
+        reports: one Reported per iteration, ascending.
+        best: the report with the best score.
+    """
+
+    id: str
+    number: int
+    point: dict[str, Any]
+    params: dict[str, Any]
+    baseline: bool
+    drawn_at: float
+    status: str = "pending"
+    cause: str = ""
+    message: str = ""
+    attempts: int = 0
+    node: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    reports: list[Reported] = field(default_factory=list)
+    best: Reported | None = None
+    verdict: Decided | None = None
+    told: bool = False
+    promoted: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.status in ("finished", "stopped", "failed")
+
+    @property
+    def iteration(self) -> int:
+        """The last one reported; 0 before the first."""
+        return self.reports[-1].iteration if self.reports else 0
+
+    @property
+    def final(self) -> Metrics:
+        return self.reports[-1].metrics if self.reports else {}
+
+
+@dataclass
+class RunState:
+    """A run as its events tell it.
+
+    Attributes:
+        count: trials asked for, without the baseline.
+        status: running, finished, interrupted or failed; running also means "its driver died".
+        rungs: scores seen at each rung, by rung and trial.
+    """
+
+    opened: RunOpened | None = None
+    count: int = 0
+    status: str = "running"
+    reason: str = ""
+    closed_at: float | None = None
+    sessions: int = 0
+    trials: dict[str, TrialState] = field(default_factory=dict)
+    rungs: dict[int, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def objective(self) -> str:
+        return str(self._experiment["objective"]["name"])
+
+    @property
+    def maximize(self) -> bool:
+        return bool(self._experiment["objective"]["goal"] == "maximize")
+
+    @property
+    def _experiment(self) -> dict[str, Any]:
+        if self.opened is None:
+            raise ValueError("the run has not been opened")
+        return self.opened.experiment
+
+    def score(self, trial: TrialState) -> float | None:
+        """The trial's score: the objective at its best evaluation."""
+        return None if trial.best is None else trial.best.metrics[self.objective]
+
+    def better(self, score: float, than: float) -> bool:
+        return score > than if self.maximize else score < than
+
+    @property
+    def searched(self) -> list[TrialState]:
+        """All trials but the baseline, in the order they were drawn."""
+        return [trial for trial in self.trials.values() if not trial.baseline]
+
+    @property
+    def baseline(self) -> TrialState | None:
+        return next((trial for trial in self.trials.values() if trial.baseline), None)
+
+    def unfinished(self) -> Iterator[TrialState]:
+        return (trial for trial in self.trials.values() if not trial.over)
+
+    def ranking(self) -> list[TrialState]:
+        """Trials with a score that did not fail, best first."""
+        scored = [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed"]
+        return sorted(scored, key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
+
+    @property
+    def best(self) -> TrialState | None:
+        """The best trial that has ended, else the best so far."""
+        ranking = self.ranking()
+        return next((trial for trial in ranking if trial.over), ranking[0] if ranking else None)
+
+    def apply(self, event: Event) -> None:
+        """Take in one event. Events of an attempt that has been succeeded by another change nothing."""
+        match event:
+            case RunOpened():
+                self.opened = event
+                self.count = int(event.experiment["count"])
+                self.sessions = 1
+            case RunResumed():
+                self.count = event.count
+                self.status, self.reason, self.closed_at = "running", "", None
+                self.sessions += 1
+            case PointDrawn():
+                self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
+            case TrialStarted():
+                trial = self.trials[event.trial]
+                trial.status, trial.attempts, trial.node = "running", event.attempt, event.node
+                trial.started_at = trial.started_at or event.time
+            case Reported():
+                self._take_report(event)
+            case Decided():
+                self.rungs.setdefault(event.rung, {})[event.trial] = event.score
+                self.trials[event.trial].verdict = event
+            case Told():
+                self.trials[event.trial].told = True
+            case Ended():
+                trial = self.trials[event.trial]
+                trial.status, trial.cause, trial.message, trial.ended_at = event.status, event.cause, event.message, event.time
+            case Promoted():
+                self.trials[event.trial].promoted = True
+            case RunClosed():
+                self.status, self.reason, self.closed_at = event.status, event.reason, event.time
+
+    def _take_report(self, event: Reported) -> None:
+        trial = self.trials[event.trial]
+        # An attempt that had to begin from an older checkpoint does iterations again: what it reports replaces what was there.
+        trial.reports = [report for report in trial.reports if report.iteration < event.iteration] + [event]
+        trial.best = trial.reports[0]
+        for report in trial.reports[1:]:
+            if self.better(report.metrics[self.objective], than=trial.best.metrics[self.objective]):
+                trial.best = report
+
+
+def fold(events: Iterable[Event]) -> RunState:
+    """The state that the events lead to."""
+    state = RunState()
+    for event in events:
+        state.apply(event)
+    return state

@@ -1,0 +1,213 @@
+"""The kinds of event, one frozen dataclass each. A line of `events.jsonl` is one of them.
+
+Paths in events are relative to the run directory, so that a run can be moved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+Metrics = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What every event has.
+
+    Attributes:
+        time: seconds since the epoch when it was written; 0 until the log writes it.
+    """
+
+    kind: ClassVar[str]
+    time: float = field(default=0.0, kw_only=True)
+
+    def to_record(self) -> dict[str, Any]:
+        """The event as JSON-able values, its kind first."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True)
+class RunOpened(Event):
+    """A run began.
+
+    Attributes:
+        run_id: the run directory's name when it was made.
+        name: the title that a person gave it.
+        experiment: all that the run was asked to do, resolved; enough to resume it.
+        output_dir: as the person gave it; paths in the result files start from it.
+        command: the command line.
+    """
+
+    kind: ClassVar[str] = "run_opened"
+    run_id: str
+    name: str
+    experiment: dict[str, Any]
+    output_dir: str
+    command: list[str]
+
+
+@dataclass(frozen=True)
+class RunResumed(Event):
+    """A run went on.
+
+    Attributes:
+        count: trials asked for from now on, without the baseline.
+        way: `restore` (Ray Tune's own state) or `rebuild` (from the events alone).
+    """
+
+    kind: ClassVar[str] = "run_resumed"
+    count: int
+    way: str
+    command: list[str]
+
+
+@dataclass(frozen=True)
+class PointDrawn(Event):
+    """A trial came to be.
+
+    Attributes:
+        trial: its id.
+        number: its place in the study, from 0.
+        point: what was drawn, by dotted settings key.
+        params: the sampler's answers that the point was made of.
+        baseline: whether it is the base's own settings.
+    """
+
+    kind: ClassVar[str] = "point_drawn"
+    trial: str
+    number: int
+    point: dict[str, Any]
+    params: dict[str, Any] = field(default_factory=dict)
+    baseline: bool = False
+
+
+@dataclass(frozen=True)
+class TrialStarted(Event):
+    """An attempt at a trial began, where it left off.
+
+    Attributes:
+        attempt: from 1.
+        iteration: the last one that was reported before; 0 for a fresh start.
+        node: address of the node that it runs on.
+    """
+
+    kind: ClassVar[str] = "trial_started"
+    trial: str
+    attempt: int
+    iteration: int
+    node: str = ""
+
+
+@dataclass(frozen=True)
+class Reported(Event):
+    """A trial was evaluated.
+
+    Attributes:
+        iteration: the evaluation's number, from 1, never reset.
+        metrics: every metric.
+        checkpoint: folder of the sealed checkpoint, relative to the trial's folder.
+    """
+
+    kind: ClassVar[str] = "reported"
+    trial: str
+    attempt: int
+    iteration: int
+    metrics: Metrics
+    checkpoint: str | None
+
+
+@dataclass(frozen=True)
+class Decided(Event):
+    """A trial was judged at a rung.
+
+    Attributes:
+        rung: the rung's iteration.
+        score: what was compared: the trial's best so far.
+        cutoff: what it had to reach; None where there was nothing to compare with.
+        stop: whether it ends here.
+    """
+
+    kind: ClassVar[str] = "decided"
+    trial: str
+    iteration: int
+    rung: int
+    score: float
+    cutoff: float | None
+    stop: bool
+
+
+@dataclass(frozen=True)
+class Told(Event):
+    """The study learned how a trial ended.
+
+    Attributes:
+        state: Optuna's word: COMPLETE, PRUNED, FAIL.
+        value: the trial's score; None where it has none.
+    """
+
+    kind: ClassVar[str] = "told"
+    trial: str
+    state: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Ended(Event):
+    """A trial is over.
+
+    Attributes:
+        status: finished, stopped (by a rung) or failed.
+        cause: a short word for a failure.
+        message: what happened, for a person.
+    """
+
+    kind: ClassVar[str] = "ended"
+    trial: str
+    status: str
+    cause: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Promoted(Event):
+    """What an ended trial leaves behind was moved from its attempts to its folder."""
+
+    kind: ClassVar[str] = "promoted"
+    trial: str
+    attempt: int | None
+
+
+@dataclass(frozen=True)
+class RunClosed(Event):
+    """A run ended, or was left resumable.
+
+    Attributes:
+        status: finished, interrupted or failed.
+    """
+
+    kind: ClassVar[str] = "run_closed"
+    status: str
+    reason: str = ""
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.kind: kind for kind in (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Decided, Told, Ended, Promoted, RunClosed)
+}
+
+
+def from_record(record: dict[str, Any]) -> Event:
+    """The event that `to_record` made a record of.
+
+    Raises:
+        ValueError: it is of no known kind, or its fields are not that kind's.
+    """
+    fields = dict(record)
+    kind = fields.pop("kind", None)
+    if kind not in KINDS:
+        raise ValueError(f"no event is called {kind!r}")
+    try:
+        return KINDS[kind](**fields)
+    except TypeError as error:
+        raise ValueError(f"not a {kind} event: {error}") from error

@@ -1,0 +1,274 @@
+"""The names of everything in a run directory, and where shipped files and caches lie. No other module spells these names.
+
+results/
+  sweep_<name> -> <name>-<stamp>-<4 hex>/     the newest run of that name
+  <name>-20261122-143052-a1b2/                a run: RunPaths
+      trials/<trial id>/                      a trial: TrialPaths
+          attempts/<n>/                       one life of it: AttemptPaths
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+_RUN_NAME = re.compile(r"^(?P<name>.+)-\d{8}-\d{6}-[0-9a-f]{4}$")
+
+
+@dataclass(frozen=True)
+class AttemptPaths:
+    """One attempt's own folder: all that a worker may write for a trial."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "training.log"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.csv"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "training_results.json"
+
+    @property
+    def failure(self) -> Path:
+        """Why the attempt failed, written by the worker before it ends."""
+        return self.folder / "failure.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Sealed checkpoints, `checkpoint-<step>` each."""
+        return self.folder / "checkpoints"
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    def best_model(self, iteration: int) -> Path:
+        """The best model as of an iteration; kept until a later best has been recorded by the driver."""
+        return self.models / f"best-{iteration}"
+
+    def best_predictions(self, iteration: int) -> Path:
+        """What that model said of the development set."""
+        return self.best_model(iteration) / "predictions.csv"
+
+
+@dataclass(frozen=True)
+class TrialPaths:
+    """A trial's folder. Only the driver writes here; workers write to attempts."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "settings.yaml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "training.log"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.csv"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "training_results.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def best_model(self) -> Path:
+        return self.folder / "models" / "best_model"
+
+    @property
+    def progress(self) -> Path:
+        """What the driver has recorded of the trial: where its next attempt begins."""
+        return self.folder / "progress.json"
+
+    @property
+    def attempts(self) -> Path:
+        return self.folder / "attempts"
+
+    def attempt(self, number: int) -> AttemptPaths:
+        return AttemptPaths(self.attempts / str(number))
+
+    def attempt_numbers(self) -> list[int]:
+        """Numbers of the attempts made so far, ascending."""
+        if not self.attempts.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self.attempts.iterdir() if entry.name.isdigit())
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """A run directory."""
+
+    folder: Path
+
+    @property
+    def space(self) -> Path:
+        return self.folder / "space.yaml"
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "settings.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.folder / "environment.json"
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the driver of a live run."""
+        return self.folder / ".driver.lock"
+
+    @property
+    def info(self) -> Path:
+        return self.folder / "sweep_info.json"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "all_sweep_results.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "sweep_summary.json"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def study(self) -> Path:
+        return self.folder / "study.journal"
+
+    @property
+    def trials(self) -> Path:
+        return self.folder / "trials"
+
+    @property
+    def tune(self) -> Path:
+        """Ray Tune's experiment folder: what `Tuner.restore` takes."""
+        return self.folder / "tune"
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def wandb(self) -> Path:
+        return self.folder / "wandb"
+
+    def trial(self, trial_id: str) -> TrialPaths:
+        return TrialPaths(self.trials / trial_id)
+
+    def retired_tune(self) -> Path:
+        """A free name for a Ray Tune folder that can't be restored and makes room for a new one."""
+        number = 1
+        while (self.folder / f"tune.retired-{number}").exists():
+            number += 1
+        return self.folder / f"tune.retired-{number}"
+
+
+def folder_name(title: str) -> str:
+    """A title as it appears in folder names: white space becomes `-`."""
+    return re.sub(r"\s+", "-", title.strip())
+
+
+def create_run(output_dir: Path, title: str, now: datetime) -> RunPaths:
+    """Make a new run directory; two runs never share one, however close together they start.
+
+    Raises:
+        OSError: `output_dir` can't be written.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = output_dir / f"{folder_name(title)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return RunPaths(folder)
+
+
+def point_newest(run: RunPaths, title: str) -> Path:
+    """Let `sweep_<name>` mean this run, at once (link under a temporary name, rename), and return the link."""
+    link = run.folder.parent / f"sweep_{folder_name(title)}"
+    temporary = run.folder.parent / f".sweep-{secrets.token_hex(4)}"
+    temporary.symlink_to(run.folder.name, target_is_directory=True)
+    os.replace(temporary, link)
+    return link
+
+
+def find_run(name_or_path: str, output_dir: Path) -> RunPaths | None:
+    """The run meant by a path (the run's folder, its `tune/` folder, a `sweep_` link) or by a name, newest first.
+
+    Returns:
+        None where there is no such run.
+    """
+    given = Path(name_or_path).expanduser()
+    for candidate in (given, output_dir / given, output_dir / f"sweep_{folder_name(name_or_path)}"):
+        for folder in (candidate, candidate.parent):
+            # The parent is asked too, since people give Ray Tune's folder, as Tuner.restore wants it.
+            if RunPaths(folder).events.is_file() and (folder == candidate or candidate.name == RunPaths(folder).tune.name):
+                return RunPaths(folder.resolve())
+    named = [folder for folder in _runs_in(output_dir) if run_title(folder) == folder_name(name_or_path)]
+    return RunPaths(named[-1].resolve()) if named else None
+
+
+def list_runs(output_dir: Path) -> list[RunPaths]:
+    """Runs in a results folder, oldest first."""
+    return [RunPaths(folder) for folder in _runs_in(output_dir)]
+
+
+def run_title(folder: Path) -> str:
+    """The `<name>` of a run's folder name, or all of it where a person renamed the folder."""
+    match = _RUN_NAME.match(folder.name)
+    return match["name"] if match else folder.name
+
+
+def _runs_in(output_dir: Path) -> list[Path]:
+    if not output_dir.is_dir():
+        return []
+    runs = [entry for entry in output_dir.iterdir() if not entry.is_symlink() and RunPaths(entry).events.is_file()]
+    return sorted(runs, key=lambda folder: folder.name[-20:])
+
+
+def shipped(kind: str) -> Path:
+    """Folder of files that come with summtune: `data`, `search_spaces` or `presets`.
+
+    In a checkout `data` and `search_spaces` lie beside the package; in a wheel, inside it.
+    """
+    package = Path(__file__).resolve().parent
+    inside = package / kind if kind == "presets" else package / "shipped" / kind
+    return inside if inside.is_dir() else package.parent / kind
+
+
+def cache_dir() -> Path:
+    """Where tokenised data and small made-up models are kept between runs, per node: SUMMTUNE_CACHE or ~/.cache/summtune."""
+    given = os.environ.get("SUMMTUNE_CACHE")
+    if given:
+        return Path(given).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "summtune"

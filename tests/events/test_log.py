@@ -1,0 +1,91 @@
+import resource
+import signal
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from summtune.errors import RunMistake, SurroundingsFailure
+from summtune.events.kinds import KINDS, Ended, Event, PointDrawn, Reported, RunClosed, from_record
+from summtune.events.log import EventLog, read_events
+
+
+def written(path: Path) -> list[Event]:
+    ticks = count(100)
+    log = EventLog(path, clock=lambda: next(ticks))
+    events = [
+        log.append(PointDrawn("0001", 0, {"training.learning_rate": 1e-4})),
+        log.append(Reported("0001", 1, 1, {"loss": 1.5, "이름": 1.0}, "attempts/1/checkpoints/checkpoint-8")),
+        log.append(Ended("0001", "finished")),
+    ]
+    log.close()
+    return events
+
+
+def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
+    events = written(tmp_path / "events.jsonl")
+    assert [event.time for event in events] == [100, 101, 102]
+    assert read_events(tmp_path / "events.jsonl") == (events, [])
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30])
+def test_a_torn_last_line_is_left_out_with_a_warning_and_cut_before_more_is_written(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "events.jsonl"
+    events = written(path)
+    path.write_bytes(path.read_bytes()[:-cut])
+    found, warnings = read_events(path)
+    assert found == events[:-1]
+    assert warnings == [f"{path}:3: the last line is torn, and was left out"]
+    log = EventLog(path)
+    last = log.append(RunClosed("interrupted"))
+    log.close()
+    assert read_events(path) == ([*events[:-1], last], [])
+
+
+def test_damage_in_the_middle_is_refused_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    written(path)
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([lines[0], lines[1][:20], lines[2], b""]))
+    with pytest.raises(RunMistake, match=r"events.jsonl:2: the event log is damaged here"):
+        read_events(path)
+
+
+def test_no_log_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(RunMistake, match="can't be read: No such file"):
+        read_events(tmp_path / "events.jsonl")
+
+
+@pytest.fixture
+def hardly_any_room() -> Iterator[None]:
+    """No file may grow beyond 128 bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (128, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.usefixtures("hardly_any_room")
+def test_no_room_is_a_failure_of_the_surroundings(tmp_path: Path) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    with pytest.raises(SurroundingsFailure, match="can't be written: File too large. Free the disk, then resume the run"):
+        log.append(Ended("0001", "failed", "error", "x" * 100))
+    log.append(RunClosed("failed"))
+    log.close()
+    events, warnings = read_events(tmp_path / "events.jsonl")
+    assert [event.kind for event in events] == ["run_closed"]
+    assert warnings == []
+
+
+def test_every_kind_is_listed_under_its_own_name() -> None:
+    assert {cls.kind for cls in Event.__subclasses__()} == set(KINDS)
+    assert all(cls.kind == name for name, cls in KINDS.items())
+
+
+@pytest.mark.parametrize("record", [{"kind": "told"}, {"kind": "nothing"}, {}, {"kind": "ended", "trial": "1", "status": "x", "more": 1}])
+def test_a_record_of_no_kind_is_refused(record: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="event"):
+        from_record(record)
