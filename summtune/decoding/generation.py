@@ -1,0 +1,95 @@
+"""Generates summaries of many dialogues: batches of similar length, longest first, results in the order that was asked.
+
+It must not know what they are scored by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from summtune.config.settings import Generation, Settings
+from summtune.decoding.cleaning import cleaner
+
+SEED_OF_SAMPLING = 0
+"""With `do_sample` the same model gives the same summaries, whatever was drawn before."""
+
+
+def generation_config(model: Any, generation: Generation) -> Any:
+    """A GenerationConfig: the model's special tokens, and the settings' decoding.
+
+    Arguments that mean nothing beside the others (beams' with one beam, sampling's without sampling) are left out:
+    transformers refuses to save such a configuration.
+    """
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    kept = ("pad", "bos", "eos", "decoder_start", "forced_bos", "forced_eos")
+    arguments: dict[str, Any] = {f"{role}_token_id": getattr(own, f"{role}_token_id", None) for role in kept}
+    if generation.max_new_tokens is not None:
+        arguments["max_new_tokens"] = generation.max_new_tokens
+    else:
+        arguments["max_length"] = generation.max_length
+    arguments |= {
+        "min_length": generation.min_length,
+        "num_beams": generation.num_beams,
+        "no_repeat_ngram_size": generation.no_repeat_ngram_size,
+        "repetition_penalty": generation.repetition_penalty,
+        "do_sample": generation.do_sample,
+        "use_cache": True,
+    }
+    if generation.num_beams > 1:
+        arguments |= {"length_penalty": generation.length_penalty, "early_stopping": generation.early_stopping}
+    if generation.do_sample:
+        drawn = {"temperature": generation.temperature, "top_k": generation.top_k, "top_p": generation.top_p}
+        arguments |= {name: value for name, value in drawn.items() if value is not None}
+    return GenerationConfig(**arguments)
+
+
+def by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Places of the rows, in batches of similar length, longest first: what doesn't fit into memory fails at once."""
+    order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def generate(
+    family: ModuleType,
+    model: Any,
+    tokenizer: Any,
+    sources: Sequence[Sequence[int]],
+    settings: Settings,
+    *,
+    batch_size: int,
+) -> list[str]:
+    """Summaries of tokenised dialogues, in their order.
+
+    Args:
+        family: the model's family.
+        model: on the device that it shall run on.
+        tokenizer: the model's.
+        sources: token ids of each dialogue.
+        settings: for `generation` and `inference.remove_tokens`.
+        batch_size: dialogues at a time.
+    """
+    import torch
+
+    clean = cleaner(tokenizer, settings.inference.remove_tokens)
+    config = generation_config(model, settings.generation)
+    summaries = [""] * len(sources)
+    was_training = model.training
+    model.eval()
+    devices = [model.device] if model.device.type == "cuda" else []
+    try:
+        with torch.inference_mode(), torch.random.fork_rng(devices=devices, enabled=settings.generation.do_sample):
+            if settings.generation.do_sample:
+                torch.manual_seed(SEED_OF_SAMPLING)
+            for places in by_length([len(source) for source in sources], batch_size):
+                batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
+                batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+                texts = clean(family.new_tokens(model, batch, config))
+                for place, text in zip(places, texts, strict=True):
+                    summaries[place] = text
+    finally:
+        model.train(was_training)
+    return summaries

@@ -1,0 +1,127 @@
+"""Summarises a data file with a model folder that training wrote, the way the model was evaluated.
+
+It must not know of runs: which folder is the best model's is its caller's affair.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from summtune import durable
+from summtune.config.settings import Settings
+from summtune.corpus.dialogues import Split, read_dialogues
+from summtune.decoding.evaluation import Evaluator
+from summtune.decoding.generation import generate
+from summtune.errors import Problem, RunMistake, SurroundingsFailure
+from summtune.families import Loaded, family_of
+from summtune.paths import cache_dir
+from summtune.training.best_model import SETTINGS_FILE
+from summtune.training.log import to_file
+from summtune.training.process import restored
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written: where, how many rows, the metrics where the file has summaries, and the seconds that it took."""
+
+    out: Path
+    rows: int
+    metrics: dict[str, float] | None
+    seconds: float
+
+
+def predict(
+    model_folder: Path,
+    data_file: Path,
+    out: Path,
+    *,
+    device: Literal["auto", "cuda", "cpu"] | None = None,
+    batch_size: int | None = None,
+    threads: int | None = None,
+) -> Predicted:
+    """Write `fname,summary` for every dialogue of a file, in the file's order.
+
+    Args:
+        model_folder: a best_model folder.
+        data_file: CSV, with or without summaries; columns named as in the model's own settings.
+        out: the CSV to write; it gets its content at once.
+        device: left out: as in training.
+        batch_size: dialogues at a time; left out: inference.batch_size.
+        threads: CPU threads for torch.
+
+    Raises:
+        RunMistake: the folder is no model of summtune's.
+        DataMistake: the data can't be used.
+        SurroundingsFailure: `out` can't be written.
+    """
+    began = time.perf_counter()
+    settings = stored_settings(model_folder)
+    if device is not None:
+        settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
+    split = read_dialogues(data_file, settings.data, with_summaries=False)
+    with to_file(None, "error"), restored(threads):
+        summaries, metrics = _summaries(model_folder, split, settings, batch_size or settings.inference.batch_size)
+    _write(out, split, summaries)
+    return Predicted(out, len(summaries), metrics, time.perf_counter() - began)
+
+
+def stored_settings(model_folder: Path) -> Settings:
+    """The settings that a model folder was trained with.
+
+    Raises:
+        RunMistake: the folder has none.
+    """
+    file = model_folder / SETTINGS_FILE
+    try:
+        return Settings.model_validate(json.loads(file.read_text(encoding="utf-8"))["settings"])
+    except FileNotFoundError:
+        reason = f"{model_folder} is no model that summtune wrote: it has no {SETTINGS_FILE}."
+        raise RunMistake(Problem(reason, "Give a run, or the folder models/best_model of a trial.")) from None
+    except (ValueError, KeyError, OSError) as problem:
+        raise RunMistake(Problem(f"{file} can't be read: {problem}.")) from problem
+
+
+def _summaries(folder: Path, split: Split, settings: Settings, batch_size: int) -> tuple[list[str], dict[str, float] | None]:
+    from summtune.training.arguments import resolve_hardware
+
+    family = family_of(settings)
+    loaded = family.load_folder(folder, settings)
+    hardware = resolve_hardware(settings)
+    loaded.model.to("cuda:0" if hardware.device == "cuda" else "cpu")
+    texts = [dialogue.dialogue for dialogue in split.dialogues]
+    if split.has_summaries:
+        return _scored(family, loaded, split, settings, batch_size)
+    sources = family.encode(loaded.tokenizer, texts, None, settings)["input_ids"]
+    return generate(family, loaded.model, loaded.tokenizer, sources, settings, batch_size=batch_size), None
+
+
+def _scored(
+    family: ModuleType, loaded: Loaded, split: Split, settings: Settings, batch_size: int
+) -> tuple[list[str], dict[str, float] | None]:
+    references = [dialogue.summary or "" for dialogue in split.dialogues]
+    columns: dict[str, Sequence[Any]] = family.encode(
+        loaded.tokenizer, [dialogue.dialogue for dialogue in split.dialogues], references, settings
+    )
+    sized = settings.model_copy(update={"training": settings.training.model_copy(update={"per_device_eval_batch_size": batch_size})})
+    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], sized, cache_dir())
+    evaluated = evaluator.evaluate(loaded.model)
+    return evaluated.predictions, evaluated.metrics
+
+
+def _write(out: Path, split: Split, summaries: Sequence[str]) -> None:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["fname", "summary"])
+    writer.writerows((dialogue.id, summary) for dialogue, summary in zip(split.dialogues, summaries, strict=True))
+    try:
+        durable.write_text(out, buffer.getvalue())
+    except OSError as problem:
+        raise SurroundingsFailure(f"{out} can't be written: {problem.strerror or problem}.") from problem

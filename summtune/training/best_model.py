@@ -1,0 +1,65 @@
+"""Writes the best model so far as a folder that `from_pretrained` takes: at once, and without a second copy of the weights on disk.
+
+It must not know how it was found to be the best.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from summtune import __version__, durable
+from summtune.config.settings import Settings
+from summtune.training.checkpoints import MANIFEST
+from summtune.training.trainer import MODEL_ONLY_STATE
+
+SETTINGS_FILE = "summtune_settings.json"
+
+
+def write_best_model(
+    folder: Path, checkpoint: Path, settings: Settings, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Make `folder` from a sealed checkpoint.
+
+    Args:
+        folder: gets its name only when it is complete.
+        checkpoint: its model and tokenizer files are hard-linked where the file system can, else copied.
+        settings: stored beside the model, for `predict`.
+        record: stored with them: iteration, metrics, how they were computed.
+        rows: the predictions, for predictions.csv.
+    """
+    temporary = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    for file in checkpoint.iterdir():
+        if file.name in MODEL_ONLY_STATE or file.name == MANIFEST or file.name.startswith("rng_state") or not file.is_file():
+            continue
+        try:
+            os.link(file, temporary / file.name)
+        except OSError:  # another file system, or one without hard links
+            shutil.copy2(file, temporary / file.name)
+    durable.write_json(temporary / SETTINGS_FILE, {"summtune": __version__, "settings": settings.model_dump(mode="json"), **record})
+    write_predictions(temporary / "predictions.csv", rows)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.rename(temporary, folder)
+    durable.sync_folder(folder.parent)
+
+
+def write_predictions(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV (UTF-8), columns in the first row's order."""
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]) if rows else ["fname", "summary"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def delete_older(models: Path, keep: Path | None) -> None:
+    """Delete every best model of an attempt but `keep`."""
+    if models.is_dir() and keep is not None:
+        for entry in models.iterdir():
+            if entry != keep:
+                shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,40 @@
+"""What a training is asked to do: everything it needs, as plain values that travel between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from summtune.config.settings import Settings
+from summtune.paths import AttemptPaths
+
+Report = Callable[[dict[str, float | int], Path | None], None]
+"""(metrics, sealed checkpoint folder): called after each evaluation. It may raise SystemExit: then everything is released."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        settings: what to train, complete.
+        objective_name: the metric by which the best model is chosen.
+        maximize: whether more of it is better.
+        attempt: where to write.
+        cache: folder of what is made once per node.
+        resume_from: a sealed checkpoint to continue from.
+        best_iteration: iteration of the best score that was recorded before this attempt.
+        best_score: that score.
+        threads: CPU threads for torch; None leaves them as they are.
+    """
+
+    settings: Settings
+    objective_name: str
+    maximize: bool
+    attempt: AttemptPaths
+    cache: Path
+    resume_from: Path | None = None
+    best_iteration: int | None = None
+    best_score: float | None = None
+    threads: int | None = None

@@ -1,0 +1,71 @@
+"""Leaves a process as a training found it: threads, random generators, environment, accelerate's singletons, memory.
+
+Actors are reused: whatever one training leaves behind is the next one's problem.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_TOUCHED = ("ACCELERATE_", "FSDP_", "TOKENIZERS_PARALLELISM", "CUBLAS_WORKSPACE_CONFIG", "CUDA_LAUNCH_BLOCKING", "FLASH_ATTENTION_")
+
+
+@contextmanager
+def restored(threads: int | None) -> Iterator[None]:
+    """Run a training inside: afterwards everything process-wide that it changed is back.
+
+    Args:
+        threads: torch's CPU threads meanwhile; None leaves them.
+    """
+    import numpy as np
+    import torch
+
+    environment = _environment()
+    threads_before = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    # What is saved and put back here is the caller's: trainings themselves are seeded by transformers, globally.
+    states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # forked dataloader workers would otherwise warn or hang
+    # transformers and accelerate collect garbage several times per training; looking through all that torch and transformers have
+    # loaded takes a third of a second each time. What is there already is left out until the training ends.
+    gc.freeze()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.random.set_rng_state(states[2])
+        torch.set_num_threads(threads_before)
+        torch.use_deterministic_algorithms(deterministic)  # full_determinism turns it on
+        _restore_environment(environment)
+        forget_accelerate()
+        gc.collect()
+        gc.unfreeze()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def forget_accelerate() -> None:
+    """Let the next training choose device and precision anew: accelerate keeps them in process-wide singletons."""
+    from accelerate.state import AcceleratorState, GradientState, PartialState
+
+    AcceleratorState._reset_state()
+    GradientState._reset_state()
+    PartialState._reset_state()
+
+
+def _environment() -> dict[str, str]:
+    """The variables that transformers, accelerate and this module set. Others may be another thread's, such as Ray's."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_TOUCHED)}
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    for name in _environment():
+        del os.environ[name]
+    os.environ.update(before)

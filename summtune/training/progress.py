@@ -1,0 +1,229 @@
+"""What happens around evaluations: when they come, what is written and in which order, who is told, when patience ends.
+
+The order of one evaluation: evaluate, write and seal the checkpoint, write the best model if this is it, report, and only after the report
+has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its process is needed again,
+so whatever must be kept is on disk by then.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from summtune import durable
+from summtune.decoding.evaluation import Evaluated, Evaluator
+from summtune.errors import TrialFailure
+from summtune.training.best_model import delete_older, write_best_model
+from summtune.training.checkpoints import prune
+from summtune.training.job import Job, Report
+from summtune.training.log import LOG
+from summtune.training.trainer import PROGRESS_FILE
+
+
+@dataclass
+class Standing:
+    """Where a training stands; a checkpoint carries it, so that iterations never begin again."""
+
+    iteration: int = 0
+    best_iteration: int | None = None
+    best_score: float | None = None
+    waited: int = 0
+    """Evaluations since the score last improved by the threshold."""
+    mark: float | None = None
+    """The score that the threshold is measured from."""
+
+    @classmethod
+    def of(cls, job: Job) -> Standing:
+        """As the checkpoint left it; what was recorded of the best score goes first."""
+        standing = cls()
+        if job.resume_from is not None:
+            standing = cls(**json.loads((job.resume_from / PROGRESS_FILE).read_text(encoding="utf-8")))
+        if job.best_score is not None:
+            standing.best_iteration, standing.best_score = job.best_iteration, job.best_score
+        return standing
+
+
+@dataclass
+class Progress:
+    """The evaluations of one training, as they come."""
+
+    job: Job
+    report: Report
+    evaluator: Evaluator
+    standing: Standing
+    ids: list[str]
+    references: list[str]
+    facts: dict[str, Any]
+    """What never changes during the training: goes into training_results.json."""
+    began: float
+    """`time.perf_counter()` of the call of train()."""
+    parameters: int = 0
+    load_s: float = 0.0
+    first_step_s: float = 0.0
+    learning_rate: float = 0.0
+    last_evaluation_ended: float = 0.0
+    train_s: float = 0.0
+    evaluated: Evaluated | None = None
+    steps_before: int = 0
+    """Optimiser steps at the evaluation before."""
+    history: list[dict[str, float | int]] = field(default_factory=list)
+    trainer: Any = None
+
+    def record(self) -> dict[str, Any]:
+        """What the checkpoint remembers."""
+        return dict(vars(self.standing))
+
+    def assess(self, model: Any) -> dict[str, float]:
+        """Evaluate, and judge whether it is the best; called by the trainer just before it writes the checkpoint."""
+        self.train_s = time.perf_counter() - self.last_evaluation_ended
+        self.evaluated = self.evaluator.evaluate(model)
+        metrics = self.evaluated.metrics
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise TrialFailure("diverged", f"{name} on the development set became {value}; a lower learning rate helps.")
+        self.standing.iteration += 1
+        self._judge(metrics[self.job.objective_name])
+        return metrics
+
+    def _judge(self, score: float) -> None:
+        standing = self.standing
+        gain = math.inf if standing.best_score is None else self._better_by(score, standing.best_score)
+        if gain > 0:
+            standing.best_iteration, standing.best_score = standing.iteration, score
+        threshold = self.job.settings.training.early_stopping_threshold
+        step = math.inf if standing.mark is None else self._better_by(score, standing.mark)
+        if step > threshold:
+            standing.mark, standing.waited = score, 0
+        else:
+            standing.waited += 1
+
+    def _better_by(self, score: float, other: float) -> float:
+        return score - other if self.job.maximize else other - score
+
+    @property
+    def patience_is_over(self) -> bool:
+        patience = self.job.settings.training.early_stopping_patience
+        return patience is not None and self.standing.waited >= patience
+
+    def deliver(self, state: Any, checkpoint: Path) -> None:
+        """Everything after the checkpoint was sealed."""
+        job, standing, trainer = self.job, self.standing, self.trainer
+        assert self.evaluated is not None, "an evaluation comes before every checkpoint"
+        steps = max(state.global_step - self.steps_before, 1)
+        metrics: dict[str, float | int] = {
+            "iteration": standing.iteration,
+            "epoch": round(float(state.epoch or 0.0), 6),
+            "step": int(state.global_step),
+            **self.evaluated.metrics,
+            "train_loss": float(trainer.summed_loss) / steps,
+            "learning_rate": self.learning_rate,
+            "tokens_per_second": float(trainer.tokens) / self.train_s if self.train_s else 0.0,
+            "train_s": self.train_s,
+            "evaluation_s": self.evaluated.evaluation_s,
+            "first_step_s": self.first_step_s,
+            "load_s": self.load_s,
+            "parameters": self.parameters,
+        }
+        trainer.forget_counts()
+        self.steps_before = state.global_step
+        self.history.append(metrics)
+        _append_line(job.attempt.history, metrics)
+        best = job.attempt.best_model(standing.iteration) if standing.best_iteration == standing.iteration else None
+        if best is not None:
+            record = {"iteration": standing.iteration, "metrics": metrics, "scoring": self.evaluator.description}
+            write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated))
+        self.write_results("running")
+        LOG.info("iteration %d: %s %.4f, loss %.4f", standing.iteration, job.objective_name, metrics[job.objective_name], metrics["loss"])
+        self.evaluated = None
+        self.report(metrics, checkpoint)
+        delete_older(job.attempt.models, best)
+        prune(job.attempt.checkpoints, job.settings.training.save_total_limit)
+        self.last_evaluation_ended = time.perf_counter()
+
+    def _prediction_rows(self, evaluated: Evaluated) -> list[dict[str, Any]]:
+        scores = evaluated.per_dialogue.get(self.job.objective_name)
+        rows: list[dict[str, Any]] = []
+        for place, prediction in enumerate(evaluated.predictions):
+            row: dict[str, Any] = {"fname": self.ids[place], "summary": prediction, "reference": self.references[place]}
+            if scores is not None:
+                row[self.job.objective_name] = round(scores[place], 6)
+            rows.append(row)
+        return rows
+
+    def write_results(self, status: str) -> None:
+        """training_results.json: what came out so far."""
+        standing, attempt = self.standing, self.job.attempt
+        best = next((line for line in self.history if line["iteration"] == standing.best_iteration), None)
+        model = attempt.best_model(standing.best_iteration) if best is not None and standing.best_iteration is not None else None
+        durable.write_json(
+            attempt.results,
+            {
+                "status": status,
+                "objective": self.job.objective_name,
+                "goal": "maximize" if self.job.maximize else "minimize",
+                "iterations": standing.iteration,
+                "best_iteration": standing.best_iteration,
+                "best_score": standing.best_score,
+                "best_metrics": best,
+                "final_metrics": self.history[-1] if self.history else None,
+                "model_path": os.path.relpath(model, attempt.folder) if model is not None else None,
+                "seconds": round(time.perf_counter() - self.began, 3),
+                "scoring": self.evaluator.description,
+                **self.facts,
+            },
+        )
+
+
+@cache
+def callback_class() -> Any:
+    """The Trainer callback that drives a `Progress`."""
+    from transformers import TrainerCallback
+
+    class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers exports it lazily
+        def __init__(self, progress: Progress) -> None:
+            self._progress = progress
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self._progress.last_evaluation_ended = time.perf_counter()
+            self._progress.steps_before = state.global_step
+
+        def on_optimizer_step(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
+            # Asked here, before the schedule moves on: the rate that this step was made with.
+            self._progress.learning_rate = float(parts["optimizer"].param_groups[0]["lr"])
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            progress = self._progress
+            elapsed = time.perf_counter() - progress.began
+            progress.first_step_s = progress.first_step_s or elapsed
+            limit = progress.job.settings.training.timeout_s
+            if limit is not None and elapsed > limit:
+                raise TrialFailure("timeout", f"it took longer than training.timeout_s, {limit} s.")
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            every = self._progress.job.settings.evaluation.every
+            last = state.global_step >= state.max_steps
+            control.should_evaluate = control.should_save = last or round(state.epoch) % every == 0
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            LOG.info("step %d: %s", state.global_step, json.dumps(logs, default=float))
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self._progress.deliver(state, self._progress.trainer.last_checkpoint)
+            if self._progress.patience_is_over:
+                LOG.info("no improvement for %d evaluations: the training ends", self._progress.standing.waited)
+                control.should_training_stop = True
+
+    return ProgressCallback
+
+
+def _append_line(file: Path, value: Any) -> None:
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())

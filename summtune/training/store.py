@@ -1,0 +1,59 @@
+"""Keeps what is made once per node, by content: several trials that start together wait for one maker, and a crash leaves no halves.
+
+It must not know what is made.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from summtune.errors import SurroundingsFailure
+
+
+class Store:
+    """A folder of finished things: `<root>/<kind>/<key>/`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def once(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+        """The folder of `key`, made by `make` (which gets an empty folder) if nobody has made it yet.
+
+        A folder under its final name is complete, since it gets that name by a rename; the lock only saves double work, so a file
+        system without locks is safe, too.
+
+        Raises:
+            SurroundingsFailure: the folder can't be written.
+        """
+        folder = self._root / kind / key
+        if folder.is_dir():
+            return folder
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with (folder.parent / f".{key}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not folder.is_dir():
+                    self._make(folder, make)
+        except OSError as problem:
+            reason = (
+                f"{self._root} can't be written: {problem.strerror or problem}. Free space there, or set SUMMTUNE_CACHE to another folder."
+            )
+            raise SurroundingsFailure(reason) from problem
+        return folder
+
+    def _make(self, folder: Path, make: Callable[[Path], None]) -> None:
+        for abandoned in folder.parent.glob(f".{folder.name}.making-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        temporary = folder.parent / f".{folder.name}.making-{secrets.token_hex(4)}"
+        temporary.mkdir()
+        try:
+            make(temporary)
+            os.rename(temporary, folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise

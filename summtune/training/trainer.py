@@ -1,0 +1,169 @@
+"""transformers' Trainer with our evaluation, our loss and our checkpoints. Optimisation stays transformers'.
+
+It must not know what is done with an evaluation (`progress` does). What is overridden, and why:
+    _get_train_sampler   batches of similar length whose order depends on seed and epoch alone, so that resuming continues exactly
+    compute_loss         mean over the target tokens of the whole accumulated batch (BART's own loss is a mean per micro-batch)
+    training_step        a NaN or infinite loss fails the trial; tokens and loss are counted without waiting for the GPU
+    evaluate             the evaluator of `decoding`, the same code as everywhere
+    _save_checkpoint     written aside, sealed, renamed
+    _save                without training_args.bin, a pickle that nobody reads
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from summtune import durable
+from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.training.checkpoints import checkpoint_folder, seal
+
+PROGRESS_FILE = "summtune.json"
+
+MODEL_ONLY_STATE = ("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE)
+
+
+@cache
+def trainer_class() -> Any:
+    """The subclass; made on first use, since transformers takes seconds to import."""
+    import torch
+    from torch.utils.data import Sampler
+    from transformers import Trainer
+    from transformers.trainer_pt_utils import get_length_grouped_indices
+
+    class LengthGrouped(Sampler[int]):
+        """Rows in batches of similar length, the longest first, in an order of its own for every epoch."""
+
+        def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+            self._lengths, self._batch_size, self._seed = lengths, batch_size, seed
+            self._epoch = 0
+
+        def set_epoch(self, epoch: int) -> None:
+            self._epoch = epoch
+
+        def __len__(self) -> int:
+            return len(self._lengths)
+
+        def __iter__(self) -> Iterator[int]:
+            generator = torch.Generator()
+            generator.manual_seed(self._seed * 1_000_003 + self._epoch)
+            return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
+
+    class SummaryTrainer(Trainer):  # type: ignore[misc]  # transformers exports it lazily
+        def __init__(
+            self,
+            *,
+            family: ModuleType,
+            assess: Callable[[Any], dict[str, float]],
+            record: Callable[[], dict[str, Any]],
+            **arguments: Any,
+        ) -> None:
+            """Prepare.
+
+            Args:
+                family: the model's family.
+                assess: evaluates the model, returning all metrics.
+                record: what a checkpoint must remember besides transformers' state.
+                **arguments: Trainer's.
+            """
+            super().__init__(**arguments)
+            self._family, self._assess, self._record = family, assess, record
+            self.model_accepts_loss_kwargs = True  # makes transformers count the target tokens of the accumulated batch
+            self.loss_is_scaled_for_ga = True
+            self.last_checkpoint: Path | None = None
+            self.forget_counts()
+
+        def forget_counts(self) -> None:
+            """Begin to count tokens and loss anew."""
+            self.tokens = torch.zeros((), dtype=torch.long, device=self.args.device)
+            self.summed_loss = torch.zeros((), dtype=torch.float64)
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            dataset = train_dataset if train_dataset is not None else self.train_dataset
+            if self.args.train_sampling_strategy != "group_by_length":
+                return super()._get_train_sampler(dataset)
+            batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            seed = self.args.data_seed if self.args.data_seed is not None else self.args.seed
+            return LengthGrouped(list(dataset["length"]), batch_size, seed)
+
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+            logits, targets = self._family.logits_and_targets(_Forward(model, self.model), inputs)
+            loss = torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1).float(),
+                targets.flatten(),
+                reduction="sum",
+                label_smoothing=self.args.label_smoothing_factor if model.training else 0.0,
+            )
+            loss = loss / (num_items_in_batch if num_items_in_batch is not None else (targets != -100).sum())
+            return (loss, {"logits": logits}) if return_outputs else loss
+
+        def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+            loss = super().training_step(model, inputs, num_items_in_batch)
+            value = loss.item()
+            if not torch.isfinite(loss):
+                raise TrialFailure(
+                    "diverged",
+                    f"the training loss became {value} at step {self.state.global_step + 1}, at a learning rate of "
+                    f"{self._get_learning_rate():.3g}; lower learning rates, more warm-up or max_grad_norm help.",
+                )
+            self.summed_loss += value
+            self.tokens += inputs["attention_mask"].sum().to(self.tokens.device) + (inputs["labels"] != -100).sum().to(self.tokens.device)
+            return loss
+
+        def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(self.model).items()}
+            self.log(dict(metrics))
+            return metrics
+
+        def _get_output_dir(self, trial: Any) -> str:
+            return os.path.join(self.args.output_dir, ".unfinished")
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            unfinished = Path(self._get_output_dir(trial))
+            shutil.rmtree(unfinished, ignore_errors=True)
+            try:
+                super()._save_checkpoint(model, trial)
+                written = checkpoint_folder(unfinished, self.state.global_step)
+                durable.write_json(written / PROGRESS_FILE, self._record())
+                seal(written)
+                final = checkpoint_folder(Path(self.args.output_dir), self.state.global_step)
+                if final.exists():
+                    shutil.rmtree(final)
+                os.rename(written, final)
+                durable.sync_folder(final.parent)
+            except (OSError, RuntimeError) as problem:
+                # torch.save reports a full disk as a RuntimeError of its zip writer.
+                if isinstance(problem, RuntimeError) and "PytorchStreamWriter" not in str(problem) and "enforce fail" not in str(problem):
+                    raise
+                shutil.rmtree(unfinished, ignore_errors=True)
+                reason = f"the checkpoint of step {self.state.global_step} can't be written to {self.args.output_dir}: {problem}"
+                raise SurroundingsFailure(f"{reason}. The one before it is whole.") from problem
+            shutil.rmtree(unfinished, ignore_errors=True)
+            self.last_checkpoint = final
+
+        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+            super()._save(output_dir, state_dict)
+            folder = Path(output_dir or self.args.output_dir)
+            (folder / "training_args.bin").unlink(missing_ok=True)
+            for weights in folder.glob("*.safetensors"):
+                weights.chmod(0o644)  # safetensors makes them 0600, which would hide the model from the team
+
+    return SummaryTrainer
+
+
+class _Forward:
+    """Calls the wrapped model (mixed precision, data parallel), and asks the bare one for everything else."""
+
+    def __init__(self, wrapped: Any, bare: Any) -> None:
+        self._wrapped, self._bare = wrapped, bare
+
+    def __call__(self, **inputs: Any) -> Any:
+        return self._wrapped(**inputs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bare, name)

@@ -1,0 +1,79 @@
+"""Tokenised once, whoever comes first, and again when anything that matters changes."""
+
+import multiprocessing
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from summtune.config.settings import Data
+from summtune.corpus.dialogues import Dialogue, Split, read_dialogues
+from summtune.corpus.tokenised import tokenised
+from summtune.errors import SurroundingsFailure
+from summtune.training.store import Store
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Split:
+    file = tmp_path / "train.csv"
+    file.write_text("fname,dialogue,summary\na,xx,s\nb,yyy,t\n")
+    return read_dialogues(file, Data(), with_summaries=True)
+
+
+def test_made_once_and_mapped(split: Split, tmp_path: Path) -> None:
+    calls = []
+
+    def encode(dialogues: Sequence[Dialogue]) -> dict[str, list[Any]]:
+        calls.append(len(dialogues))
+        return {"length": [len(row.dialogue) for row in dialogues]}
+
+    for digest, expected in (("one", 1), ("one", 1), ("two", 2)):
+        rows = tokenised(split, encode, digest, Store(tmp_path / "cache").once)
+        assert list(rows["length"]) == [2, 3]
+        assert rows.cache_files, "on disk, not in memory"
+        assert len(calls) == expected
+
+
+def _make_slowly(root: str, log: str) -> None:
+    def make(folder: Path) -> None:
+        with open(log, "a") as stream:
+            stream.write("made\n")
+        time.sleep(0.3)
+        (folder / "thing").write_text("whole")
+
+    folder = Store(Path(root)).once("kind", "key", make)
+    assert (folder / "thing").read_text() == "whole"
+
+
+def test_several_processes_make_it_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_make_slowly, args=(str(tmp_path / "cache"), str(tmp_path / "log"))) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert (tmp_path / "log").read_text() == "made\n"
+
+
+def test_a_crash_leaves_no_halves(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def crash(folder: Path) -> None:
+        (folder / "half").write_text("x")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.once("kind", "key", crash)
+    (tmp_path / "kind" / ".key.making-dead").mkdir()  # what a kill -9 leaves
+    folder = store.once("kind", "key", lambda made: None)
+    assert list(folder.iterdir()) == []
+    assert sorted(entry.name for entry in (tmp_path / "kind").iterdir()) == [".key.lock", "key"]
+
+
+def test_unwritable_cache_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SurroundingsFailure, match="set SUMMTUNE_CACHE to another folder"):
+        Store(tmp_path / "file").once("kind", "key", lambda folder: None)

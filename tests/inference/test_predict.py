@@ -1,0 +1,78 @@
+"""A trained folder predicts the way it was evaluated, and the guide's own snippet works on it."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from summtune.errors import DataMistake, RunMistake
+from summtune.inference.predict import predict
+from summtune.training.train import train
+from tests.small_training import Reports, job, rows, small_settings, write_csv
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, float | int]]:
+    """The best model's folder, the dev file, and what was reported of the model."""
+    folder = tmp_path_factory.mktemp("inference")
+    settings = small_settings(folder, generation={"num_beams": 2}, training={"num_train_epochs": 3})
+    reports = Reports()
+    asked = job(folder, settings)
+    train(asked, reports)
+    best = max(reports.metrics, key=lambda line: (line["rouge_combined_f1"], -line["iteration"]))
+    assert settings.data.dev is not None
+    return asked.attempt.best_model(int(best["iteration"])), settings.data.dev, best
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_predicts_what_was_evaluated(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path) -> None:
+    folder, dev, reported = trained
+    done = predict(folder, dev, tmp_path / "new" / "output.csv", batch_size=32)
+    assert done.metrics == pytest.approx({name: reported[name] for name in done.metrics or {}}, rel=1e-5)
+    assert set(done.metrics or {}) == {"loss", "rouge1_f1", "rouge2_f1", "rougeL_f1", "rouge_combined_f1"}
+    written, kept = read(done.out), read(folder / "predictions.csv")
+    assert [row["summary"] for row in written] == [row["summary"] for row in kept]
+    assert (tmp_path / "new" / "output.csv").read_text(encoding="utf-8").startswith("fname,summary\nrow_100,")
+
+
+def test_without_summaries_in_the_files_order(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = [{"fname": row["fname"], "dialogue": row["dialogue"]} for row in reversed(rows(7, start=200))]
+    done = predict(trained[0], write_csv(tmp_path / "test.csv", lines), tmp_path / "output.csv", threads=1)
+    assert (done.rows, done.metrics) == (7, None)
+    written = read(done.out)
+    assert [row["fname"] for row in written] == [line["fname"] for line in lines]
+    for row in written:
+        assert row["summary"] == row["summary"].strip()
+        assert "  " not in row["summary"]
+        assert not any(token in row["summary"] for token in ("<s>", "</s>", "<pad>", "<usr>"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_guides_snippet(trained: tuple[Path, Path, dict[str, float | int]]) -> None:
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    model_path = str(trained[0])
+    model = AutoModelForSeq2SeqLM.from_pretrained(model_path)
+    tokenizer = AutoTokenizer.from_pretrained(model_path)
+    text = rows(1, start=100)[0]["dialogue"]
+    inputs = tokenizer(text, return_tensors="pt", max_length=512, truncation=True)
+    outputs = model.generate(**inputs, max_length=100, num_beams=4)
+    summary = tokenizer.decode(outputs[0], skip_special_tokens=True)
+    assert not any(token in summary for token in ("<s>", "</s>", "<pad>"))
+    assert tokenizer.decode(tokenizer("#Person1#은 간다.")["input_ids"], skip_special_tokens=True) == "#Person1#은 간다."
+    assert model.config.use_cache
+    assert model.generation_config.num_beams == 2, "its own decoding travels with it"
+
+
+def test_mistakes(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path) -> None:
+    with pytest.raises(RunMistake, match=r"is no model that summtune wrote: it has no summtune_settings.json"):
+        predict(tmp_path, trained[1], tmp_path / "output.csv")
+    with pytest.raises(DataMistake, match="there is no such file"):
+        predict(trained[0], tmp_path / "none.csv", tmp_path / "output.csv")
+    assert not (tmp_path / "output.csv").exists()
