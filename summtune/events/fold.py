@@ -46,7 +46,6 @@ class TrialState:
     cause: str = ""
     message: str = ""
     attempts: int = 0
-    node: str = ""
     started_at: float | None = None
     ended_at: float | None = None
     reports: list[Reported] = field(default_factory=list)
@@ -147,7 +146,7 @@ class RunState:
                 self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
             case TrialStarted():
                 trial = self.trials[event.trial]
-                trial.status, trial.attempts, trial.node = "running", event.attempt, event.node
+                trial.status, trial.attempts = "running", event.attempt
                 trial.started_at = trial.started_at or event.time
             case Reported():
                 self._take_report(event)

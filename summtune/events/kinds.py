@@ -90,14 +90,12 @@ class TrialStarted(Event):
     Attributes:
         attempt: from 1.
         iteration: the last one that was reported before; 0 for a fresh start.
-        node: address of the node that it runs on.
     """
 
     kind: ClassVar[str] = "trial_started"
     trial: str
     attempt: int
     iteration: int
-    node: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,8 @@ class Reported(Event):
         iteration: the evaluation's number, from 1, never reset.
         metrics: every metric.
         checkpoint: folder of the sealed checkpoint, relative to the trial's folder.
+        node: address of the node that it ran on.
+        pid: the actor's process there.
     """
 
     kind: ClassVar[str] = "reported"
@@ -116,6 +116,8 @@ class Reported(Event):
     iteration: int
     metrics: Metrics
     checkpoint: str | None
+    node: str = ""
+    pid: int = 0
 
 
 @dataclass(frozen=True)

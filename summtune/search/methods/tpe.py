@@ -1,0 +1,25 @@
+"""Tree-structured Parzen estimator (Bergstra et al., 2011), multivariate, with a constant liar for trials that still run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+
+from summtune.search.asking import ask, ask_seed
+from summtune.space.space import Space
+
+SUMMARY = "tree-structured Parzen estimator, after some random points"
+
+
+def startup_points(count: int) -> int:
+    """How many points are random before the model has its say: Optuna's ten, fewer in a short run, where ten would be all of them."""
+    return min(10, max(3, count // 2))
+
+
+def suggest(study: optuna.Study, space: Space, number: int, seed: int, count: int) -> tuple[optuna.Trial, dict[str, Any]] | None:
+    """The next point."""
+    sampler = optuna.samplers.TPESampler(
+        seed=ask_seed(seed, number), n_startup_trials=startup_points(count), multivariate=True, constant_liar=True, group=False
+    )
+    return ask(study, space, sampler)

@@ -1,0 +1,142 @@
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState as OptunaState
+
+from summtune.events.fold import RunState, fold
+from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Reported, RunOpened, Told
+from summtune.search.study import Search, final_word
+from summtune.space.parameters import Choice, Reals
+from summtune.space.space import Space
+
+# A list among the choices and a step on a log scale: there the point is not what the sampler answered.
+SPACE = Space.of(
+    [
+        Reals("training.learning_rate", 1e-5, 1e-2, log=True),
+        Choice("training.per_device_train_batch_size", (8, 16, 32)),
+        Reals("training.weight_decay", 0.01, 0.1, log=True, step=0.01),
+        Choice("tokenizer.special_tokens", ([], ["a"])),
+    ]
+)
+EXPERIMENT = {"count": 20, "objective": {"name": "rouge_combined_f1", "goal": "maximize"}}
+
+
+def search(method: str = "bayes", seed: int = 1) -> Search:
+    return Search(SPACE, method, maximize=True, seed=seed, count=20)
+
+
+def score(point: dict[str, Any]) -> float:
+    return float(-abs(point["training.learning_rate"] - 1e-3))
+
+
+def play(live: Search, numbers: range, log: list[Event]) -> list[dict[str, Any]]:
+    """Draw, evaluate and end trials one at a time, writing down what a driver would."""
+    points = []
+    for number in numbers:
+        trial = f"{number + 1:04d}"
+        proposal = live.propose(trial, number)
+        assert proposal is not None
+        point = proposal.point
+        log.append(PointDrawn(trial, number, point, proposal.params))
+        value = score(point)
+        live.observe(trial, 1, value)
+        log.append(Reported(trial, 1, 1, {"rouge_combined_f1": value}, None))
+        stop = number % 3 == 2
+        if stop:
+            log.append(Decided(trial, 1, 1, value, 0.0, stop=True))
+        log.append(Ended(trial, "stopped" if stop else "finished"))
+        state, told = (OptunaState.PRUNED, value) if stop else (OptunaState.COMPLETE, value)
+        live.tell(trial, state, told)
+        log.append(Told(trial, state.name, told))
+        points.append(point)
+    return points
+
+
+def state_of(log: list[Event]) -> RunState:
+    return fold([RunOpened("lr-1", "lr", EXPERIMENT, "./results", []), *log])
+
+
+@pytest.mark.parametrize("method", ["bayes", "tpe", "random"])
+def test_a_search_rebuilt_from_its_events_goes_on_as_if_nothing_had_happened(method: str) -> None:
+    whole = play(search(method), range(18), [])
+    log: list[Event] = []
+    first = play(search(method), range(13), log)
+    rebuilt = search(method)
+    rebuilt.replay(state_of(log))
+    assert first + play(rebuilt, range(13, 18), log) == whole
+
+
+@pytest.mark.parametrize("method", ["bayes", "tpe", "random"])
+def test_the_seed_decides(method: str) -> None:
+    assert play(search(method), range(4), []) == play(search(method), range(4), [])
+    assert play(search(method), range(4), []) != play(search(method, seed=2), range(4), [])
+
+
+def test_a_rebuilt_study_is_the_live_one_to_the_last_value() -> None:
+    live, log = search(), list[Event]()
+    play(live, range(7), log)
+    running = live.propose("0008", 7)
+    assert running is not None
+    log.append(PointDrawn("0008", 7, running.point, running.params))
+    live.observe("0008", 1, 0.5)
+    log.append(Reported("0008", 1, 1, {"rouge_combined_f1": 0.5}, None))
+    rebuilt = search()
+    rebuilt.replay(state_of(log))
+
+    def facts(search: Search) -> list[tuple[object, ...]]:
+        return [
+            (trial.number, trial.state, trial.params, trial.distributions, trial.value, trial.intermediate_values)
+            for trial in search.study.trials
+        ]
+
+    assert facts(rebuilt) == facts(live)
+    states = [trial.state for trial in live.study.trials]
+    assert states[2] is OptunaState.PRUNED
+    assert states[7] is OptunaState.RUNNING
+
+
+def test_bayes_learns_where_random_does_not() -> None:
+    def last(method: str, seed: int) -> float:
+        return sum(score(point) for point in play(search(method, seed), range(20), [])[12:]) / 8
+
+    seeds = range(5)
+    assert sum(last("bayes", seed) for seed in seeds) > sum(last("random", seed) for seed in seeds)
+
+
+def test_a_grid_is_walked_to_its_end_in_order() -> None:
+    space = Space.of([Choice("a", (1, 2)), Choice("b", ("x", [], {"y": 1}))])
+    grid = Search(space, "grid", maximize=True, seed=0, count=20)
+    proposals = [grid.propose(str(number), number) for number in range(6)]
+    assert [proposal.point for proposal in proposals if proposal] == [{"a": a, "b": b} for a in (1, 2) for b in ("x", [], {"y": 1})]
+    assert grid.propose("6", 6) is None
+
+
+@pytest.mark.parametrize(
+    ("point", "inside"),
+    [
+        ({"training.learning_rate": 1e-3, "training.per_device_train_batch_size": 16}, True),
+        ({"training.learning_rate": 1e-1, "training.per_device_train_batch_size": 16}, False),
+        ({"training.learning_rate": 1e-3, "training.per_device_train_batch_size": 12}, False),
+        ({"training.learning_rate": None, "training.per_device_train_batch_size": 16}, False),
+        ({"training.learning_rate": 1e-3}, False),
+    ],
+)
+def test_a_baseline_teaches_only_where_the_space_could_have_drawn_it(point: dict[str, Any], inside: bool) -> None:
+    one = search()
+    point = {"training.weight_decay": 0.05, "tokenizer.special_tokens": ["a"], **point}
+    one.adopt_baseline("0000", point)
+    one.observe("0000", 1, 0.5)
+    one.tell("0000", OptunaState.COMPLETE, 0.5)
+    assert len(one.study.trials) == int(inside)
+    if inside:
+        assert one.study.trials[0].params == {**point, "tokenizer.special_tokens": '["a"]'}
+        assert one.study.best_value == 0.5
+
+
+def test_what_the_study_is_told() -> None:
+    log: list[Event] = []
+    play(search(), range(3), log)
+    log += [PointDrawn("0004", 3, {}), Ended("0004", "failed", "diverged", "NaN")]
+    state = state_of(log)
+    words = [final_word(trial, state)[0] for trial in state.trials.values()]
+    assert words == [OptunaState.COMPLETE, OptunaState.COMPLETE, OptunaState.PRUNED, OptunaState.FAIL]
