@@ -1,0 +1,99 @@
+"""What `run` and `resume` share: a run on the screen, its result files kept up to date, and the words at its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from summtune.cli.screen import Screen, print_summary
+from summtune.config.description import COLUMN, summary_lines
+from summtune.errors import NothingUsable
+from summtune.events.fold import RunState
+from summtune.events.kinds import Ended, Event, RunClosed
+from summtune.paths import RunPaths, run_title
+from summtune.reporting.page import write_page
+from summtune.reporting.study_view import write_study
+from summtune.reporting.views import open_run, write_views
+
+if TYPE_CHECKING:
+    from summtune.tuning.launch import Opened
+
+REFRESH_S = 10.0
+"""Least time between two rewritings of the result files while trials end quickly; the end of the run always writes them."""
+
+
+class LiveRun:
+    """Follows one run from its opening to its end.
+
+    Args:
+        screen: where to show it.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self.screen = screen
+        self.run: RunPaths | None = None
+        self._written = 0.0
+
+    def opened(self, opened: Opened) -> None:
+        """Say which run, where, on what, over what space."""
+        self.run = opened.run
+        experiment, state = opened.experiment, opened.state
+        verb = f"Resuming ({opened.resumed})" if opened.resumed else "Run"
+        say = self.screen.say
+        say(f"{verb} {opened.run.folder.name}")
+        say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
+        gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
+        at_once = f"{opened.concurrency} trial{'s' if opened.concurrency != 1 else ''} at once"
+        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}")
+        if opened.dashboard:
+            say(f"  {'dashboard':<{COLUMN}}{opened.dashboard}")
+        for line in summary_lines(experiment):
+            say(f"  {line}")
+        for notice in opened.notices:
+            say(f"  note: {notice}")
+        say()
+        write_views(opened.run, state)
+        self.screen.begin(state)
+
+    def event(self, event: Event, state: RunState) -> None:
+        """Show an event, and renew the result files when a trial or the run has ended."""
+        self.screen.event(event, state)
+        ended = isinstance(event, Ended) and time.monotonic() - self._written > REFRESH_S
+        if self.run is not None and (ended or isinstance(event, RunClosed)):
+            self._written = time.monotonic()
+            write_views(self.run, state)
+            write_study(self.run, state)
+            write_page(self.run, state)
+
+    def stopping(self) -> None:
+        """A person pressed Ctrl-C."""
+        self.screen.say("Stopping: writing everything down (Ctrl-C again stops at once).")
+
+    def finish(self) -> dict[str, Any]:
+        """Show the summary and the next command, and return it as JSON-able values.
+
+        Raises:
+            NothingUsable: no trial has a score.
+        """
+        self.screen.end()
+        assert self.run is not None
+        state, _ = open_run(self.run)
+        print_summary(self.screen.console, self.run, state)
+        title = run_title(self.run.folder)
+        if state.best is None:
+            raise NothingUsable(f"No trial of {title} has a score. The causes are above; logs lie in {self.run.trials}.")
+        self.screen.say()
+        self.screen.say(f"Next      summtune predict {title} test.csv")
+        return {"run": self.run.folder.name, "folder": str(self.run.folder), "status": state.status}
+
+    def interrupted(self) -> None:
+        """Say how to go on."""
+        self.screen.end()
+        if self.run is not None:
+            self.screen.say(f"Stopped. Nothing is lost; go on with:  summtune resume {run_title(self.run.folder)}")
+
+
+def command_line() -> list[str]:
+    """What a person typed, as the run directory records it."""
+    return ["summtune", *sys.argv[1:]]

@@ -1,0 +1,146 @@
+"""`summtune`: finds the verb, runs it, and turns whatever goes wrong into a message and an exit code.
+
+A verb's module is imported when it is invoked and not before, so that `summtune --help` answers at once; what a verb does it must not know.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import Any
+
+from summtune import __version__
+from summtune.errors import Mistake, SummtuneError
+
+VERBS = {
+    "run": "tune: run search spaces, one after another",
+    "resume": "go on with a run that was interrupted or killed",
+    "show": "print a run's leaderboard",
+    "predict": "summarise a file with a run's best model",
+    "validate": "check search spaces without running anything",
+    "doctor": "say what this machine offers, and what is missing",
+}
+"""Every verb with its line of help; its function is `summtune.cli.<verb>.<verb>`, and returns the exit code."""
+
+_HELP = """Usage: summtune VERB [OPTIONS]
+
+Tunes models that summarise dialogues: one YAML search space in, the best model out.
+
+Verbs:
+{verbs}
+
+Options:
+  --version   say which version this is
+  --help      this; `summtune VERB --help` says what a verb takes
+
+First: summtune run search_spaces/lr.yaml
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: the words after `summtune`; by default those of this process.
+
+    Returns:
+        0 done; 1 nothing usable came out, or a fault of ours; 2 a person's mistake; 3 the surroundings gave way; 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in words
+    try:
+        return _dispatch(words)
+    except SummtuneError as error:
+        report_error(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # the outermost boundary: a fault of ours must not bury the screen
+        _report_fault(error, as_json=as_json)
+        return 1
+
+
+def report_error(error: SummtuneError, *, as_json: bool = False) -> None:
+    """Say what went wrong: every problem on lines of its own, on standard error; with `as_json` on standard output, as JSON."""
+    problems = error.problems if isinstance(error, Mistake) else ()
+    if as_json:
+        record = {
+            "error": str(error),
+            "kind": type(error).__name__,
+            "exit_code": error.exit_code,
+            "problems": [asdict(problem) for problem in problems],
+        }
+        print(json.dumps(record, ensure_ascii=False, indent=2))
+        return
+    if len(problems) > 1:
+        print(f"{len(problems)} problems:", file=sys.stderr)
+        for problem in problems:
+            print(f"  {problem}", file=sys.stderr)
+    else:
+        print(str(error), file=sys.stderr)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        width = max(map(len, VERBS))
+        print(_HELP.format(verbs="\n".join(f"  {verb:<{width}}  {line}" for verb, line in VERBS.items())), end="")
+        return 0 if words else 2
+    if words[0] in ("--version", "-V"):
+        print(f"summtune {__version__}")
+        return 0
+    verb = words[0]
+    if verb not in VERBS:
+        close = get_close_matches(verb.lower(), VERBS, n=1)
+        kind = "option" if verb.startswith("-") else "verb"
+        hint = f"Did you mean {close[0]}?" if close else f"The verbs are {', '.join(VERBS)}."
+        raise Mistake(f"summtune has no {kind} {verb!r}. {hint}")
+    module = importlib.import_module(f"summtune.cli.{verb}")
+    return _invoke(verb, getattr(module, verb), words[1:])
+
+
+def _invoke(verb: str, function: Callable[..., Any], words: list[str]) -> int:
+    """Let typer read a verb's words and call its function."""
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name=verb)(function)
+    command = typer.main.get_command(app)
+    try:
+        # Not `command.main()`, which ends Ctrl-C without a word.
+        with command.make_context(f"summtune {verb}", list(words)) as context:
+            code = command.invoke(context)
+    except typer.Exit as end:  # --help
+        return end.exit_code
+    except typer.TyperException as error:  # a missing argument, an unknown option
+        raise Mistake(f"{error.format_message().rstrip()} `summtune {verb} --help` says what it takes.") from None
+    except typer.Abort:  # typer's word for Ctrl-C
+        raise KeyboardInterrupt from None
+    return code if isinstance(code, int) else 0
+
+
+def _report_fault(error: Exception, *, as_json: bool) -> None:
+    handle, name = tempfile.mkstemp(prefix="summtune-fault-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        traceback.print_exception(error, file=stream)
+    summary = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    text = f"This is a fault in summtune, not yours: {summary}\nWhere it happened is written in {name}; please send that file along."
+    if as_json:
+        print(json.dumps({"error": text, "kind": "fault", "exit_code": 1, "problems": []}, ensure_ascii=False, indent=2))
+    else:
+        print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""`summtune predict`: summaries of a data file by a run's best model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or a model's folder.")],
+    data: Annotated[Path, typer.Argument(help="CSV of dialogues, with or without summaries.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The CSV to write.")] = Path("prediction/output.csv"),
+    device: Annotated[str | None, typer.Option(help="auto, cuda or cpu; left out: as in training.")] = None,
+    output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> int:
+    """Write fname,summary for every dialogue of DATA, in its order, by the best model of RUN."""
+    from summtune.cli.find import the_run
+    from summtune.errors import Problem, RunMistake
+    from summtune.inference import predict as inference
+    from summtune.training.best_model import SETTINGS_FILE
+
+    if device not in (None, "auto", "cuda", "cpu"):
+        raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
+    folder = Path(run)
+    if not (folder / SETTINGS_FILE).is_file():
+        from summtune.reporting.views import best_model, open_run
+
+        found = the_run(run, output_dir)
+        state, _ = open_run(found)
+        best = best_model(found, state)
+        if best is None:
+            raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))
+        folder = best.best_model
+    done = inference.predict(folder, data, out, device=device)  # type: ignore[arg-type]  # checked above
+    if as_json:
+        record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics, "seconds": round(done.seconds, 3)}
+        typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
+        return 0
+    typer.echo(f"{done.rows} summaries by {folder} in {done.seconds:.1f} s: {done.out}")
+    if done.metrics is not None:
+        typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items()))
+    return 0

@@ -1,0 +1,39 @@
+"""`summtune resume`: go on with a run that was interrupted, killed, or is to have more trials."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or its tune/ folder.")],
+    count: Annotated[int, typer.Option(help="Add so many trials to what was asked for.", min=0)] = 0,
+    output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
+) -> int:
+    """Continue a run: finished trials stay, interrupted ones go on from their last checkpoint."""
+    from summtune.cli.find import the_run
+    from summtune.cli.live_run import LiveRun, command_line
+    from summtune.cli.screen import Screen, stream_console
+    from summtune.errors import Interrupted
+
+    found = the_run(run, output_dir)
+    live = LiveRun(Screen(stream_console(err=as_json)))
+    live.screen.say(f"Opening {found.folder.name}, then starting Ray …")
+    from summtune.tuning.launch import Witness
+    from summtune.tuning.launch import resume as go_on
+
+    try:
+        go_on(found, command_line(), Witness(live.opened, live.event, live.stopping), more=count)
+        result = live.finish()
+    except Interrupted as interruption:
+        live.interrupted()
+        return interruption.exit_code
+    finally:
+        live.screen.end()
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
+    return 0

@@ -1,0 +1,198 @@
+"""What a person sees of a live run: a table that renews itself on a terminal, plain lines elsewhere, and a summary at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from summtune.events.fold import RunState
+from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Reported, TrialStarted
+from summtune.paths import RunPaths
+from summtune.reporting.leaderboard import Figures, Row, figures, rows
+from summtune.reporting.views import best_model, last_iterations, shown_path
+
+MAX_ROWS = 15
+"""Rows of the live table: what fits on most screens beside the summary."""
+
+STYLES = {"finished": "green", "stopped": "yellow", "failed": "red", "running": "cyan"}
+
+
+def stream_console(*, err: bool = False) -> Console:
+    """A console on standard output or standard error. Where that is no terminal, lines are never broken: people grep them."""
+    stream = sys.stderr if err else sys.stdout
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+
+
+class Screen:
+    """Shows a live run. Use as a context manager.
+
+    Args:
+        console: where to; a live table only where it is a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._live: Live | None = None
+        self._state: RunState | None = None
+        self._lasts: Mapping[str, int] = {}
+        self._began = time.monotonic()
+
+    def say(self, line: str = "") -> None:
+        """One line, above the live table where there is one."""
+        self.console.print(Text(line))
+
+    def begin(self, state: RunState) -> None:
+        """Begin to show trials."""
+        self._state = state
+        if self.console.is_terminal:
+            self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
+            self._live.start()
+
+    def end(self) -> None:
+        """Take the live table away; what was said stays."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def event(self, event: Event, state: RunState) -> None:
+        """Take notice of an event."""
+        line = event_line(event, state, self._last(event, state))
+        if line and not (self._live is not None and isinstance(event, (Reported, TrialStarted))):
+            self.say(line)
+
+    def _last(self, event: Event, state: RunState) -> int:
+        trial = getattr(event, "trial", None)
+        if trial is not None and trial not in self._lasts:
+            self._lasts = last_iterations(state)
+        return self._lasts.get(trial, 0) if trial else 0
+
+    def _render(self) -> Group:
+        assert self._state is not None
+        shown = rows(self._state)
+        table = leaderboard(shown[:MAX_ROWS], self._state, self._lasts)
+        rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
+        ended = sum(trial.over for trial in self._state.searched)
+        foot = f"{ended}/{self._state.count} trials, {duration(time.monotonic() - self._began)}{rest}   (Ctrl-C stops, and can be resumed)"
+        return Group(table, Text(foot, style="dim"))
+
+
+def event_line(event: Event, state: RunState, last: int) -> str:
+    """An event worth knowing as one line; empty for the others."""
+    match event:
+        case PointDrawn() if event.baseline:
+            return f"{event.trial}  baseline: the base's own settings"
+        case PointDrawn():
+            return f"{event.trial}  drawn: {point_text(event.point)}"
+        case TrialStarted() if event.iteration:
+            return f"{event.trial}  continues after evaluation {event.iteration} (attempt {event.attempt})"
+        case Reported():
+            trial = state.trials[event.trial]
+            star = "  * best so far" if trial.best is event and state.ranking()[0] is trial else ""
+            scores = f"{state.objective} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
+            return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
+        case Decided() if event.stop:
+            verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
+            return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
+        case Ended() if event.status == "finished":
+            return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}"
+        case Ended() if event.status == "failed":
+            return f"{event.trial}  FAILED ({event.cause}): {event.message}"
+    return ""
+
+
+def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> Table:
+    """The table of trials; the best is marked."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", width=1)
+    for name, justify in (("trial", "left"), ("status", "left"), ("epoch", "right"), (state.objective, "right")):
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
+    for key in keys:
+        table.add_column(key.rpartition(".")[2], justify="right")
+    for row in shown:
+        table.add_row(
+            "*" if row.best else "",
+            f"{row.trial} baseline" if row.baseline else row.trial,
+            Text(status_text(row), style=STYLES.get(row.status, "")),
+            f"{row.iteration}/{lasts[row.trial]}" if row.trial in lasts else str(row.iteration),
+            "–" if row.score is None else f"{row.score:.4f}",
+            *(value_text(row.point.get(key)) for key in keys),
+            style="bold" if row.best else "",
+        )
+    return table
+
+
+def status_text(row: Row) -> str:
+    """The status, with a failure's cause."""
+    return f"{row.status}: {row.cause}" if row.cause else row.status
+
+
+def print_summary(console: Console, run: RunPaths, state: RunState) -> None:
+    """The end of a run: leaderboard, the best beside the baseline, failures, time spent and saved, the best model's path."""
+    lasts = last_iterations(state)
+    console.print()
+    console.print(leaderboard(rows(state), state, lasts))
+    console.print()
+    for line in summary_lines(run, state, figures(state, lasts)):
+        console.print(Text(line))
+
+
+def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
+    """What is to be known of a run, a line each."""
+    lines = []
+    best, baseline = state.best, state.baseline
+    if best is not None and found.best is not None:
+        lines.append(f"Best      {state.objective} {found.best:.4f}: trial {best.id}, {point_text(best.point)}")
+    if found.baseline is not None and found.best is not None:
+        gain = found.best - found.baseline
+        told = "the baseline itself is the best" if best is baseline else f"the best is {gain:+.4f} against it"
+        lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
+    asked = f"{found.total} of {state.count}" if found.total != state.count else str(found.total)
+    unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
+    lines.append(f"Trials    {asked}: {found.finished} finished, {found.stopped} stopped early, {found.failed} failed{unfinished}")
+    lines += [
+        f"          {trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"
+    ]
+    share = found.iterations_saved / max(1, found.iterations_saved + found.iterations_spent)
+    saved = f"{found.iterations_saved} ({share:.0%}) saved by early stopping"
+    lines.append(f"Time      {duration(found.seconds)}; {found.iterations_spent} evaluations made, {saved}")
+    model = best_model(run, state)
+    if model is not None:
+        lines.append(f"Model     {_reachable(run, state, model.best_model)}")
+    lines.append(f"Report    {_reachable(run, state, run.report)}")
+    return lines
+
+
+def _reachable(run: RunPaths, state: RunState, path: Path) -> str:
+    """The path as people here can type it: as the run was started, or where it lies now if it was moved."""
+    shown = Path(shown_path(run, state, path))
+    return str(shown) if shown.exists() and shown.resolve() == path.resolve() else str(path)
+
+
+def point_text(point: Mapping[str, Any]) -> str:
+    """A point in one line."""
+    return ", ".join(f"{key.rpartition('.')[2]} {value_text(value)}" for key, value in point.items())
+
+
+def value_text(value: Any) -> str:
+    """A setting's value, short."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

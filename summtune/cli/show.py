@@ -1,0 +1,48 @@
+"""`summtune show`: a run's leaderboard and summary, from its event log."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def show(
+    run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), or its folder.")],
+    output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> int:
+    """Print a run's leaderboard again; works while it runs, too."""
+    from dataclasses import asdict
+
+    from summtune.cli.find import the_run
+    from summtune.cli.screen import print_summary, stream_console
+    from summtune.paths import run_title
+    from summtune.reporting.leaderboard import figures, rows
+    from summtune.reporting.views import best_model, last_iterations, open_run
+
+    found = the_run(run, output_dir)
+    state, warnings = open_run(found)
+    for warning in warnings:
+        typer.echo(f"note: {warning}", err=True)
+    if as_json:
+        model = best_model(found, state)
+        record = {
+            "run": found.folder.name,
+            "folder": str(found.folder),
+            "status": state.status,
+            "objective": state.objective,
+            "figures": asdict(figures(state, last_iterations(state))),
+            "trials": [asdict(row) for row in rows(state)],
+            "best_model": str(model.best_model) if model else None,
+        }
+        typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
+        return 0
+    console = stream_console()
+    told = {"running": "running, or its driver died", "interrupted": "interrupted"}.get(state.status, state.status)
+    console.print(f"{found.folder.name}: {told}", markup=False)
+    print_summary(console, found, state)
+    if state.status != "finished":
+        console.print(f"\nNext      summtune resume {run_title(found.folder)}", markup=False)
+    return 0

@@ -1,0 +1,73 @@
+"""`summtune validate`: check search spaces, and show what they come to, without running anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from summtune.cli.main import report_error
+from summtune.config.description import resolved_lines, summary_lines
+from summtune.config.experiment import Experiment, flatten, load_experiment
+from summtune.errors import SettingsMistake
+
+
+def validate(
+    spaces: Annotated[list[Path], typer.Argument(help="Search spaces (YAML).", metavar="FILE...")],
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, the strongest layer.")] = None,
+    base: Annotated[str | None, typer.Option(help="Preset or YAML file to start from.")] = None,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Print the settings, with where each value came from.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> int:
+    """Check search spaces: all problems at once, or what the space comes to."""
+    given = [*([f"base={base}"] if base is not None else []), *(assignments or [])]
+    records: list[dict[str, Any]] = []
+    code = 0
+    for number, space in enumerate(spaces):
+        if number and not as_json:
+            typer.echo()
+        try:
+            experiment = load_experiment(space, assignments=given)
+        except SettingsMistake as mistake:
+            code = mistake.exit_code
+            if not as_json:
+                report_error(mistake)
+            records.append(
+                {"file": str(space), "ok": False, "error": str(mistake), "problems": [asdict(problem) for problem in mistake.problems]}
+            )
+            continue
+        records.append({"file": str(space), "ok": True, **_record(experiment, resolved=resolved)})
+        if not as_json:
+            typer.echo(f"ok: {experiment.file}")
+            typer.echo("\n".join(f"  {line}" for line in summary_lines(experiment)))
+            for notice in experiment.notices:
+                typer.echo(f"  note: {notice}")
+            if resolved:
+                typer.echo()
+                typer.echo("\n".join(resolved_lines(experiment.base)))
+    if as_json:
+        typer.echo(json.dumps(records[0] if len(records) == 1 else records, ensure_ascii=False, indent=2))
+    return code
+
+
+def _record(experiment: Experiment, *, resolved: bool) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "name": experiment.name,
+        "description": experiment.description,
+        "method": experiment.method,
+        "objective": asdict(experiment.objective),
+        "count": experiment.count,
+        "baseline": experiment.baseline,
+        "points": experiment.space.size(),
+        "parameters": {key: parameter.describe() for key, parameter in experiment.space.parameters.items()},
+        "rungs": list(experiment.stopping.rungs(experiment.longest)),
+        "resources": asdict(experiment.resources),
+        "notices": list(experiment.notices),
+    }
+    if resolved:
+        values = flatten(experiment.base.settings.model_dump(mode="json"))
+        record["settings"] = {key: {"value": value, **asdict(experiment.base.origin(key))} for key, value in values.items()}
+    return record

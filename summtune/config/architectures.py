@@ -1,0 +1,45 @@
+"""Which kinds of model there are: their names, and the family that handles each. It must not know how a family works."""
+
+from __future__ import annotations
+
+from summtune import registry
+from summtune.config.complaints import one_of
+from summtune.config.transformers_arguments import installed
+
+# Names of ours that transformers doesn't have, for those of its own.
+_OURS = {"kobart": "bart", "kogpt2": "gpt2"}
+
+
+def family_of(architecture: object) -> str | None:
+    """The family that declares an architecture; None where none does."""
+    for name in registry.names("families"):
+        if architecture in registry.load("families", name).ARCHITECTURES:
+            return name
+    return None
+
+
+def handled() -> tuple[str, ...]:
+    """All architectures that some family declares."""
+    return tuple(dict.fromkeys(one for name in registry.names("families") for one in registry.load("families", name).ARCHITECTURES))
+
+
+def is_causal(architecture: str) -> bool:
+    """Whether transformers knows it as a causal model, and not as an encoder-decoder."""
+    known = installed()
+    named = _OURS.get(architecture, architecture)
+    return named in known.causal and named not in known.seq2seq
+
+
+def architecture_named(written: str) -> str:
+    """An architecture by its name, or by that of a checkpoint's size (`t5-small` means t5).
+
+    Raises:
+        Unfit: there is none.
+    """
+    known = installed()
+    names = tuple(dict.fromkeys([*handled(), *_OURS, "gpt2", "llama", *known.seq2seq, *known.causal]))
+    lower = written.lower()
+    for candidate in (lower, lower.partition("-")[0]):
+        if candidate in names:
+            return candidate
+    raise one_of(written, list(names))

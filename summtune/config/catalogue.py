@@ -1,0 +1,209 @@
+"""What there is to set: every dotted key with its other names, its kind, and the check of a value for it.
+
+It is what `space` asks about a parameter, and `layers` about a value, whatever file or variable it came from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from summtune.config import presets
+from summtune.config.architectures import architecture_named
+from summtune.config.complaints import explain_all, mismatch, one_of
+from summtune.config.settings import Settings
+from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED, RENAMED_VALUES, check_argument, check_word, free_arguments
+from summtune.config.transformers_arguments import installed
+from summtune.space.naming import Unfit, Vocabulary
+from summtune.space.spec import NOT_YET, Kind
+
+ALIASES: Mapping[str, str] = {
+    "batch_size": "training.per_device_train_batch_size",
+    "num_epochs": "training.num_train_epochs",
+    "epochs": "training.num_train_epochs",
+    "seed": "general.seed",
+    "training.seed": "general.seed",
+    "label_smoothing": "training.label_smoothing",
+    "generation_max_length": "generation.max_length",
+    "training.generation_max_length": "generation.max_length",
+    "dropout_rate": "model.dropout_rate",
+    "model_architecture": "model.architecture",
+    "model_checkpoint": "model.checkpoint",
+    "model": "model.preset",
+    "model_name": "model.checkpoint",
+    "data.train_path": "data.train",
+    "data.train_file": "data.train",
+    "data.val_path": "data.dev",
+    "data.val": "data.dev",
+    "data.dev_path": "data.dev",
+    "data.dev_file": "data.dev",
+    "data.val_file": "data.dev",
+    "data.test_path": "data.test",
+    "data.test_file": "data.test",
+    **{f"training.{old}": new for old, new in RENAMED.items()},
+    **RENAMED,
+}
+
+# Mappings whose entries are laid over one by one, and whose names are not ours.
+OPEN_KEYS = ("model.config_overrides", "model.lora")
+
+_ENUMS = {"training.lr_scheduler_type": "SchedulerType", "training.optim": "OptimizerNames"}
+_UNSEARCHABLE = {
+    "meta": "it names the experiment and changes no training",
+    "general": "it changes nothing about how well a model summarises",
+    "evaluation": "it would compare trials by different yardsticks",
+    "inference": "it acts after training",
+    "wandb": "it changes no training",
+}
+_SEARCHABLE = {"general.seed"}
+
+
+class SettingsCatalogue:
+    """The keys of `Settings` and transformers' training arguments (a `space.parsing.Catalogue`)."""
+
+    @cached_property
+    def fields(self) -> Mapping[str, FieldInfo]:
+        """The fields of all sections, by dotted key."""
+        return {f"{section}.{name}": field for section, model in _sections().items() for name, field in model.model_fields.items()}
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """All names."""
+        arguments = tuple(f"training.{name}" for name in free_arguments() if f"training.{name}" not in self.fields)
+        return Vocabulary(tuple(self.fields), ALIASES, arguments, OPEN_KEYS)
+
+    def resolve(self, name: str) -> str:
+        """The dotted key that a name means.
+
+        Raises:
+            Unfit: there is none, or several; or transformers' argument of that name is summtune's to decide.
+        """
+        key = ALIASES.get(name, name)
+        argument = key.removeprefix("training.")
+        if argument in DROPPED:
+            raise Unfit(f"{argument} is gone: {DROPPED[argument]}.", "Remove it.")
+        bare = "." not in key and any(known.endswith(f".{key}") for known in self.fields)  # `output_dir` is general.output_dir
+        if argument in DECIDED and key not in self.fields and not bare:
+            raise Unfit(f"{argument} is not yours to set here: {DECIDED[argument].by}.", "Remove it.")
+        return self.vocabulary.resolve(name)
+
+    def searchable(self, key: str) -> None:
+        """Whether a key makes sense as a parameter.
+
+        Raises:
+            Unfit: it doesn't.
+        """
+        section = key.partition(".")[0]
+        if section in _UNSEARCHABLE and key not in _SEARCHABLE:
+            raise Unfit(f"{key} can't be searched: {_UNSEARCHABLE[section]}.", "Put it under `settings:`.")
+        if key in ("training.fp16", "training.bf16"):
+            raise Unfit(f"{key} is one of two switches for one thing.", "Use `precision: {values: [fp32, bf16, fp16]}`.")
+        if section == "data" and key not in ("data.max_train_samples", "data.clean", "data.topic_prefix"):
+            raise Unfit(f"{key} can't be searched: trials on different data can't be compared.", "Put it under `data:`.")
+
+    def kind(self, key: str) -> Kind:
+        """Whether the key takes whole numbers, any numbers, or something else."""
+        if key in self.fields:
+            types: set[Any] = _leaf_types(self.fields[key].annotation)
+            if bool in types:
+                return "other"
+            return "integer" if int in types else "real" if float in types and dict not in types else "other"
+        argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
+        if argument is not None:
+            return "real" if "float" in argument.types else "integer" if "int" in argument.types else "other"
+        return "integer" if key.startswith("model.config_overrides.") else "other"
+
+    def takes_text(self, key: str) -> bool:
+        """Whether the key takes any text, so that `2024` is a name and not a number."""
+        return key in self.fields and bool(_leaf_types(self.fields[key].annotation) & {str, Path})
+
+    def check(self, key: str, value: Any, plain: str | None = None) -> Any:
+        """The value as the settings hold it; `plain` is how a number or a switch was written in a file.
+
+        Raises:
+            Unfit: it can't be.
+        """
+        value = _renamed(key, value)
+        if key.startswith("model.lora."):
+            raise Unfit(f"{NOT_YET} model.lora is understood, but adapters can't be trained so far.", "Leave it out.")
+        if key == "data.summary" and isinstance(value, list):
+            raise Unfit(f"{NOT_YET} several references are understood, but can't be used so far.", "Give one column.")
+        field = self.fields.get(key)
+        if field is None:
+            return check_argument(key.removeprefix("training."), value) if key.startswith("training.") else _plain(value)
+        types = _leaf_types(field.annotation)
+        if isinstance(value, float) and int in types and value.is_integer():
+            value = int(value)
+        if isinstance(value, (bool, int, float)) and str in types and types <= {str, type(None)}:
+            value = plain if plain is not None else str(value)  # `version: 1.0` is text, whatever YAML thinks
+        if isinstance(value, str) and any(ord(letter) < 32 and letter not in "\n\t" for letter in value):
+            raise Unfit("there are control characters in it.", "Remove them.")
+        section, _, name = key.partition(".")
+        try:
+            checked = getattr(_sections()[section].model_validate({name: value}), name)
+        except ValidationError as error:
+            raise explain_all(error.errors(include_url=False)) from None
+        if key == "model.preset" and checked is not None and checked not in presets.names():
+            raise one_of(checked, list(presets.names()))
+        if key == "model.architecture" and checked is not None:
+            return architecture_named(checked)
+        if key in _ENUMS:
+            check_word(_ENUMS[key], checked)
+        return _plain(checked)
+
+
+@cache
+def catalogue() -> SettingsCatalogue:
+    """The one catalogue; it is made at first use."""
+    return SettingsCatalogue()
+
+
+@cache
+def _sections() -> Mapping[str, type[BaseModel]]:
+    sections = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: model for name, model in sections.items() if isinstance(model, type) and issubclass(model, BaseModel)}
+
+
+def _leaf_types(annotation: Any) -> set[Any]:
+    """Types at the leaves of an annotation; a Literal's are those of its words, a container counts as itself alone."""
+    origin = getattr(annotation, "__origin__", None)
+    if origin in (tuple, dict, list):
+        return {origin}
+    if getattr(annotation, "__metadata__", None) is not None:
+        return _leaf_types(origin)
+    arguments = get_args(annotation)
+    if not arguments:
+        return {annotation if isinstance(annotation, type) else type(annotation)}
+    leaves: set[Any] = set()
+    for argument in arguments:
+        leaves |= {_Word} if isinstance(argument, str) else _leaf_types(argument)
+    return leaves
+
+
+class _Word:
+    """A Literal's word, which no number is turned into."""
+
+
+def _renamed(key: str, value: Any) -> Any:
+    table = RENAMED_VALUES.get(key, {})
+    for old, new in table.items():
+        if type(old) is type(value) and old == value:
+            return new
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON holds them: points and records are compared with what was read back."""
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise mismatch(value, "a finite number")
+    return value if value is None or isinstance(value, (bool, int, float, str, list, dict)) else str(value)

@@ -1,0 +1,75 @@
+"""An experiment in words: what it comes to, and its settings with where each came from; for validate, a run's opening, settings.yaml."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from summtune.config.experiment import Experiment, flatten
+from summtune.config.layers import Resolved
+from summtune.documents import parse_scalar
+from summtune.space.parameters import Constant, shown
+
+COLUMN = 12
+"""Width of the labels."""
+
+
+def summary_lines(experiment: Experiment) -> list[str]:
+    """What an experiment comes to, a line each: model, data, objective, method, rungs, parameters."""
+    settings = experiment.base.settings
+    model = settings.model.checkpoint or f"{settings.model.preset or settings.model.architecture}, random weights"
+    size = experiment.space.size()
+    trials = f"{experiment.count} trial{'' if experiment.count == 1 else 's'}{' and the baseline' if experiment.baseline else ''}"
+    points = "" if size is None else f", of {size:,} point{'' if size == 1 else 's'}"
+    lines = []
+    for label, text in (
+        ("name", experiment.name + (f": {experiment.description}" if experiment.description else "")),
+        ("model", model),
+        ("data", str(settings.data.train) if settings.data.train else "the sample data"),
+        ("objective", f"{experiment.objective.goal} {experiment.objective.name}"),
+        ("method", f"{experiment.method}, {trials}{points}"),
+        ("early stop", _stopping(experiment)),
+        ("parameters", ""),
+    ):
+        lines.append(f"{label:<{COLUMN}}{text}".rstrip())
+    width = max((len(key) for key in experiment.space.parameters), default=0)
+    for key, parameter in experiment.space.parameters.items():
+        fixed = "fixed at " if isinstance(parameter, Constant) else ""
+        lines.append(f"  {key:<{width}}  {fixed}{parameter.describe()}")
+    return lines
+
+
+def _stopping(experiment: Experiment) -> str:
+    rungs = experiment.stopping.rungs(experiment.longest)
+    if not rungs:
+        return "none"
+    return f"{experiment.stopping.type}, eta {experiment.stopping.eta}, after epoch {' and '.join(map(str, rungs))} of {experiment.longest}"
+
+
+def resolved_lines(resolved: Resolved) -> list[str]:
+    """The settings as YAML, with the layer of each value, and for files the line, as a comment."""
+    rows: list[tuple[str, str]] = []
+    section = ""
+    for key, value in flatten(resolved.settings.model_dump(mode="json")).items():
+        here, _, name = key.partition(".")
+        if here != section:
+            rows.append((f"{here}:", ""))
+            section = here
+        rows.append((f"  {name}: {_yaml(value)}", str(resolved.origin(key))))
+    width = min(max(len(text) for text, _ in rows), 60)
+    return [f"{text:<{width}}  # {origin}" if origin else text for text, origin in rows]
+
+
+def _yaml(value: Any) -> str:
+    """A value that YAML reads back as the same."""
+    if isinstance(value, str):
+        plain = (
+            value
+            and value[0] not in "!&*-?|>%@`#,[]{}\"': "
+            and ": " not in value
+            and " #" not in value
+            and "\n" not in value
+            and value == value.strip()
+        )
+        return value if plain and parse_scalar(value) == value and not value.endswith(":") else json.dumps(value, ensure_ascii=False)
+    return shown(value)

@@ -1,0 +1,82 @@
+"""Settings from environment variables and from `--set key=value`: one value each, read by the rules of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from summtune.config import synonyms
+from summtune.config.catalogue import catalogue
+from summtune.config.layers import Entry, LayerName, Origin
+from summtune.config.places import placed
+from summtune.config.settings_file import Reading
+from summtune.documents import parse_scalar
+from summtune.errors import Problem, SettingsMistake
+from summtune.space.naming import Unfit
+
+VARIABLES: Mapping[str, str] = {
+    "WANDB_PROJECT": "wandb.project",
+    "WANDB_ENTITY": "wandb.entity",
+    "WANDB_MODE": "wandb.mode",
+    "MODEL_NAME": "model.checkpoint",
+    "OUTPUT_DIR": "general.output_dir",
+    "BATCH_SIZE": "training.per_device_train_batch_size",
+    "LEARNING_RATE": "training.learning_rate",
+    "NUM_EPOCHS": "training.num_train_epochs",
+    "SEED": "general.seed",
+}
+_PREFIX = "SUMMTUNE_"
+
+
+def read_environment(environ: Mapping[str, str]) -> Reading:
+    """The variables that are settings. One that is empty says nothing, as one that is not there."""
+    reading = Reading()
+    for name, text in sorted(environ.items()):
+        if not text.strip():
+            continue
+        if name in VARIABLES:
+            _keep(reading, "environment", name, name, VARIABLES[name], text)
+        elif name.startswith(_PREFIX) and "__" in name:
+            section, _, rest = name.removeprefix(_PREFIX).partition("__")
+            _keep(reading, "environment", name, name, f"{section}.{rest}".lower().replace("__", "."), text)
+    reading.problems.extend(synonyms.reduce(reading.layer))
+    return reading
+
+
+def read_assignments(assignments: Iterable[tuple[str, str]]) -> Reading:
+    """Pairs of a settings key and a text; of two for one key the last one counts, as on any command line."""
+    reading = Reading()
+    for key, text in assignments:
+        _keep(reading, "--set", f"--set {key}", f"{key}={text}", key, text)
+    reading.problems.extend(synonyms.reduce(reading.layer))
+    return reading
+
+
+def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
+    """A text as a value, and as it was written. Where text is wanted nothing is read into it but quotes.
+
+    Raises:
+        Unfit: brackets or quotes that don't close.
+    """
+    try:
+        value = parse_scalar(text)
+    except SettingsMistake as mistake:
+        if wanted_text:
+            return text, text
+        raise Unfit(f"{text} is not YAML: {mistake.problems[0].reason}", "Quote it for the shell: '[a, b]'.") from None
+    if wanted_text and not isinstance(value, (str, type(None))):
+        return text.strip(), text
+    return value, text.strip()
+
+
+def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
+    try:
+        key = catalogue().resolve(name)
+        value, plain = read_value(text, catalogue().takes_text(key))
+        # Such paths are relative to where the person stands.
+        checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
+    except Unfit as unfit:
+        reading.problems.append(Problem(unfit.reason, unfit.remedy, written))
+        return
+    reading.layer[key] = Entry(checked, Origin(layer, source), written)

@@ -1,0 +1,179 @@
+"""Layers of settings, from weakest to strongest, and their merging; each value keeps where it came from.
+
+    built-in defaults < preset of the base's own model < base file < preset of another model < settings: < (what the search draws) <
+    environment < --set
+
+What the search draws is laid over a point at a time (`experiment`): the stronger layers' keys have left the space by then.
+It must not know how layers are read (`settings_file`, `environment`, `assignments`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from summtune.config import presets
+from summtune.config.settings import Settings
+from summtune.errors import Problem
+
+LayerName = Literal["default", "preset", "base", "settings", "parameters", "environment", "--set"]
+
+# What says which model it is: never mixed from two models.
+_IDENTITY = (
+    "model.preset",
+    "model.architecture",
+    "model.checkpoint",
+    "model.load_pretrained",
+    "model.gguf_file",
+    "model.config_overrides",
+    "tokenizer.vocab_size",
+)
+
+# What the preset of another model may carry over a person's base. Lengths and batch sizes are not among them.
+_CARRIED = (
+    *_IDENTITY, "tokenizer.special_tokens", "tokenizer.bos_token", "tokenizer.eos_token", "tokenizer.pad_token", "tokenizer.prefix",
+    "training.precision", "training.learning_rate", "training.optim",
+    "generation.num_beams", "generation.length_penalty", "generation.no_repeat_ngram_size", "generation.early_stopping",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value came from.
+
+    Attributes:
+        layer: its layer.
+        file: the file as the person named it; for the environment the variable, for --set the assignment.
+        line: 1-based line in the file.
+    """
+
+    layer: LayerName
+    file: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f" {self.file}" if self.file else ""
+        return f"{self.layer}{place}{f':{self.line}' if self.line is not None else ''}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One value of one layer.
+
+    Attributes:
+        value: checked for its key.
+        origin: where it came from.
+        written: the key as the person wrote it.
+        column: 1-based column in the file.
+    """
+
+    value: Any
+    origin: Origin
+    written: str
+    column: int | None = None
+
+    def problem(self, reason: str, remedy: str = "") -> Problem:
+        """A problem with this value."""
+        file = "" if self.origin.layer in ("environment", "--set", "default") else self.origin.file
+        return Problem(reason, remedy, self.written, file, self.origin.line, self.column)
+
+
+Layer = dict[str, Entry]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Settings, and the origin of each value that isn't a default (those are built in)."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+
+    def origin(self, key: str) -> Origin:
+        """Where a key's value came from."""
+        return self.origins.get(key, Origin("default"))
+
+
+def lay(weaker: Layer, stronger: Mapping[str, Entry]) -> Layer:
+    """One layer over another. A mapping such as `model.config_overrides` is laid over entry by entry; null clears it."""
+    merged = dict(weaker)
+    for key, entry in stronger.items():
+        for under in [known for known in merged if known.startswith(f"{key}.")]:
+            del merged[under]
+        above = key.rpartition(".")[0]
+        if above in merged:
+            del merged[above]
+        merged[key] = entry
+    return merged
+
+
+def without(layer: Layer, keys: Iterable[str]) -> Layer:
+    """A layer without some keys, and without what lies below them."""
+    gone = tuple(keys)
+    return {key: entry for key, entry in layer.items() if not _among(key, gone)}
+
+
+def merge(base_preset: str | None, base: Layer, above: Sequence[Layer], read_preset: Callable[[str], Layer], notices: list[str]) -> Layer:
+    """All layers in their order, with the preset of another model where a layer above the base names one.
+
+    Args:
+        base_preset: the preset of the base's own model.
+        base: the base file.
+        above: the layers over it, weakest first.
+        read_preset: a preset's settings.
+        notices: what a person should know is added here.
+    """
+    preset = read_preset(base_preset) if base_preset else {}
+    strong: Layer = {}
+    for layer in above:
+        strong = lay(strong, layer)
+    weak = lay(preset, base)
+    own, other = model_named(weak), model_named(strong)
+    if other is not None and other != own:
+        weak = _with_other_model(weak, base, other, read_preset, notices)
+    return lay(weak, strong)
+
+
+def model_named(layer: Mapping[str, Entry]) -> tuple[str | None, Any] | None:
+    """(preset, checkpoint) of the model that a layer names; None where it names none."""
+    preset, checkpoint, architecture = (
+        layer[key].value if key in layer else None for key in ("model.preset", "model.checkpoint", "model.architecture")
+    )
+    if preset is None and checkpoint is None and architecture is None:
+        return None
+    found = presets.of_model(preset, checkpoint, architecture)
+    return found, None if found else (checkpoint or architecture)
+
+
+def _with_other_model(
+    weak: Layer, base: Layer, other: tuple[str | None, Any], read_preset: Callable[[str], Layer], notices: list[str]
+) -> Layer:
+    """The base without what belongs to its own model; over it what the other model's preset carries."""
+    name, _ = other
+    if name is None:  # a checkpoint that has no preset: lengths and the like stay, what describes the old model goes
+        return without(weak, _IDENTITY)
+    carried = read_preset(name)
+    kept = without(base, _IDENTITY)
+    for key in [key for key in kept if key in carried and _among(key, _CARRIED)]:
+        if kept[key].value != carried[key].value:
+            notices.append(
+                f"{key}: preset {name}'s own {carried[key].value} takes the place of {kept[key].value} from {kept[key].origin.file}."
+            )
+    return lay(lay(carried, kept), {key: entry for key, entry in carried.items() if _among(key, _CARRIED)})
+
+
+def nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"training.learning_rate": 1e-4}` as sections."""
+    nested: dict[str, Any] = {}
+    for key, value in values.items():
+        *above, last = key.split(".")
+        here = nested
+        for part in above:
+            inner = here.setdefault(part, {})
+            here = inner if isinstance(inner, dict) else here
+        here[last] = value
+    return nested
+
+
+def _among(key: str, keys: Iterable[str]) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in keys)

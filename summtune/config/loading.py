@@ -1,0 +1,256 @@
+"""From a search space, its base, the environment and --set to an Experiment; every problem on the way is collected before any is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from summtune.config import presets, synonyms, validation
+from summtune.config.catalogue import catalogue
+from summtune.config.complaints import explain
+from summtune.config.environment import read_assignments, read_environment
+from summtune.config.experiment import Experiment, Resources, longest
+from summtune.config.layers import Entry, Layer, Origin, Resolved, merge, nest
+from summtune.config.objective import Objective, objective
+from summtune.config.places import is_there, placed, resolved_path
+from summtune.config.settings import Settings
+from summtune.config.settings_file import Reading, SectionReader, read_preset, read_sections
+from summtune.config.space_document import SpaceDocument, read_space
+from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, MetricSpec, SpaceFile
+from summtune.config.stopping import Stopping, stopping
+from summtune.config.top_level import TopLevel
+from summtune.documents import read_document
+from summtune.errors import Problem, SettingsMistake
+from summtune.space.naming import Unfit, did_you_mean
+from summtune.space.parameters import Constant, Parameter, shown
+from summtune.space.parsing import parse_parameters
+from summtune.space.space import Space
+from summtune.space.spec import NOT_YET, Parsed
+
+
+def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
+    """As `experiment.load_experiment`."""
+    return _Loading(read_space(path, assignments), environ).experiment()
+
+
+@dataclass
+class _Loading:
+    """One loading. Each step adds to the problems and the notices."""
+
+    space: SpaceDocument
+    environ: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths in the file are relative to."""
+        return Path(self.space.document.file).absolute().parent
+
+    def experiment(self) -> Experiment:
+        self.problems.extend(self.space.problems)
+        reader = TopLevel(self.space)
+        top = reader.read()
+        self.problems.extend(reader.problems)
+        self.notices.extend(reader.notices)
+        parsed = self._parameters()
+        layer, pinned = self._layers(top, parsed)
+        parameters = [one for one in parsed.parameters if synonyms.said_as(one.key) not in pinned]
+        varying = [one for one in parameters if not isinstance(one, Constant)]
+        searched = [validation.Searched(one, self._blame(parsed, one)) for one in varying]
+        self.problems.extend(validation.not_yet(layer, searched))
+        settings = self._settings(layer)
+        if settings is not None:
+            self.problems.extend(validation.combinations(settings, layer, searched))
+        self._device(top, settings)
+        self._decoding(top, searched)
+        self._grid(top, searched)
+        stop = self._stopping(top, settings, varying)
+        found = self._objective(top.metric)
+        if self.problems or settings is None:
+            raise SettingsMistake(_in_order(self.problems))
+        return Experiment(
+            name=reader.title(top),
+            description=top.description,
+            file=self.space.document.file,
+            source=self.space.document.text,
+            base=Resolved(settings, synonyms.mirrored_origins(layer)),
+            space=Space.of(parameters),
+            method="bayes" if top.method == "tpe" else top.method,
+            objective=found,
+            stopping=stop,
+            count=top.count or top.run_cap or DEFAULT_COUNT,
+            baseline=top.baseline,
+            resources=Resources(top.resources.gpus_per_trial, top.resources.cpus_per_trial, top.resources.max_concurrent_trials),
+            notices=tuple(dict.fromkeys(self.notices)),
+        )
+
+    def _take(self, reading: Reading) -> Layer:
+        self.problems.extend(reading.problems)
+        self.notices.extend(reading.notices)
+        return reading.layer
+
+    def _parameters(self) -> Parsed:
+        if self.space.value.get("parameters") is None:
+            hint = "Write `parameters: {learning_rate: {min: 1e-5, max: 1e-3}}`."
+            self.problems.append(self.space.problem((), "there are no `parameters`: nothing varies.", hint))
+            return Parsed()
+        parsed = parse_parameters(self.space.document, ("parameters",), catalogue())
+        self.problems.extend(parsed.problems)
+        self.notices.extend(parsed.notices)
+        return parsed
+
+    def _blame(self, parsed: Parsed, parameter: Parameter) -> Callable[[str, str], Problem]:
+        return lambda reason, remedy: self.space.problem(parsed.places[parameter.key], reason, remedy)
+
+    def _layers(self, top: SpaceFile, parsed: Parsed) -> tuple[Layer, set[str]]:
+        """All layers as one, and the keys that the environment or --set pins."""
+        preset, base = self._base(top)
+        settings = self._take(self._settings_layer())
+        fixed = self._fixed(parsed)
+        environment = self._take(read_environment(self.environ))
+        assigned = self._take(read_assignments(self.space.settings))
+        pinned = {**environment, **assigned}
+        for parameter in parsed.parameters:
+            entry = pinned.get(synonyms.said_as(parameter.key))
+            if entry is not None:
+                fixed.pop(synonyms.said_as(parameter.key), None)
+                by = entry.origin.file if entry.origin.layer == "environment" else "--set"
+                self.notices.append(f"{parameter.key} is fixed at {shown(entry.value)} by {by}, and leaves the space.")
+        layer = merge(preset, base, (settings, fixed, environment, assigned), read_preset, self.notices)
+        return layer, set(pinned)
+
+    def _base(self, top: SpaceFile) -> tuple[str | None, Layer]:
+        """The preset of the base's own model, and the base file."""
+        named = top.base
+        if named is None or named in presets.names():
+            return named or DEFAULT_BASE, {}
+        folder = Path.cwd() if ("base",) in self.space.assigned else self.folder
+        try:
+            path = Path(resolved_path(named, folder))
+        except Unfit as unfit:
+            self.problems.append(self.space.problem(("base",), unfit.reason, unfit.remedy))
+            return DEFAULT_BASE, {}
+        if not is_there(path):
+            remedy = did_you_mean(named, presets.names()).replace("There are", "The presets are")
+            self.problems.append(self.space.problem(("base",), f"there is no preset {named!r}, and no file {path}.", remedy))
+            return DEFAULT_BASE, {}
+        try:
+            base = self._take(read_sections(read_document(path, shown_as=_shown(path)), "base", path.absolute().parent))
+        except SettingsMistake as mistake:
+            self.problems.extend(mistake.problems)
+            return DEFAULT_BASE, {}
+        model = {key: base[key].value for key in ("model.preset", "model.checkpoint", "model.architecture") if key in base}
+        if not any(model.values()):
+            self.notices.append(f"{_shown(path)} names no model: {DEFAULT_BASE} is used.")
+            return DEFAULT_BASE, base
+        return presets.of_model(model.get("model.preset"), model.get("model.checkpoint"), model.get("model.architecture")), base
+
+    def _settings_layer(self) -> Reading:
+        """`settings:`, and the keys at the top that are settings, too."""
+        value = self.space.value
+        reader = SectionReader(self.space.document, "settings", self.folder)
+        reader.sections(("settings",), value.get("settings"))
+        for section in ("data", "wandb"):
+            if value.get(section) is not None:
+                reader.section((section,), section, value[section])
+        for name in ("project", "entity"):
+            if value.get(name) is not None:
+                reader.keep((name,), f"wandb.{name}", value[name])
+        return reader.finish()
+
+    def _fixed(self, parsed: Parsed) -> Layer:
+        """Parameters with one value: they hold for the baseline, too."""
+        layer: Layer = {}
+        for index, parameter in enumerate(parsed.parameters):
+            if not isinstance(parameter, Constant):
+                continue
+            path = parsed.places[parameter.key]
+            try:
+                parameter = replace(parameter, value=placed(parameter.key, parameter.value, self.folder))
+            except Unfit as unfit:
+                self.problems.append(self.space.problem(path, unfit.reason, unfit.remedy))
+                continue
+            parsed.parameters[index] = parameter
+            mark = self.space.document.marks[path]
+            origin = Origin("parameters", self.space.document.file, mark.line)
+            layer[parameter.key] = Entry(parameter.value, origin, ".".join(str(part) for part in path), mark.column)
+        self.problems.extend(synonyms.reduce(layer))
+        return layer
+
+    def _settings(self, layer: Layer) -> Settings | None:
+        synonyms.settle_warmup(layer)
+        values = {key: entry.value for key, entry in layer.items()}
+        synonyms.mirror(values)
+        try:
+            return Settings.model_validate(nest(values))
+        except ValidationError as error:
+            for one in error.errors(include_url=False):
+                unfit = explain(one)
+                key = ".".join(str(part) for part in one["loc"][:2])
+                entry = next((entry for known, entry in layer.items() if known == key or known.startswith(f"{key}.")), None)
+                self.problems.append(entry.problem(unfit.reason, unfit.remedy) if entry else Problem(unfit.reason, unfit.remedy, key))
+            return None
+
+    def _device(self, top: SpaceFile, settings: Settings | None) -> None:
+        if settings is not None and settings.general.device == "cpu" and top.resources.gpus_per_trial:
+            reason = "general.device is cpu, which reserves no GPU."
+            self.problems.append(self.space.problem(("resources", "gpus_per_trial"), reason, "Remove one of them."))
+
+    def _decoding(self, top: SpaceFile, searched: Sequence[validation.Searched]) -> None:
+        if top.decode == "inline":
+            return
+        for one in searched:
+            if one.parameter.key.startswith("generation."):
+                reason = f"{NOT_YET} generation parameters are searched on trained checkpoints, and that can't be run so far."
+                self.problems.append(one.problem(reason, "Write `decode: inline` to train with each."))
+
+    def _grid(self, top: SpaceFile, searched: Sequence[validation.Searched]) -> None:
+        if top.method != "grid":
+            return
+        endless = [one for one in searched if one.parameter.size() is None]
+        for one in endless:
+            self.problems.append(one.problem("a grid needs values that can be counted.", "Give `values`, two integers, or a `q`."))
+        cap = top.count or top.run_cap or DEFAULT_COUNT
+        size = Space.of(one.parameter for one in searched).size()
+        if size is not None and size > cap:
+            self.notices.append(f"the grid has {size:,} points; {cap} trials leave out {size - cap:,} of them.")
+
+    def _stopping(self, top: SpaceFile, settings: Settings | None, varying: Sequence[Parameter]) -> Stopping:
+        iterations = longest(settings or Settings(), varying)
+        try:
+            found = stopping(top.early_terminate, iterations)
+        except Unfit as unfit:
+            self.problems.append(self.space.problem(("early_terminate",), unfit.reason, unfit.remedy))
+            return Stopping("none")
+        if found.type != "none" and not found.rungs(iterations):
+            self.notices.append(
+                f"no trial will be stopped early: the first rung, {found.min_iter}, is not below the last iteration, {iterations}."
+                " Train for more epochs, or lower early_terminate.min_iter."
+            )
+        return found
+
+    def _objective(self, spec: MetricSpec) -> Objective:
+        try:
+            return objective(spec.name, spec.goal)
+        except Unfit as unfit:
+            wrong = "goal" if "would look for" in unfit.reason else "name"
+            self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
+            return Objective()
+
+
+def _in_order(problems: Sequence[Problem]) -> list[Problem]:
+    """Each problem once, file by file in the order of lines; those of the environment and the command line last."""
+    files = list(dict.fromkeys(problem.file for problem in problems if problem.file))
+    known = {file: number for number, file in enumerate([*files, ""])}
+    return sorted(dict.fromkeys(problems), key=lambda problem: (known[problem.file], problem.line or 0, problem.column or 0))
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be from where the person stands."""
+    absolute = path.resolve()
+    here = Path.cwd()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

@@ -1,0 +1,108 @@
+"""A search space's file, the command line's assignments laid into its top level, and messages that say which of them a value is from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from summtune import paths
+from summtune.config.environment import read_value
+from summtune.config.places import is_there
+from summtune.documents import Document, KeyPath, read_document
+from summtune.errors import Problem, SettingsMistake
+from summtune.space.naming import Unfit
+
+# Keys of the search space itself that may be assigned; all others are settings.
+ASSIGNABLE = ("name", "description", "base", "method", "count", "run_cap", "baseline", "metric", "resources", "early_terminate", "decode")
+_TEXT = ("name", "description", "base", "method", "metric.name", "metric.goal")
+
+
+@dataclass
+class SpaceDocument:
+    """A search space.
+
+    Attributes:
+        document: the file, its value with the assignments laid in.
+        assigned: paths that an assignment gave.
+        settings: the assignments of settings: (key, text).
+        problems: assignments that aren't any.
+    """
+
+    document: Document
+    assigned: set[KeyPath] = field(default_factory=set)
+    settings: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The top level.
+
+        Raises:
+            SettingsMistake: the file holds none.
+        """
+        value = self.document.value
+        if not isinstance(value, dict):
+            raise SettingsMistake(
+                self.document.problem((), "a search space is meant here.", "Write `parameters:` and below it, indented, what varies.")
+            )
+        return value
+
+    def problem(self, path: KeyPath, reason: str, remedy: str = "") -> Problem:
+        """A problem with the value at a path, wherever it came from."""
+        if any(path[:length] in self.assigned for length in range(1, len(path) + 1)):
+            return Problem(reason, remedy, f"--set {'.'.join(str(part) for part in path)}")
+        return self.document.problem(path, reason, remedy)
+
+
+def read_space(path: Path, assignments: Sequence[str]) -> SpaceDocument:
+    """Read a search space and lay the assignments over its top level.
+
+    Raises:
+        SettingsMistake: the file can't be read.
+    """
+    document = read_document(located(path))
+    space = SpaceDocument(replace(document, value=copy.deepcopy(document.value)))
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            space.problems.append(Problem(f"{assignment!r} is no assignment.", "Write key=value.", "--set"))
+        elif key.partition(".")[0] in ASSIGNABLE:
+            _assign(space, key, text)
+        else:
+            space.settings.append((key.removeprefix("settings."), text))
+    return space
+
+
+def located(path: Path) -> Path:
+    """The file that a person means: a path, or the bare name of one in `search_spaces/` or `config/sweep/`, here or shipped."""
+    if is_there(path) or path.name != str(path) or path.suffix in (".yaml", ".yml"):
+        return path
+    for folder in (Path("search_spaces"), Path("config/sweep"), paths.shipped("search_spaces")):
+        for suffix in (".yaml", ".yml"):
+            if (candidate := folder / f"{path}{suffix}").is_file():
+                return candidate
+    return path
+
+
+def _assign(space: SpaceDocument, key: str, text: str) -> None:
+    path = tuple(key.split("."))
+    try:
+        value, _ = read_value(text, key in _TEXT)
+    except Unfit as unfit:
+        space.problems.append(Problem(unfit.reason, unfit.remedy, f"--set {key}"))
+        return
+    here = space.value
+    for part in path[:-1]:
+        if not isinstance(here.get(part), dict):
+            here[part] = {}
+        here = here[part]
+    here[path[-1]] = value
+    if key == "count":
+        space.value.pop("run_cap", None)  # two words for one thing: what is typed counts
+    elif key == "run_cap":
+        space.value.pop("count", None)
+    space.assigned.add(path)

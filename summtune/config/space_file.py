@@ -1,0 +1,106 @@
+"""The top level of a search space: every key of SEARCH_SPACE.md by name, its type, and what can't be run so far.
+
+The JSON schema of search spaces is made from these models. What stands below `parameters`, `settings`, `data` and `wandb` is read elsewhere
+(`space.parsing`, `settings_file`). It must not know what comes of the values (`experiment` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictBool
+
+from summtune.config.settings import PositiveInt, Real, Section
+
+METHODS = ("bayes", "tpe", "random", "grid")
+METHODS_NOT_YET = ("gp", "cmaes", "nsga2", "qmc", "pbt", "gp-bo")
+
+
+class MetricSpec(Section):
+    """What is searched for."""
+
+    name: str = Field(
+        "best/rouge_combined_f1", description="A metric that evaluations report; W&B's prefixes (best/, eval/, val/) may stay."
+    )
+    goal: Literal["maximize", "minimize"] | None = Field(
+        None, description="maximize or minimize; left out: what is better for that metric."
+    )
+
+
+class EarlyTerminateSpec(Section):
+    """When weak trials stop. An iteration is an evaluation, one per epoch."""
+
+    type: Literal["asha", "hyperband", "none", "median"] = Field("asha", description="asha, hyperband (W&B's fields) or none.")
+    min_iter: PositiveInt | None = Field(None, description="First rung; left out: a twentieth of the iterations, rounded up.")
+    max_iter: PositiveInt | None = Field(
+        None, description="asha: no rung from here on. hyperband with s: rungs are max_iter/eta, max_iter/eta², …"
+    )
+    eta: Annotated[int, Field(strict=True, ge=2)] = Field(3, description="At each rung one in eta goes on.")
+    s: PositiveInt | None = Field(None, description="hyperband: how many rungs are counted down from max_iter.")
+    strict: StrictBool = Field(False, description="W&B's strict.")
+    brackets: Any = Field(None, description="A parameter whose values compete among themselves only.")
+
+
+class ResourcesSpec(Section):
+    """What a trial gets."""
+
+    gpus_per_trial: Annotated[Real, Field(ge=0.0)] | None = Field(
+        None, description="GPUs, fractions too; left out: one where there is one."
+    )
+    cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="CPUs; left out: a fair share.")
+    max_concurrent_trials: PositiveInt | None = Field(None, description="Trials at a time; left out: as many as fit.")
+    workers_per_trial: PositiveInt | None = Field(None, description="Data-parallel workers.")
+    accelerator_type: str | None = Field(None, description="Ray's accelerator type.")
+
+
+class SpaceFile(Section):
+    """A search space."""
+
+    name: str | None = Field(None, description="Title; left out: the file's name.")
+    description: str = Field("", description="A sentence.")
+    base: str | None = Field(
+        None, description="Settings to start from: a YAML file (relative to this one) or a preset; left out: tiny-kobart."
+    )
+    data: Any = Field(None, description="train, dev, test: paths; columns: dialogue, summary, id.")
+    method: str = Field("bayes", description="bayes (TPE), random or grid.")
+    metric: MetricSpec = Field(default_factory=MetricSpec, description="What is searched for.")
+    objectives: Any = Field(None, description="Several metrics at once.")
+    parameters: Any = Field(None, description="What varies.")
+    constraints: Any = Field(None, description="Rules between parameters.")
+    early_terminate: EarlyTerminateSpec | None = Field(None, description="When weak trials stop.")
+    run_cap: PositiveInt | None = Field(None, description="How many trials, as W&B calls it.")
+    count: PositiveInt | None = Field(None, description="How many trials; left out: 20.")
+    budget: Any = Field(None, description="trials, hours, gpu_hours, epochs: the first that is used up ends the run.")
+    baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
+    warm_start: Any = Field(None, description="Earlier runs to learn from.")
+    patience_trials: PositiveInt | None = Field(None, description="End a run that has stopped improving for so many trials.")
+    seeds: Any = Field(None, description="Seeds that each promising point is repeated with.")
+    resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
+    decode: Any = Field(None, description="`inline`: train with each; or a space of generation parameters.")
+    wandb: Any = Field(None, description="The section wandb of the settings.")
+    project: Any = Field(None, description="wandb.project, as in W&B.")
+    entity: Any = Field(None, description="wandb.entity, as in W&B.")
+    settings: Any = Field(None, description="Fixed values laid over the base, by section.")
+    program: Any = Field(None, description="W&B's; means nothing here.")
+    command: Any = Field(None, description="W&B's; means nothing here.")
+
+
+DEFAULT_BASE = "tiny-kobart"
+DEFAULT_COUNT = 20
+
+MEANINGLESS = ("program", "command")
+
+# Understood, and refused where they ask for anything, with what to do meanwhile.
+NOT_YET: Mapping[str, str] = {
+    "objectives": "Give one `metric`.",
+    "constraints": "Narrow the parameters themselves.",
+    "budget": "Give `run_cap`.",
+    "warm_start": "Leave it out.",
+    "patience_trials": "Give `run_cap`.",
+    "seeds": "Set `general.seed` under `settings`.",
+}
+NOT_YET_RESOURCES: Mapping[str, str] = {
+    "workers_per_trial": "A trial has one worker; leave it out.",
+    "accelerator_type": "Leave it out.",
+}

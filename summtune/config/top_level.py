@@ -1,0 +1,160 @@
+"""The top level of a search space: its keys by name, their types, and what can't be run so far. What lies deeper is read elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from summtune.config.catalogue import catalogue
+from summtune.config.complaints import explain, one_of
+from summtune.config.space_document import SpaceDocument
+from summtune.config.space_file import MEANINGLESS, METHODS, METHODS_NOT_YET, NOT_YET, NOT_YET_RESOURCES, EarlyTerminateSpec, SpaceFile
+from summtune.documents import KeyPath
+from summtune.errors import Problem
+from summtune.space.naming import Unfit, did_you_mean
+from summtune.space.spec import NOT_YET as NOT_YET_MARK
+
+_MAX_NAME = 100
+
+
+class TopLevel:
+    """Reads it once; what can't be is collected."""
+
+    def __init__(self, space: SpaceDocument) -> None:
+        self.space = space
+        self.problems: list[Problem] = []
+        self.notices: list[str] = []
+
+    def read(self) -> SpaceFile:
+        """The top level, as far as it can be read: a key that can't be has its default."""
+        self._names()
+        values = self._prepared()
+        while True:
+            try:
+                top = SpaceFile.model_validate(values)
+                break
+            except ValidationError as error:
+                for one in error.errors(include_url=False):
+                    path = tuple(one["loc"])
+                    unfit = _unknown(path) if one["type"] == "extra_forbidden" else explain(one)
+                    self._note(path, unfit.reason, unfit.remedy)
+                    _remove(values, path)
+        self._contradictions(top)
+        return top
+
+    def title(self, top: SpaceFile) -> str:
+        """The run's name: given, or the file's."""
+        return top.name.strip() if top.name is not None else Path(self.space.document.file).stem
+
+    def _note(self, path: KeyPath, reason: str, remedy: str = "") -> None:
+        self.problems.append(self.space.problem(path, reason, remedy))
+
+    def _names(self) -> None:
+        """Keys that there aren't, that mean nothing here, or that can't be run so far."""
+        for name, value in self.space.value.items():
+            if name not in SpaceFile.model_fields:
+                unfit = _stranger(name)
+                self._note((name,), unfit.reason, unfit.remedy)
+            elif name in MEANINGLESS and value is not None:
+                self.notices.append(f"{name} is W&B's, and means nothing here.")
+            elif name in NOT_YET and value not in (None, [], {}):
+                self._note((name,), f"{NOT_YET_MARK} `{name}` is understood, but can't be run so far.", NOT_YET[name])
+
+    def _prepared(self) -> dict[str, Any]:
+        """The values as the models take them; null means left out, as everywhere."""
+        values = {
+            name: value
+            for name, value in self.space.value.items()
+            if name in SpaceFile.model_fields and value is not None and name not in NOT_YET
+        }
+        for name in ("name", "description", "base", "method"):
+            if isinstance(values.get(name), (bool, int, float)):
+                values[name] = self.space.document.plain.get((name,), str(values[name]))  # a name may look like a number
+        if isinstance(values.get("early_terminate"), str):
+            values["early_terminate"] = {"type": values["early_terminate"]}
+        for name in ("metric", "early_terminate", "resources"):
+            if isinstance(values.get(name), dict):
+                values[name] = {key: value for key, value in values[name].items() if value is not None}
+        if isinstance(values.get("resources"), dict):
+            values["resources"] = {key: value for key, value in values["resources"].items() if value != "auto"}
+        return values
+
+    def _contradictions(self, top: SpaceFile) -> None:
+        self._name(top)
+        if top.method not in METHODS:
+            if top.method in METHODS_NOT_YET:
+                self._note(
+                    ("method",),
+                    f"{NOT_YET_MARK} the method {top.method} is understood, but can't be run so far.",
+                    f"Use {', '.join(METHODS)}.",
+                )
+            else:
+                unfit = one_of(top.method, list(METHODS))
+                self._note(("method",), unfit.reason, unfit.remedy)
+        if top.count is not None and top.run_cap is not None and top.count != top.run_cap:
+            self._note(("count",), f"{top.count} contradicts run_cap, which is {top.run_cap}.", "Keep one of them.")
+        for name, remedy in NOT_YET_RESOURCES.items():
+            if getattr(top.resources, name) not in (None, 1):
+                self._note(("resources", name), f"{NOT_YET_MARK} resources.{name} is understood, but can't be run so far.", remedy)
+        gpus = top.resources.gpus_per_trial
+        if gpus is not None and gpus > 1:
+            reason = f"{NOT_YET_MARK} more than one GPU per trial means several workers, which can't be run so far."
+            self._note(("resources", "gpus_per_trial"), reason, "Give at most 1.")
+        if top.decode not in (None, "inline"):
+            if isinstance(top.decode, dict):
+                reason = f"{NOT_YET_MARK} a decode stage is understood, but can't be run so far."
+                self._note(("decode",), reason, "Write `decode: inline` to train with each.")
+            else:
+                self._note(("decode",), "it must be `inline`, or a mapping with parameters.", "Write `decode: inline`.")
+
+    def _name(self, top: SpaceFile) -> None:
+        title = self.title(top)
+        bad = [letter for letter in title if letter in "/\\" or ord(letter) < 32 or ord(letter) == 127]
+        if bad or title.startswith(".") or not title or len(title) > _MAX_NAME:
+            why = "is empty" if not title else "begins with a dot" if title.startswith(".") else f"has more than {_MAX_NAME} letters"
+            if bad:
+                why = "holds a control character" if ord(bad[0]) < 32 or ord(bad[0]) == 127 else f"holds {bad[0]}"
+            self._note(("name",), f"{title!r} {why}, and names a folder.", "Give another name.")
+
+
+def _stranger(name: str) -> Unfit:
+    """What to say of a key that the top level doesn't have."""
+    known = [field for field in SpaceFile.model_fields if field not in MEANINGLESS]
+    if name in catalogue().vocabulary.sections:
+        return Unfit(
+            "a section of settings doesn't stand at the top of a search space.",
+            f"Write it under `settings:`, as `settings: {{{name}: …}}`.",
+        )
+    close = did_you_mean(name, known)
+    if close.startswith("Did"):
+        return Unfit("a search space has no such key.", close)
+    try:
+        key = catalogue().resolve(name)
+    except Unfit:
+        return Unfit("a search space has no such key.", close)
+    return Unfit("a search space has no such key: it is a setting.", f"Write it under `parameters:`, or as {key} under `settings:`.")
+
+
+def _unknown(path: KeyPath) -> Unfit:
+    """A key that a mapping of the top level doesn't have."""
+    field = SpaceFile.model_fields[str(path[0])].annotation
+    models = [field, *getattr(field, "__args__", ())]
+    known = next((list(model.model_fields) for model in models if hasattr(model, "model_fields")), list(EarlyTerminateSpec.model_fields))
+    return Unfit(f"{path[0]} has no such key.", did_you_mean(re.sub(r"\W", "_", str(path[-1])), known))
+
+
+def _remove(values: dict[str, Any], path: KeyPath) -> None:
+    """Take out what was refused, so that the rest can be judged. A location may end in a union's member, which is no key."""
+    here: Any = values
+    for part in path[:-1]:
+        if not isinstance(here, dict) or not isinstance(here.get(part), dict):
+            break
+        here = here[part]
+    for part in reversed(path):
+        if isinstance(here, dict) and part in here:
+            del here[part]
+            return
+    values.pop(str(path[0]), None)

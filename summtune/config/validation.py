@@ -1,0 +1,252 @@
+"""What can't be, though each value by itself could: combinations, and keys whose machinery is still missing.
+
+It must not know how values were read; it is given entries, which know where they stand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from summtune import registry
+from summtune.config import presets
+from summtune.config.architectures import family_of, handled, is_causal
+from summtune.config.layers import Layer
+from summtune.config.places import is_there
+from summtune.config.settings import Settings
+from summtune.errors import Problem
+from summtune.space.naming import did_you_mean
+from summtune.space.parameters import Choice, Constant, Parameter, shown
+from summtune.space.spec import NOT_YET
+
+# Keys whose machinery is missing so far, with the values that are fine.
+_ONLY: Mapping[str, tuple[Any, ...]] = {
+    "model.lora": (None,),
+    "model.quantization": ("none",),
+    "model.gguf_file": (None,),
+    "general.storage": (None,),
+    "tokenizer.input_format": (None,),
+    "training.timeout_s": (None,),
+    "training.deepspeed": (None,),
+    "training.fsdp": (None, ""),
+    "training.fsdp_config": (None,),
+    "evaluation.strategy": ("full",),
+    "evaluation.proxy_samples": (None,),
+    "evaluation.every": (1,),
+    "evaluation.sealed": (False,),
+    "evaluation.noise_seeds": (None,),
+    "evaluation.rouge_tokenizer": ("auto", "mecab", "whitespace", "char", "english"),
+    "data.references": ([],),
+    "data.clean": (False,),
+    "data.topic_prefix": (False,),
+    "inference.engine": ("hf",),
+    "inference.output_format": ("csv",),
+    "wandb.log_model": (False,),
+}
+_NO_SEARCH_YET = ("model.preset", "model.architecture", "model.checkpoint")
+_WITH_SAMPLING = ("generation.temperature", "generation.top_k", "generation.top_p")
+_FAMILY_SECTIONS = ("model.", "tokenizer.", "training.", "generation.")
+_LENGTHS = ("tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length")
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A parameter, and how to make a problem with it: reason, remedy."""
+
+    parameter: Parameter
+    problem: Callable[[str, str], Problem]
+
+
+def not_yet(layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
+    """Values that are understood, but that nothing acts upon so far."""
+    problems = []
+    for key, entry in layer.items():
+        allowed = _ONLY.get(key)
+        if allowed is not None and entry.value not in allowed:
+            problems.append(
+                entry.problem(f"{NOT_YET} {key}: {shown(entry.value)} is understood, but can't be run so far.", _meanwhile(allowed))
+            )
+        if key == "model.architecture" and entry.value is not None and family_of(entry.value) is None:
+            kind = "is a causal model, and these" if is_causal(entry.value) else "belongs to no family so far, and"
+            reason = f"{NOT_YET} {entry.value} {kind} can't be trained."
+            problems.append(entry.problem(reason, f"There are {', '.join(handled())}."))
+    for one in searched:
+        key = one.parameter.key
+        allowed = _ONLY.get(key)
+        if key in _NO_SEARCH_YET:
+            problems.append(
+                one.problem(f"{NOT_YET} several models in one space can't be searched so far.", "Give one, and a file per model.")
+            )
+        elif allowed is not None:
+            problems.append(one.problem(f"{NOT_YET} {key} can't be searched so far.", _meanwhile(allowed)))
+    return problems
+
+
+def _meanwhile(allowed: tuple[Any, ...]) -> str:
+    return "Leave it out." if allowed[0] in (None, "", []) else f"Leave it out, or write {' or '.join(shown(value) for value in allowed)}."
+
+
+def combinations(settings: Settings, layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
+    """What contradicts itself in the resolved settings, and in what the search may draw over them."""
+    by_key = {one.parameter.key: one for one in searched}
+    return [
+        *_model(settings, layer),
+        *_lengths(settings, layer, by_key),
+        *_data(settings, layer),
+        *_generation(settings, layer, by_key),
+        *_shadowed(settings, by_key),
+        *_without_effect(settings, layer, by_key),
+        *_metrics(settings, layer),
+    ]
+
+
+def positions(settings: Settings) -> int | None:
+    """How many positions the model has, where that is known without loading it."""
+    given = settings.model.config_overrides.get("max_position_embeddings")
+    if isinstance(given, int):
+        return given
+    checkpoint = settings.model.checkpoint
+    if checkpoint is None:
+        return None
+    config = Path(checkpoint) / "config.json"
+    if is_there(config):
+        try:
+            known = json.loads(config.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None  # whoever loads it says what is wrong with it
+        found = known.get("max_position_embeddings", known.get("n_positions")) if isinstance(known, dict) else None
+        relative = isinstance(known, dict) and "t5" in str(known.get("model_type"))  # T5 has no positions that could run out
+        return found if isinstance(found, int) and not relative else None
+    preset = presets.of_model(checkpoint=checkpoint)
+    return presets.positions(preset) if preset else None
+
+
+def _model(settings: Settings, layer: Layer) -> list[Problem]:
+    model = settings.model
+    entry = layer.get("model.load_pretrained") or layer.get("model.architecture") or layer.get("model.preset")
+    if model.load_pretrained and model.checkpoint is None:
+        reason = "no model is named: there is no model.checkpoint to load."
+        return [_at(layer, "model.architecture", reason, "Give model.checkpoint, a preset as base, or load_pretrained: false.")]
+    if not model.load_pretrained and model.checkpoint is None and model.architecture is None:
+        reason = "load_pretrained: false builds a model from its configuration, and none is named."
+        return [entry.problem(reason, "Give model.architecture.") if entry else Problem(reason, "Give model.architecture.")]
+    if model.checkpoint is None and settings.tokenizer.vocab_size is None:
+        reason = "without a checkpoint there is no tokenizer."
+        return [_at(layer, "tokenizer.vocab_size", reason, "Give tokenizer.vocab_size, and one is trained on the training data.")]
+    return []
+
+
+def _lengths(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
+    limit = positions(settings)
+    if limit is None:
+        return []
+    problems = []
+    for key in _LENGTHS:
+        section, _, name = key.partition(".")
+        remedy = f"Give at most {limit}."
+        if key in searched:
+            top = _greatest(searched[key].parameter)
+            if isinstance(top, (int, float)) and top > limit:
+                problems.append(searched[key].problem(f"{shown(top)} is beyond the model's {limit} positions.", remedy))
+        elif (value := getattr(getattr(settings, section), name)) > limit:
+            problems.append(_at(layer, key, f"{value} is beyond the model's {limit} positions.", remedy))
+    return problems
+
+
+def _data(settings: Settings, layer: Layer) -> list[Problem]:
+    problems = []
+    for split in ("train", "dev", "test"):
+        path = getattr(settings.data, split)
+        if path is not None and not (is_there(path) and path.is_file()):
+            problems.append(
+                _at(layer, f"data.{split}", f"there is no file {path}.", "Check the path; in a file it is relative to that file.")
+            )
+    for given, missing in (("train", "dev"), ("dev", "train")):
+        if getattr(settings.data, given) is not None and getattr(settings.data, missing) is None:
+            reason = f"data.{given} is yours, and without data.{missing} the sample data would take its place."
+            problems.append(_at(layer, f"data.{given}", reason, f"Give data.{missing}, too."))
+    return problems
+
+
+def _generation(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
+    problems = []
+    generation = settings.generation
+    if generation.min_length > generation.max_length and not {"generation.min_length", "generation.max_length"} & set(searched):
+        reason = f"{generation.min_length} is above generation.max_length, {generation.max_length}."
+        problems.append(_at(layer, "generation.min_length", reason, "Lower it."))
+    if not generation.do_sample and "generation.do_sample" not in searched:
+        for key in _WITH_SAMPLING:
+            if key in searched:
+                problems.append(
+                    searched[key].problem(
+                        f"{key} does nothing while generation.do_sample is false.", "Set do_sample: true, or leave it out."
+                    )
+                )
+    return problems
+
+
+def _shadowed(settings: Settings, searched: Mapping[str, Searched]) -> list[Problem]:
+    steps = (settings.training.model_extra or {}).get("warmup_steps")
+    if steps and "training.warmup_ratio" in searched:
+        one = searched["training.warmup_ratio"]
+        return [
+            one.problem(f"training.warmup_steps is fixed at {shown(steps)}, so that no value of it would matter.", "Remove one of them.")
+        ]
+    if {"training.warmup_ratio", "training.warmup_steps"} <= set(searched):
+        return [
+            searched["training.warmup_steps"].problem("training.warmup_ratio says how long the warm-up is, too.", "Remove one of them.")
+        ]
+    return []
+
+
+def _without_effect(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
+    """Parameters that no family of model takes notice of: trials would be the same but for their names."""
+    named = family_of(settings.model.architecture)
+    families = [registry.load("families", name) for name in registry.names("families") if named in (None, name)]
+    problems = []
+    for key, one in searched.items():
+        if not key.startswith(_FAMILY_SECTIONS) or key in _NO_SEARCH_YET or not families:
+            continue
+        limits = [str(family.LIMITS[key]) for family in families if key in family.LIMITS]
+        if len(limits) == len(families):
+            problems.append(one.problem(f"{key} has no effect here: {limits[0]}.", "Leave it out."))
+        elif not any(_covers(family.CONSUMES, key) for family in families):
+            kind = named or "any"
+            problems.append(one.problem(f"{key} has no effect: {kind} models take no notice of it.", "Leave it out."))
+    return problems
+
+
+def _covers(consumed: Iterable[str], key: str) -> bool:
+    """Whether a family's declaration covers a key: itself, a mapping that it lies in, or `section.*`."""
+    return any(key == one or key.startswith(f"{one}.") or (one.endswith(".*") and key.startswith(one[:-1])) for one in consumed)
+
+
+def _metrics(settings: Settings, layer: Layer) -> list[Problem]:
+    known = registry.names("metrics")
+    problems = []
+    for name in settings.evaluation.metrics:
+        if name in known or not known:
+            continue
+        if name.endswith(".py"):
+            problems.append(_at(layer, "evaluation.metrics", f"{NOT_YET} a metric of one's own can't be used so far.", "Leave it out."))
+        else:
+            problems.append(_at(layer, "evaluation.metrics", f"there is no metric {name!r}.", did_you_mean(name, known)))
+    if not settings.evaluation.metrics:
+        problems.append(_at(layer, "evaluation.metrics", "without a metric nothing can be compared.", "Write [rouge]."))
+    return problems
+
+
+def _greatest(parameter: Parameter) -> Any:
+    if isinstance(parameter, Constant):
+        return parameter.value
+    if isinstance(parameter, Choice):
+        return max((value for value in parameter.values if isinstance(value, (int, float))), default=None)
+    return parameter.high
+
+
+def _at(layer: Layer, key: str, reason: str, remedy: str) -> Problem:
+    entry = layer.get(key)
+    return entry.problem(reason, remedy) if entry else Problem(reason, remedy, key)

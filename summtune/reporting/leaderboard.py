@@ -1,0 +1,122 @@
+"""The run as rows and figures, for whoever shows it: terminal, page, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from summtune.events.fold import RunState, TrialState
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial in a table.
+
+    Attributes:
+        rank: its place, from 1; None without a score.
+        score: the objective at its best evaluation.
+        iteration: the last one reported.
+        best_iteration: the one with the best score.
+        seconds: from its first start to its end; None before.
+        best: whether it is the run's best.
+        cause: why it failed.
+    """
+
+    trial: str
+    rank: int | None
+    score: float | None
+    iteration: int
+    best_iteration: int | None
+    status: str
+    baseline: bool
+    best: bool
+    point: Mapping[str, Any]
+    attempts: int
+    seconds: float | None
+    cause: str
+    message: str
+
+
+def rows(state: RunState) -> list[Row]:
+    """All trials: ranked ones first, best first, then those without a score in the order they were drawn."""
+    ranked = state.ranking()
+    places = {trial.id: place for place, trial in enumerate(ranked, start=1)}
+    rest = [trial for trial in state.trials.values() if trial.id not in places]
+    best = state.best
+    return [_row(state, trial, places.get(trial.id), best is not None and trial.id == best.id) for trial in [*ranked, *rest]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run comes to.
+
+    Attributes:
+        best, baseline: scores.
+        mean, least, most: over finished trials without the baseline.
+        iterations_spent: evaluations of all trials, the baseline's too.
+        iterations_saved: evaluations that stopped trials did not make.
+        seconds: from the run's opening to its last event, pauses between sessions included.
+    """
+
+    total: int
+    finished: int
+    stopped: int
+    failed: int
+    unfinished: int
+    best: float | None
+    baseline: float | None
+    mean: float | None
+    least: float | None
+    most: float | None
+    iterations_spent: int
+    iterations_saved: int
+    seconds: float
+
+
+def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
+    """The figures of a run.
+
+    Args:
+        last_iterations: the evaluations that each trial would have made had nothing stopped it.
+    """
+    searched = state.searched
+    scores = [score for trial in searched if trial.status == "finished" and (score := state.score(trial)) is not None]
+    best, baseline = state.best, state.baseline
+    opened = state.opened.time if state.opened else 0.0
+    stopped = [trial for trial in searched if trial.status == "stopped"]
+    ends = [time for trial in state.trials.values() for time in (trial.ended_at, trial.reports[-1].time if trial.reports else None) if time]
+    return Figures(
+        total=len(searched),
+        finished=sum(trial.status == "finished" for trial in searched),
+        stopped=len(stopped),
+        failed=sum(trial.status == "failed" for trial in searched),
+        unfinished=sum(not trial.over for trial in searched),
+        best=state.score(best) if best else None,
+        baseline=state.score(baseline) if baseline else None,
+        mean=fmean(scores) if scores else None,
+        least=min(scores, default=None),
+        most=max(scores, default=None),
+        iterations_spent=sum(len(trial.reports) for trial in state.trials.values()),
+        iterations_saved=sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in stopped),
+        seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
+    )
+
+
+def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Row:
+    return Row(
+        trial=trial.id,
+        rank=rank,
+        score=state.score(trial),
+        iteration=trial.iteration,
+        best_iteration=trial.best.iteration if trial.best else None,
+        status=trial.status,
+        baseline=trial.baseline,
+        best=best,
+        point=trial.point,
+        attempts=trial.attempts,
+        seconds=trial.ended_at - trial.started_at if trial.ended_at and trial.started_at else None,
+        cause=trial.cause,
+        message=trial.message,
+    )

@@ -1,0 +1,64 @@
+"""`report.html`: the run on one page that needs nothing else. Today the leaderboard, its curves and the failures."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from summtune import durable
+from summtune.events.fold import RunState, TrialState
+from summtune.events.kinds import Reported
+from summtune.paths import RunPaths
+from summtune.reporting.leaderboard import figures, rows
+from summtune.reporting.views import last_iterations
+
+WIDTH, HEIGHT = 720, 240
+"""Size of the curves' drawing area, in SVG units."""
+
+
+def write_page(run: RunPaths, state: RunState) -> None:
+    """Write the page anew."""
+    assert state.opened is not None
+    template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=select_autoescape()).get_template("report.html.j2")
+    best = state.best
+    durable.write_text(
+        run.report,
+        template.render(
+            name=state.opened.name,
+            run_id=state.opened.run_id,
+            status=state.status,
+            objective=state.objective,
+            goal="higher is better" if state.maximize else "lower is better",
+            rows=rows(state),
+            figures=figures(state, last_iterations(state)),
+            keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
+            curves=[_curve(state, trial, best) for trial in state.trials.values() if trial.reports],
+            scale=_scale(state),
+            width=WIDTH,
+            height=HEIGHT,
+        ),
+    )
+
+
+def _scale(state: RunState) -> tuple[float, float, int]:
+    """Least and greatest objective, and the last iteration, over all reports."""
+    values = [report.metrics[state.objective] for trial in state.trials.values() for report in trial.reports]
+    last = max((trial.iteration for trial in state.trials.values()), default=1)
+    return min(values, default=0.0), max(values, default=1.0), last
+
+
+def _curve(state: RunState, trial: TrialState, best: TrialState | None) -> dict[str, object]:
+    """A trial's objective over its iterations, as points of an SVG polyline."""
+    low, high, last = _scale(state)
+
+    def place(report: Reported) -> str:
+        right = WIDTH * (report.iteration - 1) / max(1, last - 1)
+        up = HEIGHT * (report.metrics[state.objective] - low) / ((high - low) or 1.0)
+        return f"{right:.1f},{HEIGHT - up:.1f}"
+
+    return {
+        "trial": trial.id,
+        "points": " ".join(place(report) for report in trial.reports),
+        "status": trial.status,
+        "best": best is not None and trial.id == best.id,
+        "baseline": trial.baseline,
+    }

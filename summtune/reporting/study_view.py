@@ -1,0 +1,55 @@
+"""`study.journal`: the run's search as an Optuna study that optuna-dashboard opens; a view, rebuilt from the run's state."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from summtune.config.experiment import Experiment
+from summtune.events.fold import RunState, TrialState
+from summtune.paths import RunPaths
+from summtune.search.asking import locate
+
+STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
+
+
+def write_study(run: RunPaths, state: RunState) -> None:
+    """Write the journal anew, under a temporary name first."""
+    assert state.opened is not None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    temporary = run.study.with_name(f".{run.study.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(temporary)))
+    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, direction="maximize" if state.maximize else "minimize")
+    experiment = Experiment.from_record(state.opened.experiment)
+    for trial in sorted(state.trials.values(), key=lambda trial: trial.number):
+        study.add_trial(_frozen(experiment, state, trial))
+    os.replace(temporary, run.study)
+
+
+def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> FrozenTrial:
+    optuna_state = STATES.get(trial.status, OptunaState.RUNNING)
+    scored = optuna_state in (OptunaState.COMPLETE, OptunaState.PRUNED)
+    # A baseline's values may lie outside the space; Optuna takes only those that it could have drawn.
+    place = locate(experiment.space, trial.point)
+    inside = {key: distribution for key, distribution in place.distributions.items() if key not in place.outside}
+    return FrozenTrial(
+        number=trial.number,
+        trial_id=trial.number,
+        state=optuna_state,
+        value=state.score(trial) if scored else None,
+        values=None,
+        datetime_start=datetime.fromtimestamp(trial.drawn_at),
+        datetime_complete=datetime.fromtimestamp(trial.ended_at) if trial.ended_at else None,
+        params={key: trial.point[key] for key in inside},
+        distributions=inside,
+        user_attrs={"trial": trial.id, "baseline": trial.baseline},
+        system_attrs={},
+        intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},
+    )

@@ -1,0 +1,131 @@
+"""The result files that people's scripts read: `sweep_info.json`, `all_sweep_results.jsonl`, `sweep_summary.json`.
+
+They are folds of the event log, rebuilt at will.
+
+Their keys are those of the system that this one replaces, with ours beside them. Where `output_dir` was given relative, so are the
+paths in them: they start from the folder that the run was started in.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from summtune import durable
+from summtune.config.experiment import Experiment
+from summtune.events.fold import RunState, TrialState, fold
+from summtune.events.log import read_events
+from summtune.paths import RunPaths, TrialPaths
+from summtune.reporting.leaderboard import figures
+
+
+def open_run(run: RunPaths) -> tuple[RunState, list[str]]:
+    """A run's state as its event log tells it, with warnings about the log.
+
+    Raises:
+        RunMistake: the log can't be read.
+    """
+    events, warnings = read_events(run.events)
+    return fold(events), warnings
+
+
+def write_views(run: RunPaths, state: RunState) -> None:
+    """Write all three files anew."""
+    durable.write_json(run.info, _info(state))
+    ended = [_result(run, state, trial) for trial in state.trials.values() if trial.over]
+    durable.write_text(run.results, "".join(json.dumps(result, ensure_ascii=False) + "\n" for result in ended))
+    durable.write_json(run.summary, _summary(run, state))
+
+
+def shown_path(run: RunPaths, state: RunState, path: Path) -> str:
+    """A path inside the run as a person in the folder that it was started in would write it."""
+    assert state.opened is not None
+    base = Path(state.opened.output_dir)
+    inside = path.relative_to(run.folder)
+    return str((run.folder / inside) if base.is_absolute() else base / run.folder.name / inside)
+
+
+def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
+    """The folder of the best trial that has a model."""
+    for trial in state.ranking():
+        if run.trial(trial.id).best_model.is_dir():
+            return run.trial(trial.id)
+    return None
+
+
+def last_iterations(state: RunState) -> dict[str, int]:
+    """The evaluations that each trial was meant to make."""
+    assert state.opened is not None
+    experiment = Experiment.from_record(state.opened.experiment)
+    return {trial.id: experiment.iterations({} if trial.baseline else trial.point) for trial in state.trials.values()}
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if not seconds else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _info(state: RunState) -> dict[str, Any]:
+    assert state.opened is not None
+    experiment = state.opened.experiment
+    return {
+        "sweep_id": state.opened.run_id,
+        "name": state.opened.name,
+        "status": state.status,
+        "reason": state.reason or None,
+        "method": experiment["method"],
+        "objective": experiment["objective"],
+        "count": state.count,
+        "sessions": state.sessions,
+        "started": _time(state.opened.time),
+        "ended": _time(state.closed_at),
+    }
+
+
+def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]:
+    model = run.trial(trial.id).best_model
+    return {
+        "run_id": trial.id,
+        "sweep_params": trial.point,
+        "best_metrics": trial.best.metrics if trial.best else {},
+        "final_metrics": trial.final,
+        "model_path": shown_path(run, state, model) if model.is_dir() else None,
+        "experiment_id": trial.id,
+        "timestamp": _time(trial.ended_at),
+        "status": trial.status,
+        "cause": trial.cause or None,
+        "message": trial.message or None,
+        "attempts": trial.attempts,
+        "baseline": trial.baseline,
+        "score": state.score(trial),
+        "best_iteration": trial.best.iteration if trial.best else None,
+    }
+
+
+def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
+    assert state.opened is not None
+    best = state.best
+    found = figures(state, last_iterations(state))
+    model = best_model(run, state)
+    objective = state.objective
+    return {
+        "sweep_id": state.opened.run_id,
+        "status": state.status,
+        "objective": objective,
+        "total_runs": found.total,
+        "best_run_id": best.id if best else None,
+        f"best_{objective}": found.best,
+        "best_params": best.point if best else {},
+        "best_model_path": shown_path(run, state, model.best_model) if model else None,
+        f"average_{objective}": found.mean,
+        f"min_{objective}": found.least,
+        f"max_{objective}": found.most,
+        f"baseline_{objective}": found.baseline,
+        "finished": found.finished,
+        "stopped": found.stopped,
+        "failed": found.failed,
+        "iterations_spent": found.iterations_spent,
+        "iterations_saved": found.iterations_saved,
+        "seconds": round(found.seconds, 1),
+    }

@@ -1,0 +1,115 @@
+"""From the name that a person wrote to the dotted key that is meant.
+
+A name is a dotted path, the last part of one where that is unambiguous, or an alias. Which keys there are it must not know (`config` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+
+
+class Unfit(Exception):
+    """A name, or a value for a key, that can't be; whoever knows where it stands makes a Problem of it."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{reason} {remedy}".strip())
+
+    def __reduce__(self) -> tuple[type[Unfit], tuple[str, str]]:
+        return type(self), (self.reason, self.remedy)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All keys that may be named.
+
+    Attributes:
+        keys: dotted keys, in the order of the documentation.
+        aliases: other names, to dotted keys.
+        lesser: keys that go by their last part only where none of `keys` does (transformers' own arguments).
+        open_keys: keys below which any name may follow (`model.config_overrides`).
+    """
+
+    keys: tuple[str, ...]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    lesser: tuple[str, ...] = ()
+    open_keys: tuple[str, ...] = ()
+
+    @cached_property
+    def _by_last_part(self) -> dict[str, list[str]]:
+        named: dict[str, list[str]] = {}
+        for key in self.keys:
+            named.setdefault(key.rpartition(".")[2], []).append(key)
+        for key in self.lesser:
+            last = key.rpartition(".")[2]
+            if last not in named:
+                named[last] = [key]
+        return named
+
+    @cached_property
+    def _all(self) -> frozenset[str]:
+        return frozenset(self.keys) | frozenset(self.lesser)
+
+    @cached_property
+    def sections(self) -> tuple[str, ...]:
+        """First parts of the keys, in order."""
+        return tuple(dict.fromkeys(key.partition(".")[0] for key in self.keys))
+
+    def knows(self, key: str) -> bool:
+        """Whether a dotted key exists."""
+        return key in self._all or any(key.startswith(f"{open_key}.") for open_key in self.open_keys)
+
+    def resolve(self, name: str) -> str:
+        """The dotted key that a name means.
+
+        Raises:
+            Unfit: there is none, or several.
+        """
+        if name in self.aliases:
+            return self.aliases[name]
+        if self.knows(name):
+            return name
+        candidates = [] if "." in name else self._by_last_part.get(name, [])
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise Unfit(f"{name} is ambiguous.", f"Write {_either(candidates)}.")
+        raise Unfit(f"there is no setting {name!r}.", self.suggestion(name))
+
+    def suggestion(self, name: str) -> str:
+        """`Did you mean …?` with the section that the key belongs in, or what to look at."""
+        section, _, last = name.rpartition(".")
+        homes = [key for key in self._by_last_part.get(last, []) if key != name]
+        if homes:
+            return f"Did you mean {_either(homes)}?"
+        if last in self.aliases:
+            return f"Did you mean {self.aliases[last]}?"
+        here = {key.rpartition(".")[2]: key for key in (*self.keys, *self.lesser) if section and key.startswith(f"{section}.")}
+        anywhere = {**{last_part: keys[0] for last_part, keys in self._by_last_part.items()}, **self.aliases}
+        for known in (here, anywhere):
+            close = get_close_matches(last.lower(), known, n=1, cutoff=0.7)
+            if close:
+                return f"Did you mean {known[close[0]]}?"
+        if section and section not in self.sections:
+            return f"The sections are {', '.join(self.sections)}."
+        return (
+            "`summtune validate --resolved` lists all settings."
+            if not here
+            else f"{section} has {', '.join(here) if len(here) < 25 else 'no such key'}."
+        )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`Did you mean …?`, or all that there is where nothing is close."""
+    names = list(known)
+    longer = [known_name for known_name in names if len(name) >= 3 and known_name.startswith(name.lower())]
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6) or longer
+    return f"Did you mean {close[0]}?" if close else f"There {'is' if len(names) == 1 else 'are'} {', '.join(names)}."
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,187 @@
+"""The one process that decides and writes for a run: draws points, judges trials, records everything first, promotes results.
+
+It knows the run directory and the search, but not Ray: `searcher`, `scheduler` and `observer` call it from Ray Tune's hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from summtune import durable, registry
+from summtune.config.experiment import Experiment
+from summtune.errors import TrialFailure
+from summtune.events import kinds
+from summtune.events.fold import RunState, TrialState
+from summtune.events.log import EventLog
+from summtune.paths import RunPaths
+from summtune.search.study import Search, final_word
+from summtune.tuning import promotion
+from summtune.tuning.orders import Orders
+
+Watcher = Callable[[kinds.Event, RunState], None]
+
+BASELINE_ID = "0000"
+
+
+@dataclass(frozen=True)
+class SpaceUsedUp:
+    """What `next_trial` answers when there is nothing more to draw."""
+
+
+class Driver:
+    """A live run.
+
+    Args:
+        run: its directory.
+        experiment: what it was asked to do.
+        log: its event log, open for writing.
+        state: what the log says so far.
+        watch: told of every event once it has been recorded and taken in.
+    """
+
+    def __init__(self, run: RunPaths, experiment: Experiment, log: EventLog, state: RunState, watch: Watcher) -> None:
+        self.run = run
+        self.experiment = experiment
+        self.state = state
+        self._log = log
+        self._watch = watch
+        self._rule = registry.load("search.stopping", experiment.stopping.type)
+        self._search = Search(
+            experiment.space,
+            experiment.method,
+            maximize=experiment.objective.maximize,
+            seed=experiment.base.settings.general.seed,
+            count=state.count,
+        )
+        self._search.replay(state)
+        # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself.
+        self._waiting: list[str] = [trial.id for trial in state.unfinished()]
+        for trial in state.trials.values():
+            if trial.over and not trial.promoted:
+                self._promote(trial)
+
+    def record(self, event: kinds.Event) -> None:
+        """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
+        event = self._log.append(event)
+        self.state.apply(event)
+        self._watch(event, self.state)
+
+    def next_trial(self) -> TrialState | SpaceUsedUp:
+        """The trial to run next: one that was left behind, the baseline, or a new point."""
+        if self._waiting:
+            return self.state.trials[self._waiting.pop(0)]
+        if self.experiment.baseline and self.state.baseline is None:
+            return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
+        number = len(self.state.searched)
+        if number >= self.state.count:
+            return SpaceUsedUp()
+        trial_id = f"{number + 1:04d}"
+        proposal = self._search.propose(trial_id, number)
+        return SpaceUsedUp() if proposal is None else self._draw(trial_id, proposal.point, proposal.params)
+
+    def brought_back(self, trial_id: str) -> None:
+        """Ray Tune has this trial in hand: it need not be handed out again."""
+        if trial_id in self._waiting:
+            self._waiting.remove(trial_id)
+
+    def start(self, trial_id: str) -> None:
+        """An attempt at a trial begins: write its orders, which say where to begin and whom to beat."""
+        trial = self.state.trials[trial_id]
+        attempt = trial.attempts + 1
+        self.record(kinds.TrialStarted(trial_id, attempt, trial.iteration))
+        paths = self.run.trial(trial_id)
+        paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
+        settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
+        promotion.write_settings(paths, settings)
+        resume_from = promotion.last_sealed(paths, trial)
+        best = trial.best
+        orders = Orders(
+            attempt=attempt,
+            resume_from=str(resume_from.relative_to(paths.folder)) if resume_from else None,
+            best_iteration=best.iteration if best else None,
+            best_score=self.state.score(trial),
+            objective=self.state.objective,
+            maximize=self.state.maximize,
+        )
+        durable.write_json(paths.progress, orders.to_record())
+
+    def report(self, report: kinds.Reported) -> bool:
+        """A trial was evaluated.
+
+        Returns:
+            Whether it goes on. A rung stops it if it is not the baseline; a report of an attempt that has been succeeded ends that attempt.
+        """
+        trial = self.state.trials[report.trial]
+        if trial.over or report.attempt != trial.attempts:
+            return False
+        self.record(report)
+        self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
+        return not self._judge(trial, report.iteration)
+
+    def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
+        """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed."""
+        trial = self.state.trials[trial_id]
+        if trial.over:
+            return
+        if failure is None and trial.best is None:
+            failure = TrialFailure("no_report", "the training returned without a single evaluation")
+        if failure is not None:
+            self.record(kinds.Ended(trial_id, "failed", failure.cause, failure.message))
+        elif trial.verdict is not None and trial.verdict.stop:
+            self.record(kinds.Ended(trial_id, "stopped"))
+        else:
+            self.record(kinds.Ended(trial_id, "finished"))
+        state, value = final_word(trial, self.state)
+        self.record(kinds.Told(trial_id, state.name, value))
+        self._search.tell(trial_id, state, value)
+        self._promote(trial)
+
+    def close(self, status: str, reason: str = "") -> None:
+        """Record how the run was left."""
+        self.record(kinds.RunClosed(status, reason))
+
+    @property
+    def study(self) -> Any:
+        """The Optuna study as it stands."""
+        return self._search.study
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was asked for has ended."""
+        used_up = len(self.state.searched) >= self.state.count or self._finite_and_drawn()
+        baseline_done = not self.experiment.baseline or self.state.baseline is not None
+        return used_up and baseline_done and not any(True for _ in self.state.unfinished())
+
+    def _finite_and_drawn(self) -> bool:
+        size = self.experiment.space.size()
+        return self.experiment.method == "grid" and size is not None and len(self.state.searched) >= size
+
+    def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
+        number = len(self.state.trials)
+        self.record(kinds.PointDrawn(trial_id, number, point, params, baseline))
+        if baseline:
+            self._search.adopt_baseline(trial_id, point)
+        return self.state.trials[trial_id]
+
+    def _judge(self, trial: TrialState, iteration: int) -> bool:
+        stopping = self.experiment.stopping
+        rung = self._rule.rung(stopping, iteration, self._last_iteration(trial))
+        score = self.state.score(trial)
+        if rung is None or score is None or trial.id in self.state.rungs.get(rung, {}):
+            return False
+        seen = list(self.state.rungs.get(rung, {}).values())
+        cutoff, stop = self._rule.judge(stopping, score, seen, self.state.maximize)
+        # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
+        stop = stop and not trial.baseline
+        self.record(kinds.Decided(trial.id, iteration, rung, score, cutoff, stop))
+        return bool(stop)
+
+    def _last_iteration(self, trial: TrialState) -> int:
+        point = {} if trial.baseline else trial.point
+        return self.experiment.iterations(point)
+
+    def _promote(self, trial: TrialState) -> None:
+        attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
+        self.record(kinds.Promoted(trial.id, attempt))

@@ -1,0 +1,207 @@
+"""Puts a session under Ray Tune: starts Ray, makes or restores the Tuner, runs it to its end or to an interruption."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import ray
+from ray import tune
+
+from summtune.errors import SurroundingsFailure
+from summtune.paths import RunPaths
+from summtune.tuning.observer import Observer
+from summtune.tuning.scheduler import RememberingASHAScheduler
+from summtune.tuning.searcher import RememberingOptunaSearch
+from summtune.tuning.trainable import Allotment, train_trial
+
+TRAINABLE_NAME = "summtune_trial"
+
+ENVIRONMENT = {
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # one report without a metric would abort the whole run; the driver judges reports itself
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard copies of what the event log holds
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C is ours: see `interruptible`
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # Ray Tune would start one actor at a time; the driver bounds what is drawn
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # actors without GPUs see none, which is Ray's coming default
+    "TOKENIZERS_PARALLELISM": "false",  # tokenizers warns after a fork otherwise
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that this process is connected to.
+
+    Attributes:
+        dashboard: its address, or empty.
+        started_here: whether this process started it.
+    """
+
+    dashboard: str
+    started_here: bool
+
+    def nodes(self) -> list[Mapping[str, float]]:
+        """Resources of each live node, in total."""
+        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def prepare_environment() -> None:
+    """Set what Ray reads from the environment; must come before Ray starts, since workers inherit it."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def connected(log_file: Path | None) -> Iterator[Cluster]:
+    """Be connected to Ray: to RAY_ADDRESS's cluster, to one this process has already, or to a local one that ends with this block.
+
+    Args:
+        log_file: where what Ray has to say in this process goes; None keeps it quiet.
+
+    Raises:
+        SurroundingsFailure: Ray can't be started or reached.
+    """
+    prepare_environment()
+    quiet(log_file)
+    started_here = not ray.is_initialized()
+    if started_here:
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
+        quiet(log_file)
+    try:
+        yield Cluster(dashboard=_dashboard_url(), started_here=started_here)
+    finally:
+        if started_here:
+            ray.shutdown()
+        quiet(None)
+
+
+def _dashboard_url() -> str:
+    from ray._private.worker import get_dashboard_url
+
+    url = get_dashboard_url()
+    return f"http://{url}" if url else ""
+
+
+def quiet(log_file: Path | None) -> None:
+    """Send Ray's log messages in this process to a file instead of the screen."""
+    handler: logging.Handler = logging.FileHandler(log_file, encoding="utf-8", delay=True) if log_file else logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("ray", "ray.tune", "ray.train", "ray.data"):
+        logger = logging.getLogger(name)
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+        logger.propagate = False
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+
+
+def trainable(run: RunPaths, allotment: Allotment) -> Any:
+    """The function that actors execute, with what a trial's actor is given."""
+    function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment)
+    function.__name__ = TRAINABLE_NAME  # type: ignore[attr-defined]  # Tuner.restore asks for the same name
+
+    bundle = {"CPU": allotment.cpus} | ({"GPU": allotment.gpus} if allotment.gpus else {})
+    return tune.with_resources(function, tune.PlacementGroupFactory([bundle]))
+
+
+def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]) -> tune.Tuner:
+    """A Tuner for a run that Ray Tune knows nothing of."""
+    return tune.Tuner(
+        trainable(run, allotment),
+        tune_config=tune.TuneConfig(
+            search_alg=RememberingOptunaSearch(),
+            scheduler=RememberingASHAScheduler(),
+            num_samples=-1,  # the driver says when it is enough, so that a run can be extended
+            reuse_actors=True,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=run.tune.name,
+            storage_path=str(run.folder.resolve()),
+            callbacks=[Observer(), *callbacks],
+            verbose=0,
+        ),
+    )
+
+
+def restorable(run: RunPaths) -> bool:
+    """Whether Ray Tune left enough behind for `Tuner.restore`.
+
+    Without a snapshot of the trials it would log an error and start over.
+    """
+    return run.tune.is_dir() and bool(tune.Tuner.can_restore(str(run.tune.resolve()))) and any(run.tune.glob("experiment_state-*.json"))
+
+
+def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], *, restore: bool) -> None:
+    """Let Ray Tune work until the driver has no more trials, or the loop is asked to end.
+
+    Args:
+        restore: go on by `Tuner.restore`. Its folder holds pickles: resume a run of somebody you don't trust without its `tune/` folder.
+    """
+    tuner = _restored_tuner(run, allotment) if restore else None
+    if tuner is None:
+        if run.tune.exists():
+            run.tune.rename(run.retired_tune())
+        tuner = _new_tuner(run, allotment, callbacks)
+    tuner.fit()
+
+
+def _restored_tuner(run: RunPaths, allotment: Allotment) -> tune.Tuner | None:
+    try:
+        return tune.Tuner.restore(str(run.tune.resolve()), trainable=trainable(run, allotment), resume_unfinished=True)
+    except Exception as error:  # whatever pickle and Ray raise on damaged files; the event log has all that is needed
+        logging.getLogger("ray.tune").warning("Tuner.restore failed; rebuilding from the event log", exc_info=error)
+        return None
+
+
+def _trial_name(trial: Any) -> str:
+    return str(trial.config["trial"])
+
+
+@contextmanager
+def interruptible(on_first: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end Ray Tune's loop in good order, and a second one at once.
+
+    Ray Tune ends its loop on SIGUSR1 as on SIGINT, after a last snapshot; its trials stay resumable.
+    """
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked or not _tune_listens():
+            raise KeyboardInterrupt
+        asked = True
+        on_first()
+        stop_tune()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_tune() -> None:
+    """Ask Ray Tune's loop in this process to end."""
+    if _tune_listens():
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def _tune_listens() -> bool:
+    """Whether Ray Tune has its handler in place; without it SIGUSR1 would end the process."""
+    return callable(signal.getsignal(signal.SIGUSR1))

@@ -1,0 +1,208 @@
+"""Opens a run, or one that was left, and drives it to its end.
+
+Everything that can be wrong is found before the run directory is made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from summtune import durable
+from summtune.config.description import resolved_lines
+from summtune.config.experiment import Experiment
+from summtune.corpus.check import check_corpus
+from summtune.errors import Interrupted, Problem, RunMistake, SurroundingsFailure
+from summtune.events.fold import RunState, fold
+from summtune.events.kinds import RunOpened, RunResumed
+from summtune.events.log import EventLog, read_events
+from summtune.families._checkpoints import check_available
+from summtune.paths import RunPaths, create_run, point_newest
+from summtune.tuning import engine, lock, mirror, resources
+from summtune.tuning.driver import Driver, Watcher
+from summtune.tuning.environment import describe_environment
+from summtune.tuning.session import Session, open_session
+from summtune.tuning.trainable import Allotment
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is known of a run when it begins or goes on; for whoever prints it.
+
+    Attributes:
+        link: the `sweep_` link, where one was made.
+        concurrency: trials at once.
+        dashboard: Ray's, or empty.
+        notices: what was decided for the person, once each.
+    """
+
+    run: RunPaths
+    experiment: Experiment
+    state: RunState
+    allotment: Allotment
+    concurrency: int
+    dashboard: str
+    notices: tuple[str, ...]
+    resumed: str = ""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Who is told what happens.
+
+    Attributes:
+        opened: called once, when the run has been made or reopened.
+        event: called after every event.
+        stopping: called when a person asked it to stop.
+    """
+
+    opened: Callable[[Opened], None]
+    event: Watcher
+    stopping: Callable[[], None]
+
+
+def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:
+    """Run a search space from its beginning.
+
+    Raises:
+        DataMistake: the data can't be used.
+        CheckpointMistake: the model can't be had.
+        SettingsMistake: a trial doesn't fit the machine.
+        RunMistake: the results folder can't be written.
+        Interrupted: a person stopped it.
+        SurroundingsFailure: disk or cluster gave way.
+    """
+    check_writable(Path(output_dir))
+    facts = check_corpus(experiment.base.settings)
+    check_available(experiment.base.settings)
+    with engine.connected(None) as cluster:
+        allotment = _fitting(experiment, cluster)
+        run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
+        run.logs.mkdir()
+        run.trials.mkdir()
+        durable.write_text(run.space, experiment.source)
+        durable.write_text(run.settings, "\n".join(resolved_lines(experiment.base)) + "\n")
+        durable.write_json(run.environment, describe_environment(experiment, facts, cluster.nodes(), command))
+        opened = RunOpened(run.folder.name, experiment.name, experiment.to_record(), output_dir, list(command))
+        with lock.held(run.lock):
+            log = EventLog(run.events)
+            state = RunState()
+            state.apply(log.append(opened))
+            point_newest(run, experiment.name)
+            _drive(run, experiment, log, state, cluster, allotment, witness, resumed="")
+    return run
+
+
+def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0) -> RunPaths:
+    """Go on with a run that was left, to the number that was asked for, or to `more` above it.
+
+    Raises:
+        RunMistake: it is being driven by another process, or its event log is damaged.
+        Interrupted: a person stopped it.
+        SurroundingsFailure: disk or cluster gave way.
+    """
+    with lock.held(run.lock):
+        events, warnings = read_events(run.events)
+        state = fold(events)
+        if state.opened is None:
+            problem = Problem(
+                "the run was never opened: its event log is empty.", "Start it again with `summtune run`.", file=str(run.events)
+            )
+            raise RunMistake(problem)
+        experiment = Experiment.from_record(state.opened.experiment)
+        count = state.count + more
+        with engine.connected(run.logs / "ray.log") as cluster:
+            allotment = _fitting(experiment, cluster)
+            # Ray Tune can't be asked for more trials than it was told of once it has finished.
+            way = "restore" if not more and state.status != "finished" and engine.restorable(run) else "rebuild"
+            log = EventLog(run.events)
+            state.apply(log.append(RunResumed(count, way, list(command))))
+            _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=tuple(warnings))
+    return run
+
+
+def check_writable(output_dir: Path) -> None:
+    """Refuse a results folder that can't be written, before anything is spent.
+
+    Raises:
+        RunMistake: it can't.
+    """
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        probe = output_dir / f".writable-{os.getpid()}"
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        remedy = "Give another with `--set general.output_dir=FOLDER`."
+        raise RunMistake(Problem(f"{output_dir} can't be written: {error.strerror}.", remedy, key="general.output_dir")) from error
+
+
+def _fitting(experiment: Experiment, cluster: engine.Cluster) -> Allotment:
+    nodes = cluster.nodes()
+    total: dict[str, float] = {}
+    for node in nodes:
+        for name, amount in node.items():
+            total[name] = total.get(name, 0.0) + amount
+    allotment = resources.allot(experiment, total)
+    resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    return allotment
+
+
+def _drive(
+    run: RunPaths,
+    experiment: Experiment,
+    log: EventLog,
+    state: RunState,
+    cluster: engine.Cluster,
+    allotment: Allotment,
+    witness: Witness,
+    *,
+    resumed: str,
+    warnings: tuple[str, ...] = (),
+) -> None:
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way."""
+    engine.quiet(run.logs / "ray.log")
+
+    def room() -> int:
+        return resources.concurrency(allotment, cluster.nodes(), experiment.resources.max_concurrent_trials)
+
+    mirrored = mirror.wandb_mirror(experiment, run)
+    notices = (*warnings, *experiment.notices, *mirrored.notices)
+    driver = Driver(run, experiment, log, state, witness.event)
+    session = Session(driver, room, engine.stop_tune)
+    witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
+    open_session(session)
+    interrupted = False
+
+    def note_interruption() -> None:
+        nonlocal interrupted
+        interrupted = True
+        witness.stopping()
+
+    try:
+        with engine.interruptible(note_interruption):
+            if not driver.complete:
+                engine.run_tune(run, allotment, mirrored.callbacks, restore=resumed == "restore")
+        if session.fault is not None:
+            raise session.fault
+        if driver.complete:
+            driver.close("finished")
+        elif interrupted:
+            driver.close("interrupted", "stopped by a person")
+        else:
+            driver.close("failed", "Ray Tune ended before all trials had")
+            raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.logs / 'ray.log'}. `summtune resume` goes on.")
+    except KeyboardInterrupt:
+        interrupted = True
+        driver.close("interrupted", "stopped by a person, twice")
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename or run.folder}."
+        raise SurroundingsFailure(f"{reason} Nothing recorded is lost; `summtune resume` goes on.") from error
+    finally:
+        open_session(None)
+        log.close()
+    if interrupted and not driver.complete:
+        raise Interrupted("stopped; nothing is lost")

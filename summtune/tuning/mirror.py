@@ -1,0 +1,128 @@
+"""The mirror in Weights & Biases: Ray's WandbLoggerCallback, kept from ever holding up a run or failing it.
+
+Overridden, and why:
+- `log_trial_start`: each attempt gets a W&B run of its own, grouped under the search; after a restore Ray would open the same run again
+  and overwrite it.
+- every hook: a fault of the mirror is said once, and the run goes on unmirrored.
+- `__reduce__`: a restored run makes its mirror anew, for the folder and the environment that it finds itself in.
+"""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray.air.integrations.wandb import WandbLoggerCallback
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from summtune.config.experiment import Experiment
+from summtune.paths import RunPaths
+from summtune.tuning import session
+from summtune.tuning.searcher import TRIAL_KEY
+
+UPLOAD_TIMEOUT_S = 30
+"""How long the end of a run waits for what is still being uploaded."""
+
+DEFAULT_PROJECT = "summtune"
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What mirrors a run: Tune callbacks, and what is to be said about it."""
+
+    callbacks: list[Callback]
+    notices: tuple[str, ...]
+
+
+def wandb_mirror(experiment: Experiment, run: RunPaths) -> Mirror:
+    """The mirror that the settings, the environment and the machine's W&B login make for."""
+    wanted = experiment.base.settings.wandb
+    mode = wanted.mode or os.environ.get("WANDB_MODE") or ("online" if has_key() else None)
+    if mode is None:
+        return Mirror([], ("W&B: not mirrored, since there is no API key (`wandb login`, WANDB_API_KEY, or `wandb.mode: offline`).",))
+    if mode in ("disabled", "dryrun"):
+        return Mirror([], ("W&B: not mirrored (disabled).",))
+    if mode == "online" and not has_key():
+        return Mirror([], ("W&B: not mirrored: mode is online, and there is no API key (`wandb login`, or `wandb.mode: offline`).",))
+    # Ray's callback asks for a key unless the environment itself says that none is needed.
+    os.environ["WANDB_MODE"] = mode
+    os.environ.setdefault("WANDB_SILENT", "true")
+    run.wandb.mkdir(exist_ok=True)
+    project = wanted.project or DEFAULT_PROJECT
+    callback = QuietWandbLoggerCallback(
+        project=project,
+        group=wanted.group or run.folder.name,
+        upload_timeout=UPLOAD_TIMEOUT_S,
+        mode=mode,
+        entity=wanted.entity,
+        tags=list(wanted.tags) or None,
+        notes=wanted.notes or None,
+        job_type=wanted.job_type,
+        dir=str(run.wandb),
+        excludes=["reported", "checkpoint_folder"],
+    )
+    where = f"in {run.wandb} (`wandb sync` uploads it)" if mode == "offline" else f"to project {project}"
+    return Mirror([callback], (f"W&B: mirrored {mode}, {where}.",))
+
+
+def has_key() -> bool:
+    """Whether W&B could log in from here without asking."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc(os.environ.get("NETRC", Path.home() / ".netrc")).authenticators("api.wandb.ai") is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ray ships no types
+    """WandbLoggerCallback that a run never waits on and never fails with."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._broken = False
+        super().__init__(**kwargs)
+
+    def __reduce__(self) -> tuple[Callable[[], Callback], tuple[()]]:
+        return _for_session, ()
+
+    def setup(self, *args: Any, **kwargs: Any) -> None:
+        self._try(super().setup, *args, **kwargs)
+
+    def log_trial_start(self, trial: Trial) -> None:
+        live = session.current().driver
+        trial_id = trial.config[TRIAL_KEY]
+        name = f"{trial_id}-{live.state.trials[trial_id].attempts}"
+        self.kwargs.update(id=f"{live.run.folder.name}-{name}", name=name)
+        self._try(super().log_trial_start, trial)
+
+    def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
+        self._try(super().log_trial_result, iteration, trial, result)
+
+    def log_trial_end(self, trial: Trial, failed: bool = False) -> None:
+        if trial in self._trial_queues:
+            self._try(super().log_trial_end, trial, failed)
+
+    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
+        self._try(super().on_experiment_end, trials, **info)
+
+    def _try(self, hook: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        if self._broken:
+            return
+        try:
+            hook(*args, **kwargs)
+        except Exception as error:  # the mirror's own boundary: wandb and Ray raise all kinds, and none may reach the run
+            self._broken = True
+            logging.getLogger("ray.tune").warning("W&B: the mirror broke and is off from here on", exc_info=error)
+
+
+def _for_session() -> Callback:
+    """The open session's mirror, or a callback that does nothing."""
+    driver = session.current().driver
+    callbacks = wandb_mirror(driver.experiment, driver.run).callbacks
+    return callbacks[0] if callbacks else Callback()

@@ -1,0 +1,95 @@
+"""Moves what an ended trial leaves behind from its attempts to the trial's folder.
+
+Only the driver does this, so a worker that should be dead spoils nothing. Every step can be repeated: a promotion that was cut
+off is done again when the run is next opened.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import yaml
+
+from summtune import durable
+from summtune.config.settings import Settings
+from summtune.events.fold import RunState, TrialState
+from summtune.events.kinds import Reported
+from summtune.paths import TrialPaths
+from summtune.training.checkpoints import is_sealed
+
+
+def write_settings(paths: TrialPaths, settings: Settings) -> None:
+    """The trial's complete settings, for the worker and for people."""
+    text = yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+    durable.write_text(paths.settings, text)
+
+
+def last_sealed(paths: TrialPaths, trial: TrialState) -> Path | None:
+    """The newest sealed checkpoint among those that the driver has recorded; None where the trial has to begin anew."""
+    for report in reversed(trial.reports):
+        if report.checkpoint is not None and is_sealed(paths.folder / report.checkpoint):
+            return paths.folder / report.checkpoint
+    return None
+
+
+def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None:
+    """Move the best model, its predictions, the logs and the last checkpoint to the trial's folder, and write its history and results.
+
+    Returns:
+        The attempt that the best model came from; None where there is no model.
+    """
+    checkpoint = last_sealed(paths, trial)
+    if checkpoint is not None and checkpoint.parent != paths.checkpoints:
+        paths.checkpoints.mkdir(parents=True, exist_ok=True)
+        os.replace(checkpoint, paths.checkpoints / checkpoint.name)
+    kept = _promote_model(paths, trial.best) if trial.best is not None else False
+    _join_logs(paths)
+    durable.write_text(paths.history, "".join(json.dumps(_history_row(report)) + "\n" for report in trial.reports))
+    durable.write_json(paths.results, _results(paths, trial, state))
+    for number in paths.attempt_numbers():
+        shutil.rmtree(paths.attempt(number).checkpoints, ignore_errors=True)
+        if kept:
+            shutil.rmtree(paths.attempt(number).models, ignore_errors=True)
+    return trial.best.attempt if trial.best is not None and kept else None
+
+
+def _promote_model(paths: TrialPaths, best: Reported) -> bool:
+    """Move the best model; True if the trial's folder has it afterwards."""
+    source = paths.attempt(best.attempt).best_model(best.iteration)
+    if source.is_dir():
+        paths.best_model.parent.mkdir(parents=True, exist_ok=True)
+        if paths.best_model.exists():
+            shutil.rmtree(paths.best_model)
+        os.replace(source, paths.best_model)
+    predictions = paths.best_model / "predictions.csv"
+    if predictions.is_file():
+        os.replace(predictions, paths.predictions)
+    return paths.best_model.is_dir()
+
+
+def _join_logs(paths: TrialPaths) -> None:
+    """One training.log out of the attempts' logs, in order."""
+    logs = [paths.attempt(number).log for number in paths.attempt_numbers()]
+    durable.write_text(paths.log, "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()))
+
+
+def _history_row(report: Reported) -> dict[str, float | int]:
+    return {"attempt": report.attempt, **report.metrics}
+
+
+def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str, object]:
+    """What a single training's `training_results.json` says, with the guide's keys."""
+    return {
+        "run_id": trial.id,
+        "status": trial.status,
+        "cause": trial.cause or None,
+        "message": trial.message or None,
+        "params": trial.point,
+        "best_metrics": trial.best.metrics if trial.best else {},
+        "final_metrics": trial.final,
+        "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
+        "attempts": trial.attempts,
+    }

@@ -1,0 +1,73 @@
+"""What Ray Tune sees of the rungs: its ASHAScheduler, with the verdicts replaced by the driver's.
+
+Overridden, and why:
+- `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over are not run again.
+- `on_trial_result`: the driver records the report, then judges. ASHAScheduler keeps its rungs in memory, and a restore forgets them.
+- `on_trial_complete`, `on_trial_error`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+
+from summtune.events.kinds import Reported
+from summtune.tuning import session
+from summtune.tuning.searcher import TRIAL_KEY
+
+ATTEMPT_KEY, CHECKPOINT_KEY = "attempt", "checkpoint_folder"
+
+
+class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ships no types
+    """ASHAScheduler whose rungs are the event log's."""
+
+    def __init__(self) -> None:
+        state = session.current().driver.state
+        super().__init__(time_attr="iteration", metric=state.objective, mode="max" if state.maximize else "min")
+
+    def __reduce__(self) -> tuple[type[RememberingASHAScheduler], tuple[()]]:
+        return RememberingASHAScheduler, ()
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        live = session.current()
+        with live:
+            trial_id = trial.config[TRIAL_KEY]
+            live.bind(trial.trial_id, trial_id)
+            if live.driver.state.trials[trial_id].over:
+                trial.set_status(Trial.TERMINATED)
+            live.driver.brought_back(trial_id)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        live = session.current()
+        with live:
+            metrics = {
+                name: value
+                for name, value in result.items()
+                if name in result["reported"] and isinstance(value, (int, float)) and math.isfinite(value)
+            }
+            report = Reported(
+                trial=trial.config[TRIAL_KEY],
+                attempt=result[ATTEMPT_KEY],
+                iteration=int(result["iteration"]),
+                metrics=metrics,
+                checkpoint=result[CHECKPOINT_KEY],
+                node=result["node_ip"],
+                pid=result["pid"],
+            )
+            goes_on = live.driver.report(report)
+            return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Nothing: see the head of this file."""
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """Nothing: see the head of this file."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """Nothing: see the head of this file."""
+
+    def debug_string(self) -> str:
+        return "summtune: rungs of the event log"

@@ -1,0 +1,69 @@
+"""What Ray Tune sees of the search: its OptunaSearch, with the decisions replaced by the driver's.
+
+Overridden, and why:
+- `_setup_study`: the study is the run's own, rebuilt from the event log; OptunaSearch would make a fresh one.
+- `suggest`: asks the driver, which records the point before it is trained, and says nothing while the cluster is full.
+- `on_trial_result`: does nothing; the scheduler has already handed the result to the driver, also where it stops the trial.
+- `on_trial_complete`: a trial that a rung stopped is told as PRUNED; OptunaSearch tells COMPLETE with a truncated value.
+- `save`, `restore`: nothing to save; OptunaSearch pickles the study.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from summtune.errors import TrialFailure
+from summtune.tuning import failures, session
+from summtune.tuning.driver import SpaceUsedUp
+
+TRIAL_KEY = "trial"
+
+
+class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships no types
+    """OptunaSearch that asks and tells the run's own study through its driver."""
+
+    def __init__(self) -> None:
+        state = session.current().driver.state
+        # OptunaSearch wants a space before it sets up a study; which one does not matter, since `suggest` is ours.
+        super().__init__(space={TRIAL_KEY: None}, metric=state.objective, mode="max" if state.maximize else "min")
+
+    def __reduce__(self) -> tuple[type[RememberingOptunaSearch], tuple[()]]:
+        return RememberingOptunaSearch, ()
+
+    def _setup_study(self, mode: str | list[str]) -> None:
+        self._ot_study = session.current().driver.study
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        live = session.current()
+        with live:
+            if not live.has_room():
+                return None
+            trial = live.driver.next_trial()
+            if isinstance(trial, SpaceUsedUp):
+                return str(Searcher.FINISHED)
+            live.bind(trial_id, trial.id)
+            return {TRIAL_KEY: trial.id, **trial.point}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: the scheduler heard it first."""
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        live = session.current()
+        with live:
+            ours = live.trial_id(trial_id)
+            failure: TrialFailure | None = None
+            if error:
+                trial = live.driver.state.trials[ours]
+                failure = failures.read_failure(live.driver.run.trial(ours).attempt(trial.attempts))
+            live.driver.over(ours, failure)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Ray Tune wants a file; the event log is what counts."""
+        Path(checkpoint_path).write_text("the event log remembers\n", encoding="utf-8")
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""

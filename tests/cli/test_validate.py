@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from summtune import paths
+from summtune.cli.main import main
+from summtune.documents import parse_document
+
+LR = str(paths.shipped("search_spaces") / "lr.yaml")
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LEARNING_RATE", "BATCH_SIZE", "SEED", "MODEL_NAME", "NUM_EPOCHS", "WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    file = tmp_path / "good.yaml"
+    file.write_text(
+        "run_cap: 9\nsettings: {training: {num_train_epochs: 6}}\n"
+        "parameters:\n  learning_rate: {distribution: log_uniform_values, min: 1e-4, max: 1e-2}\n  optim: {value: sgd}\n",
+        encoding="utf-8",
+    )
+    return str(file)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> str:
+    file = tmp_path / "bad.yaml"
+    file.write_text("metod: bayes\nparameters: {learnin_rate: {value: 1}}\n", encoding="utf-8")
+    return str(file)
+
+
+def test_a_summary(good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", good]) == 0
+    assert capsys.readouterr().out == (
+        f"ok: {good}\n"
+        "  name        good\n"
+        "  model       tiny-kobart, random weights\n"
+        "  data        the sample data\n"
+        "  objective   maximize rouge_combined_f1\n"
+        "  method      bayes, 9 trials and the baseline\n"
+        "  early stop  asha, eta 3, after epoch 1 and 3 of 6\n"
+        "  parameters\n"
+        "    training.learning_rate  0.0001 to 0.01, log\n"
+        "    training.optim          fixed at sgd\n"
+    )
+
+
+def test_notices_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", LR, "--set", "learning_rate=1e-3", "--set", "count=1"]) == 0
+    shown = capsys.readouterr().out
+    assert "  note: training.learning_rate is fixed at 0.001 by --set, and leaves the space.\n" in shown
+    assert "bayes, 1 trial and the baseline" in shown
+
+
+def test_all_problems_go_to_standard_error(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", bad]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == (
+        "2 problems:\n"
+        f"  {bad}:1:1: metod: a search space has no such key. Did you mean method?\n"
+        f"  {bad}:2:14: parameters.learnin_rate: there is no setting 'learnin_rate'. Did you mean training.learning_rate?\n"
+    )
+
+
+def test_one_bad_file_does_not_hide_the_next(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", bad, LR]) == 2
+    shown = capsys.readouterr()
+    assert "2 problems" in shown.err
+    assert f"ok: {LR}" in shown.out
+
+
+def test_resolved_settings_are_yaml_with_the_layer_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", LR, "--resolved", "--set", "training.weight_decay=0.2"]) == 0
+    shown = capsys.readouterr().out.partition("\n\n")[2]
+    read = parse_document(shown, "shown").value
+    assert read["training"]["weight_decay"] == 0.2
+    assert read["meta"]["version"] == "1.0"
+    lines = {line.split(":")[0].strip(): line for line in shown.splitlines()}
+    assert lines["weight_decay"].endswith("# --set training.weight_decay=0.2")
+    assert "# preset tiny-kobart.yaml:" in lines["architecture"]
+    assert lines["optim"].endswith("# default")
+
+
+def test_another_base(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", LR, "--base", "kobart"]) == 0
+    assert "digit82/kobart-summarization" in capsys.readouterr().out
+
+
+def test_json(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", good, "--json", "--resolved"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["ok"]
+    assert record["rungs"] == [1, 3]
+    assert record["settings"]["model.architecture"] == {"value": "bart", "layer": "preset", "file": "tiny-kobart.yaml", "line": 4}
+    assert main(["validate", LR, bad, "--json"]) == 2
+    right, wrong = json.loads(capsys.readouterr().out)
+    assert right["ok"]
+    assert [problem["key"] for problem in wrong["problems"]] == ["metod", "parameters.learnin_rate"]
+
+
+def test_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "nowhere.yaml"]) == 2
+    assert capsys.readouterr().err == "nowhere.yaml: there is no such file. Check the path.\n"

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from summtune.config.experiment import Experiment, load_experiment
+from summtune.config.objective import Objective
+from summtune.config.stopping import Stopping
+from summtune.errors import SettingsMistake
+
+if TYPE_CHECKING:
+    from tests.config.conftest import Load, Refuse
+
+GUIDE_BASE = """\
+meta:
+  experiment_name: "dialogue_summarization"
+  version: "1.0"
+  description: "대화 요약 기본 실험"
+
+general:
+  seed: 42
+  model_name: "digit82/kobart-summarization"
+  output_dir: "./outputs"
+  device: "auto"  # auto, cuda, cpu
+
+model:
+  architecture: "kobart"  # kobart, kogpt2, t5, mt5
+  checkpoint: "digit82/kobart-summarization"
+  load_pretrained: true
+
+tokenizer:
+  encoder_max_len: 512
+  decoder_max_len: 128
+
+training:
+  per_device_train_batch_size: 16
+  learning_rate: 5e-5
+  num_train_epochs: 3
+  warmup_ratio: 0.1
+  fp16: true  # GPU 메모리 절약
+
+generation:
+  num_beams: 4
+  length_penalty: 1.0
+  no_repeat_ngram_size: 2
+  max_length: 100
+
+wandb:
+  project: "nlp-dialogue-summarization"
+  entity: null  # 팀 이름
+  mode: "online"  # online, offline, disabled
+"""
+
+GUIDE_SWEEP = """\
+name: "Custom Learning Rate Search"
+method: "bayes"  # grid, random, bayes
+metric:
+  name: "best/rouge_combined_f1"
+  goal: "maximize"
+
+parameters:
+  learning_rate:
+    distribution: "log_uniform_values"
+    min: 1e-6
+    max: 1e-3
+
+  warmup_ratio:
+    values: [0.0, 0.1, 0.2]
+
+  label_smoothing:
+    values: [0.0, 0.1, 0.2]
+
+early_terminate:
+  type: "hyperband"
+  min_iter: 3
+"""
+
+
+def test_the_guide_s_files_load(load: Load) -> None:
+    experiment = load(GUIDE_SWEEP, base=GUIDE_BASE)
+    settings = experiment.base.settings
+    assert experiment.name == "Custom Learning Rate Search"
+    assert settings.training.learning_rate == 5e-5
+    assert settings.training.precision == "fp16"
+    assert settings.training.fp16
+    assert settings.model.checkpoint == settings.general.model_name == "digit82/kobart-summarization"
+    assert settings.wandb.entity is None
+    assert list(experiment.space.parameters) == ["training.learning_rate", "training.warmup_ratio", "training.label_smoothing"]
+    assert experiment.stopping == Stopping("asha", 3, 3, 3)
+    assert experiment.notices == (
+        "no trial will be stopped early: the first rung, 3, is not below the last iteration, 3."
+        " Train for more epochs, or lower early_terminate.min_iter.",
+    )
+
+
+def test_defaults(load: Load) -> None:
+    experiment = load()
+    assert experiment.name == "s"
+    assert (experiment.method, experiment.count, experiment.baseline) == ("bayes", 20, True)
+    assert experiment.objective == Objective("rouge_combined_f1", "maximize")
+    assert experiment.base.settings.model.preset == "tiny-kobart"
+    assert experiment.resources.gpus_per_trial is None
+    assert experiment.stopping.type == "asha"
+
+
+def test_an_experiment_survives_json_pickle_and_its_files(load: Load, tmp_path: Path) -> None:
+    experiment = load(GUIDE_SWEEP, base=GUIDE_BASE)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    record = json.loads(json.dumps(experiment.to_record(), allow_nan=False))
+    for copy in (Experiment.from_record(record), pickle.loads(pickle.dumps(experiment))):
+        assert copy == experiment
+        point = {"training.learning_rate": 3e-4, "training.warmup_ratio": 0.2, "training.label_smoothing": 0.1}
+        assert copy.settings_for(point) == experiment.settings_for(point)
+    assert experiment.source.startswith("base: base.yaml\nname:")
+
+
+def test_settings_of_a_point(load: Load) -> None:
+    experiment = load("parameters: {learning_rate: {min: 1e-5, max: 1e-3}, model.config_overrides.d_model: {values: [64, 128]}}\n")
+    settings = experiment.settings_for({"training.learning_rate": 3e-4, "model.config_overrides.d_model": 64})
+    assert settings.training.learning_rate == 3e-4
+    assert settings.model.config_overrides["d_model"] == 64
+    assert settings.model.config_overrides["encoder_layers"] == experiment.base.settings.model.config_overrides["encoder_layers"]
+    assert experiment.settings_for({}) == experiment.base.settings
+    assert experiment.settings_for({"training.fp16": True}).training.precision == "fp16"
+    with pytest.raises(SettingsMistake, match="training.learning_rate: 3.0 is too large"):
+        experiment.settings_for({"training.learning_rate": 3.0})
+
+
+def test_the_baseline_as_a_point(load: Load) -> None:
+    experiment = load(
+        "parameters: {learning_rate: {min: 1e-5, max: 1e-3}, adam_beta1: {values: [0.8, 0.9]}, dropout_rate: {values: [0.0, 0.1]},"
+        " model.config_overrides.d_model: {values: [64, 128]}}\n"
+    )
+    assert experiment.baseline_point() == {
+        "training.learning_rate": experiment.base.settings.training.learning_rate,
+        "training.adam_beta1": 0.9,
+        "model.dropout_rate": None,
+        "model.config_overrides.d_model": 128,
+    }
+
+
+def test_transformers_arguments_are_kept(load: Load) -> None:
+    settings = load("settings: {training: {adam_beta1: 0.8, torch_compile: true}}\n").base.settings
+    assert settings.training.model_extra == {"adam_beta1": 0.8, "torch_compile": True}
+
+
+def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
+    found = refuse(
+        "metod: bayes\nparameters: {learnin_rate: {value: 1}}\n",
+        base="training: {learning_rate: 2.0, num_train_epochs: 0, fp16: 'yes'}\ngeneration: {max_length: -1}\n",
+        sets=["training.weight_decay=x"],
+        environ={"SEED": "-1"},
+    )
+    assert found == [
+        "s.yaml:2:1: metod: a search space has no such key. Did you mean method?",
+        "s.yaml:3:14: parameters.learnin_rate: there is no setting 'learnin_rate'. Did you mean training.learning_rate?",
+        "base.yaml:1:12: training.learning_rate: 2.0 is too large: it must be below 1.0.",
+        "base.yaml:1:32: training.num_train_epochs: 0 is too small: it must be above 0.",
+        'base.yaml:1:53: training.fp16: "yes" is text, where true or false is meant. Write true or false, without quotes.',
+        "base.yaml:2:14: generation.max_length: -1 is too small: it must be above 0.",
+        "SEED: -1 is too small: it must be at least 0.",
+        '--set training.weight_decay: "x" is text, where a number is meant. Give a number.',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a/b\n", "s.yaml:1:1: name: 'a/b' holds /, and names a folder. Give another name."),
+        ("name: .hidden\n", "'.hidden' begins with a dot"),
+        ('name: "a\\tb"\n', "holds a control character"),
+        ("name: ../../x\n", "holds /"),
+        ("name: ''\n", "'' is empty"),
+        ("method: bayess\n", "method: bayess is not one of bayes, tpe, random, grid. Did you mean bayes?"),
+        ("method: cmaes\n", "not yet: the method cmaes is understood, but can't be run so far."),
+        ("run_cap: 0\n", "run_cap: 0 is too small: it must be above 0."),
+        ("run_cap: '5'\n", 'run_cap: "5" is text, where a whole number is meant. Remove the quotes.'),
+        ("run_cap: 5\ncount: 6\n", "count: 6 contradicts run_cap, which is 5. Keep one of them."),
+        ("baseline: 1\n", "baseline: 1 is a number, where true or false is meant."),
+        ("training: {learning_rate: 1e-4}\n", "Write it under `settings:`, as `settings: {training: …}`."),
+        ("learning_rate: 1e-4\n", "it is a setting. Write it under `parameters:`, or as training.learning_rate under `settings:`."),
+        ("paramters: {}\n", "Did you mean parameters?"),
+        ("metric: loss\n", 'metric: "loss" is text, where a mapping is meant.'),
+        ("metric: {nme: loss}\n", "metric.nme: metric has no such key. Did you mean name?"),
+        ("metric: {name: best/bleu}\n", "s.yaml:1:10: metric.name: nobody reports a metric 'best/bleu'."),
+        ("metric: {name: loss, goal: maximize}\n", "metric.goal: maximize would look for the worst loss. Write `goal: minimize`."),
+        ("metric: {goal: max}\n", "metric.goal: max is not one of maximize, minimize."),
+        ("resources: {gpus: 1}\n", "resources.gpus: resources has no such key. Did you mean gpus_per_trial?"),
+        ("resources: {gpus_per_trial: -1}\n", "resources.gpus_per_trial: -1 is too small"),
+        ("resources: {gpus_per_trial: 2}\n", "not yet: more than one GPU per trial"),
+        ("resources: {workers_per_trial: 2}\n", "not yet: resources.workers_per_trial"),
+        ("early_terminate: {type: hyperbnd}\n", "Did you mean hyperband?"),
+        ("early_terminate: {eta: 1}\n", "early_terminate.eta: 1 is too small: it must be at least 2."),
+        ("base: kobar\n", "there is no preset 'kobar', and no file"),
+        ("base: kobar\n", "Did you mean kobart?"),
+        ("settings: {trainin: {}}\n", "settings.trainin: there is no such section. Did you mean training?"),
+        ("settings: {training: 3}\n", "settings.training: a section holds `key: value` lines."),
+        ("settings: 3\n", "settings: sections of settings are meant here."),
+        ("settings: {learning_rate: 1e-4}\n", "Did you mean training.learning_rate? A setting stands in its section."),
+        ("settings: {generation: {learning_rate: 1e-4}}\n", "Did you mean training.learning_rate?"),
+        ("settings: {model: {preset: t6}}\n", "t6 is not one of kobart, tiny-kobart."),
+        ("settings: {model: {architecture: kobrat}}\n", "Did you mean kobart?"),
+        ("data: {train: nowhere.csv, dev: s.yaml}\n", "s.yaml:1:8: data.train: there is no file"),
+        ("data: {train: s.yaml}\n", "data.train is yours, and without data.dev the sample data would take its place. Give data.dev, too."),
+        ("data: {train: s.yaml, train_path: s.yaml}\n", "it says data.train, which data.train says already. Remove one of them."),
+        ("project: a\nwandb: {project: b}\n", "project: it says wandb.project, which wandb.project says already."),
+        ("parameters: {}\n", "parameters: it must name what varies."),
+        ("parameters: 3\n", "parameters: it must name what varies."),
+        ("settings: {training: {fp16: true, bf16: true}}\n", "fp16 and bf16 can't both be on. Keep one of them."),
+        ("settings: {training: {fp16: true, precision: fp32}}\n", "it contradicts precision: fp32."),
+        (
+            "settings: {general: {model_name: a/b}, model: {checkpoint: c/d}}\n",
+            "it names another model than model.checkpoint, which is c/d.",
+        ),
+        ("settings: {training: {warmup_steps: 10, warmup_ratio: 0.1}}\n", "training.warmup_ratio says how long the warm-up is, too."),
+        ("settings: {model: {load_pretrained: true}}\n", "no model is named: there is no model.checkpoint to load."),
+        ("settings: {tokenizer: {encoder_max_len: 2048}}\n", "2048 is beyond the model's 1024 positions. Give at most 1024."),
+        ("settings: {generation: {max_length: 1025}}\n", "1025 is beyond the model's 1024 positions."),
+        ("base: kobart\nsettings: {tokenizer: {encoder_max_len: 2048}}\n", "2048 is beyond the model's 1026 positions."),
+        ("parameters: {decoder_max_len: {values: [64, 2048]}}\n", "parameters.decoder_max_len: 2048 is beyond the model's 1024 positions."),
+        (
+            "settings: {general: {device: cpu}}\nresources: {gpus_per_trial: 1}\n",
+            "general.device is cpu, which reserves no GPU. Remove one of them.",
+        ),
+        ("settings: {tokenizer: {vocab_size: null}}\n", "without a checkpoint there is no tokenizer."),
+        ("settings: {generation: {min_length: 200, max_length: 100}}\n", "200 is above generation.max_length, 100. Lower it."),
+        ("settings: {evaluation: {metrics: [rogue]}}\n", "there is no metric 'rogue'."),
+        ("settings: {training: {lr_scheduler_type: cosin}}\n", "Did you mean cosine?"),
+        ("settings: {training: {optim: adamw_trch}}\n", "Did you mean adamw_torch?"),
+        ("settings: {training: {adam_beta1: x}}\n", '"x" is text, where a number is meant.'),
+        (
+            "settings: {training: {learnin_rate: 1e-4}}\n",
+            "there is no setting 'training.learnin_rate'. Did you mean training.learning_rate?",
+        ),
+        (
+            "parameters: {temperature: {values: [0.5, 1.0]}}\ndecode: inline\n",
+            "generation.temperature does nothing while generation.do_sample is false.",
+        ),
+        ("parameters: {warmup_ratio: {values: [0.0, 0.1]}}\nsettings: {training: {warmup_steps: 5}}\n", "no value of it would matter"),
+        ("parameters: {learning_rate: {min: 1e-5, max: 1e-3}}\nmethod: grid\n", "a grid needs values that can be counted."),
+        ("- a\n- b\nparameters:\n", "this is not YAML"),
+    ],
+)
+def test_what_can_t_be_is_refused(text: str, message: str, refuse: Refuse) -> None:
+    assert any(message in problem for problem in refuse(text)), refuse(text)
+
+
+def test_a_list_is_no_search_space(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("- a\n", encoding="utf-8")
+    with pytest.raises(SettingsMistake, match="a search space is meant here"):
+        load_experiment(tmp_path / "s.yaml", environ={})
+
+
+def test_a_space_without_parameters(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("name: a\n", encoding="utf-8")
+    with pytest.raises(SettingsMistake, match="there are no `parameters`: nothing varies"):
+        load_experiment(tmp_path / "s.yaml", environ={})
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("rouge_combined_f1", "rouge_combined_f1"),
+        ("best/rouge_combined_f1", "rouge_combined_f1"),
+        ("eval/rouge_combined_f1", "rouge_combined_f1"),
+        ("eval_rouge_combined_f1", "rouge_combined_f1"),
+        ("val/rouge_combined_f1", "rouge_combined_f1"),
+        ("best/eval_rouge2_f1", "rouge2_f1"),
+        ("eval/rougeL", "rougeL_f1"),
+        ("eval_loss", "loss"),
+        ("eval/loss", "loss"),
+    ],
+)
+def test_spellings_of_a_metric(written: str, name: str, load: Load) -> None:
+    assert load(f"metric: {{name: {written}}}\n").objective.name == name
+    assert load(f"metric: {{name: {written}}}\n").objective.maximize == (name != "loss")
+
+
+def test_wandb_s_own_keys_are_accepted(load: Load) -> None:
+    text = "program: train.py\ncommand: [a, b]\nproject: 2024\nentity: team\nrun_cap: 7\nmethod: tpe\n"
+    experiment = load(text)
+    assert experiment.base.settings.wandb.project == "2024"
+    assert experiment.base.settings.wandb.entity == "team"
+    assert (experiment.count, experiment.method) == (7, "bayes")
+    assert experiment.notices == ("program is W&B's, and means nothing here.", "command is W&B's, and means nothing here.")
+
+
+def test_numbers_may_be_names(load: Load) -> None:
+    experiment = load("name: 2024.10\ndescription: 3\nsettings: {meta: {version: 1.0}}\n")
+    assert (experiment.name, experiment.description) == ("2024.10", "3")
+    assert experiment.base.settings.meta.version == "1.0"
+
+
+def test_generation_inline(load: Load) -> None:
+    experiment = load("decode: inline\nparameters: {num_beams: {values: [1, 4]}}\n")
+    assert experiment.settings_for({"generation.num_beams": 1}).generation.num_beams == 1
+
+
+def test_a_grid_says_what_it_leaves_out(load: Load) -> None:
+    experiment = load("method: grid\nrun_cap: 3\nparameters: {seed: {min: 1, max: 5}, weight_decay: {values: [0.0, 0.1]}}\n")
+    assert experiment.space.size() == 10
+    assert experiment.notices == ("the grid has 10 points; 3 trials leave out 7 of them.",)
+
+
+def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "search_spaces").mkdir()
+    (tmp_path / "search_spaces" / "mine.yaml").write_text("parameters: {seed: {min: 1, max: 5}}\n", encoding="utf-8")
+    assert load_experiment(Path("mine"), environ={}).name == "mine"
+    assert load_experiment(Path("lr"), environ={}).name == "lr"  # shipped
+    with pytest.raises(SettingsMistake, match="there is no such file"):
+        load_experiment(Path("nothing"), environ={})

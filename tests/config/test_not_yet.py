@@ -1,0 +1,88 @@
+"""Keys whose machinery is missing so far are refused by name, never ignored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.config.conftest import Load, Refuse
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "objectives: [{name: loss}]",
+        "constraints: [{condition: a > 1}]",
+        "budget: {hours: 1}",
+        "warm_start: [other]",
+        "patience_trials: 5",
+        "seeds: [1, 2]",
+        "decode: {top_k: 3}",
+        "method: gp",
+        "method: nsga2",
+        "resources: {accelerator_type: A100}",
+        "early_terminate: {type: median}",
+        "early_terminate: {brackets: seed}",
+        "early_terminate: {type: hyperband, min_iter: 1, strict: true}",
+        "parameters: {num_beams: {values: [1, 4]}}",
+        "parameters: {model: {values: [kobart, tiny-kobart]}}",
+        "parameters: {model_checkpoint: {values: [a/b, c/d]}}",
+        "parameters: {quantization: {values: [none, 8bit]}}",
+        "settings: {model: {lora: {r: 8}}}",
+        "settings: {model: {quantization: 8bit}}",
+        "settings: {model: {gguf_file: a.gguf}}",
+        "settings: {model: {architecture: kogpt2, checkpoint: skt/kogpt2-base-v2}}",
+        "settings: {model: {architecture: llama, checkpoint: a/b}}",
+        "settings: {general: {storage: 's3://x'}}",
+        "settings: {tokenizer: {input_format: '{dialogue}'}}",
+        "settings: {evaluation: {strategy: proxy}}",
+        "settings: {evaluation: {proxy_samples: 10}}",
+        "settings: {evaluation: {every: 2}}",
+        "settings: {evaluation: {sealed: true}}",
+        "settings: {evaluation: {noise_seeds: 3}}",
+        "settings: {evaluation: {rouge_tokenizer: kiwi}}",
+        "settings: {evaluation: {metrics: [my_metric.py]}}",
+        "settings: {data: {clean: true}}",
+        "settings: {data: {topic_prefix: true}}",
+        "data: {summary: [summary, summary2]}",
+        "data: {references: [summary2]}",
+        "settings: {inference: {engine: ct2}}",
+        "settings: {inference: {output_format: json}}",
+        "settings: {training: {timeout_s: 60}}",
+        "settings: {training: {deepspeed: ds.json}}",
+        "settings: {training: {fsdp: full_shard}}",
+        "settings: {wandb: {log_model: true}}",
+    ],
+)
+def test_not_yet(text: str, refuse: Refuse) -> None:
+    found = refuse(f"{text}\n")
+    assert any("not yet:" in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "objectives: []",
+        "constraints: null",
+        "seeds: []",
+        "decode: null",
+        "resources: {workers_per_trial: 1, gpus_per_trial: auto}",
+        "settings: {model: {lora: null, quantization: none, freeze_encoder: true, freeze_embeddings: true, dropout_rate: 0.2}}",
+        "settings: {evaluation: {strategy: full, every: 1}}",
+        "settings: {training: {early_stopping_patience: 2, max_steps: 10, deepspeed: null, fsdp: ''}}",
+        "settings: {model: {architecture: t5-small, checkpoint: t5-small}}",
+    ],
+)
+def test_asking_for_nothing_is_fine(text: str, load: Load) -> None:
+    load(f"{text}\n")
+
+
+def test_a_checkpoint_s_size_names_the_architecture(load: Load) -> None:
+    assert load("settings: {model: {architecture: t5-small, checkpoint: t5-small}}\n").base.settings.model.architecture == "t5"
+
+
+def test_parameters_that_no_family_takes_notice_of(refuse: Refuse) -> None:
+    found = refuse("parameters: {input_format: {values: [a, b]}}\n")
+    assert any("input_format" in problem for problem in found)

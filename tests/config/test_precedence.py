@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from summtune.config.layers import Origin
+from summtune.config.settings_file import read_preset
+
+if TYPE_CHECKING:
+    from tests.config.conftest import Load, Refuse
+
+KEY = "training.learning_rate"
+
+
+def test_layers_in_their_order(load: Load, tmp_path: Path) -> None:
+    def value_and_layer(**given: object) -> tuple[float, str]:
+        base = load(**given).base
+        return base.settings.training.learning_rate, base.origin(KEY).layer
+
+    base = "model: {preset: tiny-kobart}\ntraining: {learning_rate: 2e-4}\n"
+    settings = "settings: {training: {learning_rate: 3e-4}}\n"
+    fixed = settings + "parameters: {learning_rate: {value: 4e-4}, seed: {values: [1, 2]}}\n"
+    environ = {"LEARNING_RATE": "5e-4"}
+    assert value_and_layer(base="model: {checkpoint: some/model}\n") == (5e-5, "default")
+    assert value_and_layer() == (read_preset("tiny-kobart")[KEY].value, "preset")
+    assert value_and_layer(base=base) == (2e-4, "base")
+    assert value_and_layer(base=base, text=settings) == (3e-4, "settings")
+    assert value_and_layer(base=base, text=fixed) == (4e-4, "parameters")
+    assert value_and_layer(base=base, text=fixed, environ=environ) == (5e-4, "environment")
+    assert value_and_layer(base=base, text=fixed, environ=environ, sets=["training.learning_rate=6e-4"]) == (6e-4, "--set")
+
+
+def test_origins_know_file_and_line(load: Load, tmp_path: Path) -> None:
+    experiment = load("settings:\n  training:\n    seed: 7\n    weight_decay: 0.2\n", base="training:\n  learning_rate: 2e-4\n")
+    base = experiment.base
+    assert base.origin(KEY) == Origin("base", str(tmp_path / "base.yaml"), 2)
+    assert base.origin("training.weight_decay") == Origin("settings", str(tmp_path / "s.yaml"), 5)
+    assert base.origin("general.seed") == Origin("settings", str(tmp_path / "s.yaml"), 4)
+    assert base.origin("model.architecture") == Origin("preset", "tiny-kobart.yaml", 4)
+    assert base.origin("training.optim") == Origin("default")
+    assert str(base.origin(KEY)) == f"base {tmp_path / 'base.yaml'}:2"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "value"),
+    [
+        ("WANDB_PROJECT", "2024", "wandb.project", "2024"),
+        ("WANDB_ENTITY", "team", "wandb.entity", "team"),
+        ("WANDB_MODE", "dryrun", "wandb.mode", "offline"),
+        ("OUTPUT_DIR", "./out", "general.output_dir", "./out"),
+        ("BATCH_SIZE", "8", "training.per_device_train_batch_size", 8),
+        ("LEARNING_RATE", "1e-4", "training.learning_rate", 1e-4),
+        ("NUM_EPOCHS", "4", "training.num_train_epochs", 4),
+        ("SEED", "7", "general.seed", 7),
+        ("SUMMTUNE_GENERATION__NUM_BEAMS", "2", "generation.num_beams", 2),
+        ("SUMMTUNE_TRAINING__ADAM_BETA1", "0.8", "training.adam_beta1", 0.8),
+        ("SUMMTUNE_MODEL__CONFIG_OVERRIDES__D_MODEL", "64", "model.config_overrides.d_model", 64),
+        ("SUMMTUNE_TOKENIZER__SPECIAL_TOKENS", "['#A#']", "tokenizer.special_tokens", ("#A#",)),
+    ],
+)
+def test_environment(name: str, text: str, key: str, value: object, load: Load) -> None:
+    experiment = load(environ={name: text})
+    found: object = experiment.base.settings
+    for part in key.split("."):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
+    assert found == value
+    assert type(found) is type(value)
+    assert experiment.base.origin(key) == Origin("environment", name)
+
+
+def test_an_empty_variable_says_nothing_and_foreign_ones_are_none_of_ours(load: Load) -> None:
+    experiment = load(environ={"LEARNING_RATE": "", "SUMMTUNE_CACHE": "/x", "PATH": "/bin", "SUMMTUNE_STORAGE": "y"})
+    assert experiment.base.origin(KEY).layer == "preset"
+
+
+def test_what_is_wrong_in_the_environment_names_the_variable(refuse: Refuse) -> None:
+    found = refuse(environ={"LEARNING_RATE": "fast", "SUMMTUNE_TRAINING__LR": "1", "WANDB_MODE": "on", "BATCH_SIZE": "1.5"})
+    assert 'LEARNING_RATE: "fast" is text, where a number is meant. Give a number.' in found
+    assert any(problem.startswith("SUMMTUNE_TRAINING__LR: there is no setting 'training.lr'.") for problem in found)
+    assert "WANDB_MODE: on is not one of online, offline, disabled." in found
+    assert "BATCH_SIZE: 1.5 is a fraction, where a whole number is meant. Give a whole number." in found
+
+
+def test_pinned_parameters_leave_the_space(load: Load) -> None:
+    text = (
+        "parameters: {learning_rate: {min: 1e-5, max: 1e-3}, batch_size: {values: [8, 16]}, seed: {values: [1, 2]}, optim: {value: sgd}}\n"
+    )
+    experiment = load(text, environ={"LEARNING_RATE": "1e-4"}, sets=["batch_size=32", "optim=adafactor"])
+    assert list(experiment.space.parameters) == ["general.seed"]
+    assert experiment.notices == (
+        "training.learning_rate is fixed at 0.0001 by LEARNING_RATE, and leaves the space.",
+        "training.per_device_train_batch_size is fixed at 32 by --set, and leaves the space.",
+        "training.optim is fixed at adafactor by --set, and leaves the space.",
+    )
+    settings = experiment.settings_for({"general.seed": 2})
+    assert (settings.training.learning_rate, settings.training.per_device_train_batch_size, settings.training.optim) == (
+        1e-4,
+        32,
+        "adafactor",
+    )
+
+
+def test_fixed_parameters_hold_for_every_trial_and_the_baseline(load: Load) -> None:
+    experiment = load("parameters: {num_train_epochs: {value: 2}, seed: {values: [1, 2]}}\n")
+    assert experiment.base.settings.training.num_train_epochs == 2
+    assert experiment.space.constants == {"training.num_train_epochs": 2}
+    assert experiment.stopping.max_iter == 2
+
+
+def test_assignments_of_the_space_itself(load: Load) -> None:
+    experiment = load(
+        "run_cap: 5\nmethod: grid\nresources: {gpus_per_trial: 0.5}\n",
+        sets=[
+            "count=7",
+            "baseline=false",
+            "method=random",
+            "name=2024",
+            "resources.cpus_per_trial=2",
+            "metric.name=eval_loss",
+            "early_terminate.type=none",
+            "base=kobart",
+        ],
+    )
+    assert (experiment.count, experiment.baseline, experiment.method, experiment.name) == (7, False, "random", "2024")
+    assert (experiment.resources.gpus_per_trial, experiment.resources.cpus_per_trial) == (0.5, 2.0)
+    assert experiment.objective.goal == "minimize"
+    assert experiment.stopping.type == "none"
+    assert experiment.base.settings.model.checkpoint == "digit82/kobart-summarization"
+
+
+def test_what_is_wrong_with_an_assignment_names_it(refuse: Refuse) -> None:
+    found = refuse(sets=["count=0", "nonsense", "resources.gpu=1", "training.optim=[a", "training.nothing=1", "training.output_dir=x"])
+    assert "--set count: 0 is too small: it must be above 0." in found
+    assert "--set: 'nonsense' is no assignment. Write key=value." in found
+    assert any(problem.startswith("--set resources.gpu: resources has no such key.") for problem in found)
+    assert any(problem.startswith("--set training.optim: [a is not one of") for problem in found)
+    assert any(problem.startswith("--set training.nothing: there is no setting") for problem in found)
+    assert "--set training.output_dir: output_dir is not yours to set here: general.output_dir decides where runs lie. Remove it." in found
+
+
+def test_paths_are_absolute_whatever_they_are_relative_to(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    for folder in (tmp_path, here):
+        for name in ("train.csv", "dev.csv", "test.csv"):
+            (folder / name).touch()
+    monkeypatch.chdir(here)
+    data = load("data: {train: train.csv, dev: ./dev.csv}\n", sets=["data.dev=dev.csv"], environ={"SUMMTUNE_DATA__TEST": "test.csv"})
+    settings = data.base.settings.data
+    assert (settings.train, settings.dev, settings.test) == (tmp_path / "train.csv", here / "dev.csv", here / "test.csv")
+    assert load("settings: {general: {data_path: here}}\n").base.settings.data.train == here / "train.csv"
+
+
+def test_a_local_checkpoint_is_absolute_and_replaces_the_preset_s_model(load: Load, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "bart", "max_position_embeddings": 600}', encoding="utf-8")
+    settings = load("settings: {model: {checkpoint: ./model}, tokenizer: {decoder_max_len: 64}}\n").base.settings
+    assert settings.model.checkpoint == str(folder)
+    assert settings.model.load_pretrained
+    assert settings.model.config_overrides == {}
+    assert settings.tokenizer.vocab_size is None
+    assert settings.training.num_train_epochs == read_preset("tiny-kobart")["training.num_train_epochs"].value
+
+
+def test_positions_are_read_from_a_local_checkpoint(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "bart", "max_position_embeddings": 500}', encoding="utf-8")
+    found = refuse("settings: {model: {checkpoint: model}}\n")
+    assert any("512 is beyond the model's 500 positions" in problem for problem in found)
+
+
+def test_another_model_s_preset_lies_over_the_base_s_model(load: Load) -> None:
+    base = "model: {preset: tiny-kobart, config_overrides: {d_model: 64}}\ntraining: {learning_rate: 2e-3, num_train_epochs: 9}\n"
+    experiment = load(base=base, sets=["model.preset=kobart"])
+    settings = experiment.base.settings
+    assert settings.model.checkpoint == "digit82/kobart-summarization"
+    assert settings.model.config_overrides == {}
+    assert settings.training.num_train_epochs == 9
+    assert settings.training.learning_rate == 5e-5
+    assert any(
+        notice.startswith("training.learning_rate: preset kobart's own 5e-05 takes the place of 0.002") for notice in experiment.notices
+    )
+
+
+def test_half_precision_can_be_switched_off_again(load: Load) -> None:
+    settings = load(base="training: {fp16: true}\n", sets=["training.fp16=false"]).base.settings
+    assert (settings.training.precision, settings.training.fp16) == ("fp32", False)
+
+
+def test_the_stronger_of_warm_up_steps_and_ratio_counts(load: Load) -> None:
+    settings = load(base="training: {warmup_ratio: 0.2}\n", sets=["training.warmup_steps=10"]).base.settings
+    assert settings.training.warmup_ratio == 0.0
+    settings = load(base="training: {warmup_steps: 10}\n", sets=["training.warmup_ratio=0.2"]).base.settings
+    assert settings.training.warmup_ratio == 0.2
+    assert not settings.training.model_extra
+
+
+def test_null_clears_a_mapping(load: Load) -> None:
+    with pytest.raises(Exception, match="model"):
+        load("settings: {model: {config_overrides: 3}}\n")
+    settings = load("settings: {model: {config_overrides: {d_model: 64}}}\n").base.settings
+    assert settings.model.config_overrides["d_model"] == 64
+    assert settings.model.config_overrides["encoder_layers"] == read_preset("tiny-kobart")["model.config_overrides.encoder_layers"].value
+
+
+def test_a_base_without_a_model_is_said(load: Load) -> None:
+    assert any("names no model: tiny-kobart is used." in notice for notice in load(base="training: {seed: 3}\n").notices)

@@ -1,0 +1,125 @@
+"""Every YAML file that is shipped goes through the real loader; they are counted, so that none slips past."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from summtune import paths
+from summtune.config import presets
+from summtune.config.description import resolved_lines
+from summtune.config.experiment import Experiment, flatten, load_experiment
+from summtune.config.settings_file import read_preset
+from summtune.documents import parse_document
+from summtune.errors import SettingsMistake
+
+SPACES = sorted(paths.shipped("search_spaces").rglob("*.y*ml"))
+PRESETS = sorted(paths.shipped("presets").rglob("*.y*ml"))
+
+
+def test_none_is_missing() -> None:
+    assert len(SPACES) == 2
+    assert len(PRESETS) == len(presets.names()) == 2
+
+
+@pytest.mark.parametrize("file", SPACES, ids=lambda file: file.stem)
+def test_search_spaces_load_without_a_word(file: Path) -> None:
+    experiment = load_experiment(file, environ={})
+    assert experiment.name == file.stem
+    assert not experiment.notices
+    assert experiment.stopping.rungs()
+    assert Experiment.from_record(experiment.to_record()) == experiment
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_presets_load(name: str, tmp_path: Path) -> None:
+    layer = read_preset(name)
+    assert all(entry.origin.layer == "preset" for entry in layer.values())
+    (tmp_path / "s.yaml").write_text(f"base: {name}\nparameters: {{seed: {{values: [1, 2]}}}}\n", encoding="utf-8")
+    assert load_experiment(tmp_path / "s.yaml", environ={}).base.settings.model.preset == name
+
+
+@pytest.mark.parametrize("file", SPACES, ids=lambda file: file.stem)
+def test_resolved_settings_are_a_base_that_resolves_to_the_same(file: Path, tmp_path: Path) -> None:
+    experiment = load_experiment(file, environ={})
+    (tmp_path / "base.yaml").write_text("\n".join(resolved_lines(experiment.base)), encoding="utf-8")
+    again = load_experiment(file, assignments=[f"base={tmp_path / 'base.yaml'}"], environ={})
+    assert again.base.settings == experiment.base.settings
+
+
+class Dice:
+    """A source that draws evenly."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+        return self.random.choice(choices)
+
+    def integer(self, name: str, low: int, high: int, *, log: bool, step: int) -> int:
+        return self.random.randrange(low, high + 1, step)
+
+    def real(self, name: str, low: float, high: float, *, log: bool, step: float | None) -> float:
+        return self.random.uniform(low, high)
+
+
+@pytest.mark.parametrize("file", SPACES, ids=lambda file: file.stem)
+def test_every_drawn_point_has_settings_that_say_what_was_drawn(file: Path) -> None:
+    experiment = load_experiment(file, environ={})
+    for seed in range(50):
+        point = experiment.space.draw(Dice(seed))
+        values = flatten(experiment.settings_for(point).model_dump(mode="json"))
+        assert {key: values[key] for key in point} == point
+
+
+def mutants(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Copies of a file's content with one key misspelt, mistyped or misplaced each, with that key's name."""
+    if not isinstance(value, dict):
+        return
+    for name, inner in value.items():
+        here = (*path, name)
+        if path[:1] == ("parameters",) or name in ("description", "name"):
+            wrongs: tuple[Any, ...] = ({"nonsense": [1]},)
+        else:
+            wrongs = ({"nonsense": [1]}, [[]], "no such thing")
+        for wrong in wrongs:
+            yield name, {"set": (here, wrong)}
+        yield name, {"rename": (here, f"{name}x")}
+        yield name, {"rename": (here, f"zz{name}")}
+        yield from mutants(inner, here)
+
+
+def mutate(value: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    changed = copy.deepcopy(value)
+    ((kind, (path, what)),) = change.items()
+    here = changed
+    for part in path[:-1]:
+        here = here[part]
+    if kind == "set":
+        here[path[-1]] = what
+    else:
+        renamed = {what if name == path[-1] else name: inner for name, inner in here.items()}
+        here.clear()
+        here.update(renamed)
+    return changed
+
+
+def test_every_mutant_of_every_shipped_space_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    count = 0
+    for original in SPACES:
+        text = original.read_text(encoding="utf-8")
+        content = parse_document(text, str(original)).value
+        for name, change in mutants(content):
+            file.write_text(yaml.safe_dump(mutate(content, change), sort_keys=False, allow_unicode=True), encoding="utf-8")
+            with pytest.raises(SettingsMistake) as caught:
+                load_experiment(file, environ={})
+            assert name in str(caught.value), (original.name, change, str(caught.value))
+            count += 1
+    assert count >= 190

@@ -1,0 +1,26 @@
+"""What all tests share: a cache of their own, and no traces of the person's own environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Nothing of the person who runs the tests may reach them: neither an account nor an override.
+for name in [name for name in os.environ if name.startswith(("WANDB_", "SUMMTUNE_", "RAY_"))]:
+    del os.environ[name]
+for name in ("MODEL_NAME", "OUTPUT_DIR", "BATCH_SIZE", "LEARNING_RATE", "NUM_EPOCHS", "SEED"):
+    os.environ.pop(name, None)
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["NETRC"] = os.devnull
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache that the whole session shares and nobody else: made-up models and tokenised data are made once per session."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["SUMMTUNE_CACHE"] = str(folder)
+    yield folder
+    del os.environ["SUMMTUNE_CACHE"]

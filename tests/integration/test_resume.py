@@ -1,0 +1,226 @@
+"""Runs that are killed or stopped at several moments, and go on."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from summtune.events.fold import RunState
+from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Promoted, Reported, RunResumed, Told, TrialStarted
+from summtune.events.log import read_events
+from summtune.paths import RunPaths, find_run, list_runs
+from tests.integration.conftest import CommandLine, state_of
+
+SpaceFile = Callable[..., Path]
+
+SEARCH: dict[str, Any] = {
+    "method": "bayes",
+    "parameters": {"learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-2}},
+    "run_cap": 3,
+    "settings": {"training": {"num_train_epochs": 4}},
+    "resources": {"max_concurrent_trials": 2},
+}
+
+
+def only_run(folder: Path) -> RunPaths:
+    (run,) = list_runs(folder)
+    return run
+
+
+def wait_until(run_folder: Path, reached: Callable[[list[Event]], bool], process: Any, timeout_s: float = 120) -> None:
+    """Wait until the events of the only run in a folder satisfy a condition."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        runs = list_runs(run_folder)
+        if runs and reached(read_events(runs[0].events)[0]):
+            return
+        assert process.poll() is None, f"ended with {process.returncode}"
+        time.sleep(0.02)
+    raise AssertionError(f"not reached in {timeout_s} s")
+
+
+def has(kind: type[Event], count: int = 1, **fields: Any) -> Callable[[list[Event]], bool]:
+    """Whether there are so many events of a kind with these fields."""
+    return lambda events: (
+        sum(type(event) is kind and all(getattr(event, name) == value for name, value in fields.items()) for event in events) >= count
+    )
+
+
+def check_whole(run: RunPaths, trials: int, epochs: int = 4) -> RunState:
+    """What must hold of every run that was interrupted and has finished, whenever it was interrupted."""
+    state = state_of(run)
+    assert state.status == "finished"
+    assert [trial.id for trial in state.trials.values()] == [f"{number:04d}" for number in range(trials + 1)]
+    events, _ = read_events(run.events)
+    for trial in state.trials.values():
+        mine = [event for event in events if getattr(event, "trial", None) == trial.id]
+        assert trial.status in ("finished", "stopped")
+        assert [report.iteration for report in trial.reports] == list(range(1, trial.iteration + 1))
+        if trial.status == "finished":
+            assert trial.iteration == epochs
+        reports = [event for event in mine if isinstance(event, Reported)]
+        again = {iteration: times for iteration, times in Counter(report.iteration for report in reports).items() if times > 1}
+        assert again == {}, "what was recorded with its checkpoint is never trained again"
+        for kind in (PointDrawn, Ended, Told):
+            assert sum(isinstance(event, kind) for event in mine) == 1
+        assert any(isinstance(event, Promoted) for event in mine)
+        starts = [event for event in mine if isinstance(event, TrialStarted)]
+        assert [start.attempt for start in starts] == list(range(1, len(starts) + 1))
+        assert run.trial(trial.id).best_model.is_dir()
+    rungs = [(event.trial, event.rung) for event in events if isinstance(event, Decided)]
+    assert len(rungs) == len(set(rungs)), "a rung judges a trial once"
+    return state
+
+
+MOMENTS = {
+    "before the first trial starts": has(PointDrawn),
+    "before anything was reported": has(TrialStarted),
+    "after the first report": has(Reported),
+    "between reports, past a rung": has(Reported, 5),
+    "when a trial has ended": has(Ended),
+    "before its files are promoted": has(Told, 2),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_driver_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile, moment: str) -> None:
+    file = space_file(**SEARCH)
+    process = summtune_on_cluster.start("run", file)
+    wait_until(summtune_on_cluster.folder / "results", MOMENTS[moment], process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(summtune_on_cluster.folder / "results")
+    before, _ = read_events(run.events)
+    code, output = summtune_on_cluster("resume", "tiny")
+    assert code == 0, output
+    check_whole(run, trials=3)
+    after, _ = read_events(run.events)
+    assert after[: len(before)] == before, "the log is only ever added to"
+
+
+def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    """Ray Tune's folder is taken, continued and still one experiment afterwards; `tune/` may be given for the run, too."""
+    file = space_file(**SEARCH)
+    process = summtune_on_cluster.start("run", file)
+    wait_until(summtune_on_cluster.folder / "results", has(Reported, 3), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(summtune_on_cluster.folder / "results")
+    code, output = summtune_on_cluster("resume", run.tune)
+    assert code == 0, output
+    assert "Resuming (restore)" in output
+    check_whole(run, trials=3)
+    events, _ = read_events(run.events)
+    assert [event.way for event in events if isinstance(event, RunResumed)] == ["restore"]
+    assert "Restoring the run from the latest experiment state file" in (run.logs / "ray.log").read_text(encoding="utf-8")
+    assert list(run.folder.glob("tune.retired-*")) == []
+    restored = sorted(folder.name for folder in run.tune.iterdir() if folder.is_dir())
+    assert restored == ["0000", "0001", "0002", "0003"], "Tune's own folders: one per trial, none started over"
+
+
+def test_a_moved_run_without_tunes_folder_is_rebuilt_from_its_events(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    file = space_file(**SEARCH)
+    process = summtune_on_cluster.start("run", file)
+    wait_until(summtune_on_cluster.folder / "results", has(Reported, 4), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(summtune_on_cluster.folder / "results")
+    shutil.rmtree(run.tune)
+    archive = shutil.make_archive(str(summtune_on_cluster.folder / "run"), "zip", run.folder)
+    shutil.rmtree(run.folder)
+    file.unlink()
+    elsewhere = summtune_on_cluster.folder / "elsewhere"
+    shutil.unpack_archive(archive, elsewhere)
+    code, output = summtune_on_cluster("show", elsewhere)
+    assert code == 0, output
+    assert "0001" in output
+    code, output = summtune_on_cluster("resume", elsewhere)
+    assert code == 0, output
+    assert "Resuming (rebuild)" in output
+    state = check_whole(RunPaths(elsewhere), trials=3)
+    assert state.best is not None
+    assert str(elsewhere / "trials" / state.best.id / "models" / "best_model") in output
+
+
+def test_damaged_pickles_of_tune_do_not_matter(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    file = space_file(**SEARCH)
+    process = summtune_on_cluster.start("run", file)
+    wait_until(summtune_on_cluster.folder / "results", has(Reported, 4), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(summtune_on_cluster.folder / "results")
+    (run.tune / "tuner.pkl").write_bytes(b"not a pickle")
+    for snapshot in run.tune.glob("experiment_state-*.json"):
+        snapshot.write_text("{", encoding="utf-8")
+    code, output = summtune_on_cluster("resume", "tiny")
+    assert code == 0, output
+    check_whole(run, trials=3)
+
+
+def test_ctrl_c_stops_cleanly_and_loses_nothing(summtune: CommandLine, space_file: SpaceFile) -> None:
+    """With a Ray of its own, as on a laptop."""
+    file = space_file(**SEARCH)
+    process = summtune.start("run", file)
+    wait_until(summtune.folder / "results", has(Reported, 2), process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    output = summtune.output()
+    assert "Stopping: writing everything down" in output
+    assert "Nothing is lost; go on with:  summtune resume tiny" in output
+    assert "Traceback" not in output
+    run = only_run(summtune.folder / "results")
+    assert state_of(run).status == "interrupted"
+    assert run.summary.is_file()
+    code, output = summtune("resume", "tiny")
+    assert code == 0, output
+    check_whole(run, trials=3)
+
+
+def test_a_finished_run_can_have_more_trials(tune_here: Any, resume_here: Any, space_file: SpaceFile) -> None:
+    run, _ = tune_here(space_file(**{**SEARCH, "settings": {"training": {"num_train_epochs": 1}}, "run_cap": 1}))
+    assert len(state_of(run).searched) == 1
+    nothing = resume_here(run)
+    assert [event.kind for event in nothing.events] == ["run_closed"], "there was nothing left to do"
+    heard = resume_here(run, more=2)
+    assert heard.resumed == "rebuild"
+    state = check_whole(run, trials=3, epochs=1)
+    assert state.count == 3
+    assert len({trial.point["training.learning_rate"] for trial in state.searched}) == 3
+
+
+def test_a_live_run_is_not_driven_twice(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    process = summtune_on_cluster.start("run", space_file(**SEARCH))
+    wait_until(summtune_on_cluster.folder / "results", has(Reported), process)
+    second = CommandLine(summtune_on_cluster.folder / "results", summtune_on_cluster.environment)
+    code, output = second("resume", only_run(summtune_on_cluster.folder / "results").folder)
+    assert code == 2
+    assert f"the run is being driven by process {process.pid}" in output
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+
+
+def test_of_several_search_spaces_one_that_fails_does_not_stop_the_next(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    wrong = space_file(name="wrong", parameters={"learning_rte": {"values": [1e-3, 1e-2]}})
+    right = space_file(name="right", parameters={"learning_rate": {"values": [1e-2]}}, baseline=False)
+    code, output = summtune_on_cluster("run", wrong, right)
+    assert code == 2
+    assert "learning_rte" in output
+    found = find_run("right", summtune_on_cluster.folder / "results")
+    assert found is not None
+    assert state_of(found).status == "finished"
+    assert find_run("wrong", summtune_on_cluster.folder / "results") is None
+
+
+def test_a_run_whose_trials_all_fail_ends_with_exit_code_1(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    file = space_file(parameters={"lr_scheduler_kwargs": {"values": [{"nonsense": 1}, {"nonsense": 2}]}}, baseline=False)
+    code, output = summtune_on_cluster("run", file)
+    assert code == 1
+    assert "No trial of tiny has a score" in output
+    assert "0001 failed (error)" in output

@@ -1,0 +1,214 @@
+"""Whole runs on a real Ray cluster with logical GPUs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from summtune.config.experiment import load_experiment
+from summtune.errors import SettingsMistake
+from summtune.events.fold import RunState
+from summtune.events.kinds import Event, Reported
+from summtune.paths import RunPaths
+from summtune.reporting.page import write_page
+from summtune.reporting.study_view import write_study
+from summtune.reporting.views import write_views
+from tests.integration.conftest import Heard, state_of
+
+Tune = Callable[..., tuple[RunPaths, Heard]]
+SpaceFile = Callable[..., Path]
+
+
+def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One GPU per trial; a weak trial is stopped; what is left behind is what the guide's readers and Ray's and Optuna's tools expect."""
+    monkeypatch.chdir(tmp_path)
+    file = space_file(
+        early_terminate={"type": "asha", "min_iter": 1, "eta": 3},
+        settings={"general": {"device": "auto"}},
+        resources={"gpus_per_trial": 1, "max_concurrent_trials": 2},
+    )
+    run, heard = tune_here(file, output_dir="./outputs")
+    state = state_of(run)
+    write_views(run, state)
+    write_study(run, state)
+    write_page(run, state)
+
+    assert state.status == "finished"
+    assert heard.most_at_once == 2
+    assert [trial.id for trial in state.trials.values()] == ["0000", "0001", "0002", "0003"]
+    assert {trial.status for trial in state.trials.values()} <= {"finished", "stopped"}
+    assert state.trials["0000"].status == "finished", "rungs never stop the baseline"
+    hopeless = next(trial for trial in state.searched if trial.point["training.learning_rate"] == 1e-7)
+    assert hopeless.attempts == 1
+    for trial in state.trials.values():
+        folder = run.trial(trial.id)
+        assert folder.best_model.is_dir()
+        assert [path.name for path in folder.checkpoints.iterdir()] == [f"checkpoint-{trial.final['step']}"]
+        assert len(folder.history.read_text().splitlines()) == trial.iteration
+        assert folder.predictions.read_text(encoding="utf-8").startswith("fname,")
+        assert folder.log.stat().st_size > 0
+        assert json.loads(folder.results.read_text(encoding="utf-8"))["run_id"] == trial.id
+
+    # The guide's first snippet, verbatim but for the run's name.
+    with open("outputs/sweep_tiny/sweep_summary.json") as f:
+        summary = json.load(f)
+    lines = [f"Best ROUGE Combined F1: {summary['best_rouge_combined_f1']:.4f}", f"Best Model Path: {summary['best_model_path']}"]
+    lines += [f"  {param}: {value}" for param, value in summary["best_params"].items()]
+    assert lines[1].startswith("Best Model Path: outputs/tiny-")
+    assert summary["total_runs"] == 3
+    assert summary["best_run_id"] == state.best.id if state.best else None
+
+    # The guide's second snippet, verbatim but for the trial's folder.
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    model_path = summary["best_model_path"]
+    model = AutoModelForSeq2SeqLM.from_pretrained(model_path)
+    tokenizer = AutoTokenizer.from_pretrained(model_path)
+    text = "#Person1#: 안녕하세요.\n#Person2#: 네, 안녕하세요."
+    inputs = tokenizer(text, return_tensors="pt", max_length=512, truncation=True)
+    outputs = model.generate(**inputs, max_length=100, num_beams=4)
+    assert isinstance(tokenizer.decode(outputs[0], skip_special_tokens=True), str)
+
+    rows = [json.loads(line) for line in run.results.read_text(encoding="utf-8").splitlines()]
+    assert [row["run_id"] for row in rows] == ["0000", "0001", "0002", "0003"]
+    assert {"sweep_params", "best_metrics", "final_metrics", "model_path", "experiment_id", "timestamp", "status"} <= set(rows[0])
+    assert {"rouge1_f1", "rouge2_f1", "rougeL_f1", "rouge_combined_f1", "loss"} <= set(rows[0]["best_metrics"])
+    assert "tiny" in run.report.read_text(encoding="utf-8")
+
+    import optuna
+
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(run.study)))
+    study = optuna.load_study(study_name=None, storage=storage)
+    assert len(study.trials) == 4
+    assert all(trial.intermediate_values for trial in study.trials)
+
+
+def test_a_stopped_trial_is_shown_and_told_as_stopped(tune_here: Tune, space_file: SpaceFile) -> None:
+    """One at a time, the best first: what comes after it can't reach it."""
+    file = space_file(
+        early_terminate={"type": "asha", "min_iter": 1, "eta": 3},
+        metric={"name": "loss", "goal": "minimize"},
+        resources={"max_concurrent_trials": 1},
+        baseline=False,
+    )
+    run, _ = tune_here(file)
+    state = state_of(run)
+    by_rate = {trial.point["training.learning_rate"]: trial for trial in state.searched}
+    assert by_rate[1e-2].status == "finished"
+    assert by_rate[1e-7].status == "stopped"
+    assert by_rate[1e-7].iteration == 1
+    assert by_rate[1e-7].verdict is not None
+    assert by_rate[1e-7].verdict.cutoff == by_rate[1e-2].reports[0].metrics["loss"]
+    assert run.trial(by_rate[1e-7].id).best_model.is_dir(), "a stopped trial keeps the best that it had"
+
+
+def test_two_trials_share_a_gpu(tune_here: Tune, space_file: SpaceFile) -> None:
+    import ray
+
+    file = space_file(
+        settings={"general": {"device": "auto"}, "training": {"num_train_epochs": 1}},
+        resources={"gpus_per_trial": 0.5, "cpus_per_trial": 0.5, "max_concurrent_trials": 2},
+        baseline=False,
+        run_cap=2,
+    )
+    free: list[float] = []
+
+    def look(event: Event, state: RunState) -> None:
+        if isinstance(event, Reported):
+            free.append(ray.available_resources().get("GPU", 0.0))
+
+    run, heard = tune_here(file, Heard(hook=look))
+    assert [trial.status for trial in state_of(run).searched] == ["finished", "finished"]
+    assert heard.most_at_once == 2
+    assert min(free) == 3.0, "both together hold one of the four"
+
+
+def test_a_failing_trial_costs_no_other_trial_anything(tune_here: Tune, space_file: SpaceFile) -> None:
+    file = space_file(
+        parameters={"lr_scheduler_kwargs": {"values": [{}, {"nonsense": 1}]}},
+        resources={"max_concurrent_trials": 1},
+        baseline=False,
+        settings={"training": {"num_train_epochs": 1}},
+    )
+    run, _ = tune_here(file)
+    state = state_of(run)
+    assert state.status == "finished"
+    assert [trial.status for trial in state.searched] == ["finished", "failed"]
+    failed = state.trials["0002"]
+    assert failed.cause == "error"
+    assert "nonsense" in failed.message
+    assert "Traceback" in run.trial("0002").log.read_text(encoding="utf-8")
+
+
+def test_a_lost_worker_fails_its_trial_and_the_run_goes_on(tune_here: Tune, space_file: SpaceFile) -> None:
+    file = space_file(resources={"max_concurrent_trials": 1}, baseline=False, settings={"training": {"num_train_epochs": 3}})
+
+    def kill(event: Event, state: RunState) -> None:
+        if isinstance(event, Reported) and event.trial == "0002" and event.iteration == 1:
+            os.kill(event.pid, signal.SIGKILL)
+
+    run, _ = tune_here(file, Heard(hook=kill))
+    state = state_of(run)
+    assert [trial.status for trial in state.searched] == ["finished", "failed", "finished"]
+    assert state.trials["0002"].cause == "worker_lost"
+
+
+def test_what_fits_no_node_is_refused_before_a_run_directory_is_made(tune_here: Tune, space_file: SpaceFile, tmp_path: Path) -> None:
+    with pytest.raises(SettingsMistake, match="resources.cpus_per_trial: a trial asks for 99 CPUs, and no node has more than 4. Lower it."):
+        tune_here(space_file(resources={"cpus_per_trial": 99}))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_twenty_trials_in_one_actor_do_not_make_it_grow(tune_here: Tune, space_file: SpaceFile) -> None:
+    import psutil
+
+    sizes: dict[str, tuple[int, int]] = {}
+
+    def weigh(event: Event, state: RunState) -> None:
+        if isinstance(event, Reported):
+            sizes[event.trial] = (event.pid, psutil.Process(event.pid).memory_info().rss)
+
+    file = space_file(
+        method="random",
+        parameters={"learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-2}},
+        run_cap=20,
+        early_terminate={"type": "asha", "min_iter": 1},
+        resources={"max_concurrent_trials": 1},
+        baseline=False,
+    )
+    run, _ = tune_here(file, Heard(hook=weigh))
+    state = state_of(run)
+    assert len(state.searched) == 20
+    assert {"finished", "stopped"} == {trial.status for trial in state.searched}
+    assert len({pid for pid, _ in sizes.values()}) == 1, "one actor served them all"
+    weights = [size for _, size in sizes.values()]
+    assert max(weights[10:]) - max(weights[2:6]) < 40 * 2**20
+    for trial in state.searched:
+        assert run.trial(trial.id).log.read_text(encoding="utf-8").count("\n") > 3
+
+
+def test_wandb_offline_mirrors_each_attempt(tune_here: Tune, space_file: SpaceFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")  # set again by the run itself; monkeypatch takes it back
+    file = space_file(wandb={"mode": "offline", "project": "p"}, parameters={"learning_rate": {"values": [1e-2]}}, baseline=False)
+    run, heard = tune_here(file)
+    assert state_of(run).status == "finished"
+    assert any(notice.startswith("W&B: mirrored offline") for notice in heard.notices)
+    mirrored = list((run.wandb / "wandb").glob("offline-run-*"))
+    assert len(mirrored) == 1
+    assert mirrored[0].name.endswith(f"{run.folder.name}-0001-1")
+    assert next(mirrored[0].glob("*.wandb")).stat().st_size > 0
+
+
+def test_without_a_key_the_run_says_once_that_it_is_not_mirrored(space_file: SpaceFile) -> None:
+    from summtune.tuning.mirror import wandb_mirror
+
+    mirror = wandb_mirror(load_experiment(space_file(), environ={}), RunPaths(Path("unused")))
+    assert mirror.callbacks == []
+    assert len(mirror.notices) == 1
+    assert "not mirrored, since there is no API key" in mirror.notices[0]

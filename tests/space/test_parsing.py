@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from summtune.config.catalogue import catalogue
+from summtune.documents import parse_document
+from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
+from summtune.space.parsing import parse_parameters
+from summtune.space.spec import Parsed
+
+
+def parse(text: str) -> Parsed:
+    return parse_parameters(parse_document(text, "s.yaml"), (), catalogue())
+
+
+def only(spec: str, name: str = "learning_rate") -> Parameter:
+    parsed = parse(f"{name}: {spec}")
+    assert not parsed.problems, parsed.problems
+    return parsed.parameters[0]
+
+
+def reason(spec: str, name: str = "learning_rate") -> str:
+    return "\n".join(str(problem) for problem in parse(f"{name}: {spec}").problems)
+
+
+LR = "training.learning_rate"
+BATCH = "training.per_device_train_batch_size"
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameter"),
+    [
+        ("{value: 1e-4}", Constant(LR, 1e-4)),
+        ("{values: [1e-4]}", Constant(LR, 1e-4)),
+        ("{values: [1e-4, 5e-4]}", Choice(LR, (1e-4, 5e-4))),
+        ("{distribution: constant, value: 1e-4}", Constant(LR, 1e-4)),
+        ("{distribution: categorical, values: [1e-4, 5e-4]}", Choice(LR, (1e-4, 5e-4))),
+        ("{min: 1e-5, max: 1e-3}", Reals(LR, 1e-5, 1e-3)),
+        ("{min: 1e-5, max: 1e-5}", Constant(LR, 1e-5)),
+        ("{distribution: uniform, min: 1e-5, max: 1e-3}", Reals(LR, 1e-5, 1e-3)),
+        ("{distribution: log_uniform_values, min: 1e-6, max: 1e-3}", Reals(LR, 1e-6, 1e-3, log=True)),
+        ("{distribution: q_uniform, min: 0.0, max: 0.35, q: 0.1}", None),
+        ("{distribution: q_log_uniform_values, min: 1e-5, max: 1e-3, q: 1e-5}", Reals(LR, 1e-5, 1e-3, log=True, step=1e-5)),
+    ],
+)
+def test_specs_of_a_number(spec: str, parameter: Parameter | None) -> None:
+    if parameter is None:
+        assert "0.0 is too small: it must be above 0.0" in reason(spec)
+    else:
+        assert only(spec) == parameter
+
+
+def test_log_uniform_has_exponents_as_in_wandb() -> None:
+    parameter = only(f"{{distribution: log_uniform, min: {math.log(1e-5)}, max: {math.log(1e-3)}}}")
+    assert isinstance(parameter, Reals)
+    assert parameter.log
+    assert parameter.low == pytest.approx(1e-5)
+    assert parameter.high == pytest.approx(1e-3)
+
+
+def test_log_uniform_with_values_is_explained() -> None:
+    found = reason("{distribution: log_uniform, min: 1e-5, max: 1e-3}")
+    assert "In log_uniform the bounds are exponents, as in W&B; log_uniform_values takes the values themselves." in found
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameter"),
+    [
+        ("{min: 4, max: 64}", Integers(BATCH, 4, 64)),
+        ("{distribution: int_uniform, min: 4, max: 64}", Integers(BATCH, 4, 64)),
+        ("{distribution: q_uniform, min: 4, max: 30, q: 8}", Integers(BATCH, 8, 24, step=8)),
+        ("{distribution: q_uniform, min: 4, max: 30}", Integers(BATCH, 4, 30)),
+        ("{distribution: log_uniform_values, min: 4, max: 64}", Integers(BATCH, 4, 64, log=True)),
+        ("{distribution: q_log_uniform_values, min: 4, max: 64, q: 4}", Integers(BATCH, 4, 64, log=True, step=4)),
+        ("{values: [8, 16.0]}", Choice(BATCH, (8, 16))),
+    ],
+)
+def test_specs_of_a_whole_number(spec: str, parameter: Parameter) -> None:
+    assert only(spec, "batch_size") == parameter
+
+
+def test_two_integers_mean_whole_numbers_even_for_a_share() -> None:
+    parsed = parse("warmup_ratio: {min: 0, max: 1}")
+    assert parsed.parameters == [Reals("training.warmup_ratio", 0.0, 1.0, step=1.0)]
+    assert "only whole numbers are drawn (W&B's rule); write 0.0 and 1.0 for all between." in parsed.notices[0]
+    assert only("{min: 0.0, max: 1}", "warmup_ratio") == Reals("training.warmup_ratio", 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ("1e-4", "s.yaml:1:1: learning_rate: it must be a mapping that says how it varies. Write `{value: 0.0001}`."),
+        ("[1e-4, 2e-4]", "Write `{values: [0.0001, 0.0002]}`."),
+        ("{}", "it doesn't say how it varies. Give `value`, `values`, or `min` and `max`."),
+        ("{min: 1e-5}", "it has no `max`. A range needs both ends."),
+        ("{min: 1e-3, max: 1e-5}", "min 0.001 is above max 1e-5. Exchange them."),
+        ("{min: 1e-5, max: 2.0}", "learning_rate.max: 2.0 is too large: it must be below 1.0."),
+        ("{min: 0.0, max: 0.1}", "learning_rate.min: 0.0 is too small: it must be above 0.0."),
+        ('{min: "1e-5", max: 1e-3}', "learning_rate.min: 1e-5 is no number. Remove the quotes."),
+        ("{min: a, max: 1e-3}", "a is no number. Give a number."),
+        ("{min: .nan, max: 1e-3}", "nan is no number."),
+        ("{values: []}", "it must be a list of at least one value. Write `values: [a, b]`."),
+        ("{values: 3}", "it must be a list of at least one value."),
+        ("{values: [1e-4, 1e-4]}", "learning_rate.values.1: 0.0001 stands in the list twice."),
+        ("{values: [1e-4, '1e-3']}", 'learning_rate.values.1: "1e-3" is text, where a number is meant. Remove the quotes.'),
+        ("{values: [1e-4, true]}", "true is a switch, where a number is meant."),
+        ("{value: 1e-4, min: 1e-5}", "constant has no `min`. It takes value."),
+        ("{min: 1e-5, max: 1e-3, q: 1e-5}", "uniform has no `q`. It takes max and min."),
+        ("{distribution: uniform, min: 1e-5}", "uniform needs `max`. Add it."),
+        ("{distribution: unifrm, min: 1e-5, max: 1e-3}", "unifrm is no distribution. Did you mean uniform?"),
+        ("{distribution: [], min: 1e-5, max: 1e-3}", "[] is no distribution."),
+        ("{distribution: log_uniform_values, min: -1.0, max: 1e-3}", "-1.0 has no logarithm"),
+        ("{distribution: q_uniform, min: 0.01, max: 0.05, q: 0.1}", "there is no multiple of 0.1 from 0.01 to 0.05."),
+        ("{distribution: q_uniform, min: 0.01, max: 0.05, q: 0}", "a step of 0 leads nowhere."),
+        ("{distribution: log_uniform, min: -10, max: 1e9}", "too large"),
+        ("{distribution: normal, mu: 1, sigma: 2}", "not yet: `mu` is understood, but can't be run so far."),
+        ("{distribution: beta}", "not yet: the distribution beta can't be drawn so far."),
+        ("{values: [1e-4, 2e-4], probabilities: [1, 2]}", "not yet: `probabilities`"),
+        ("{values: [1e-4, 2e-4], when: {seed: 1}}", "not yet: `when`"),
+        ("{valus: [1e-4]}", "no parameter has this key. Did you mean values?"),
+        ("{parameters: {}}", "a group must name what varies in it."),
+    ],
+)
+def test_what_is_wrong_with_a_spec_is_said(spec: str, text: str) -> None:
+    assert text in reason(spec)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "text"),
+    [
+        (
+            "batch_size",
+            "{min: 1.5, max: 8}",
+            "takes whole numbers, and this range draws fractions. Give two integers as min and max, or `values`.",
+        ),
+        ("batch_size", "{min: 1.0, max: 8.0}", "takes whole numbers"),
+        ("batch_size", "{min: 0, max: 8}", "batch_size.min: 0 is too small: it must be above 0."),
+        ("lr_scheduler_type", "{min: 1, max: 2}", "its values are no numbers, so that a range says nothing. Give `values: [a, b]`."),
+        ("lr_scheduler_type", "{values: [linear, cosin]}", "Did you mean cosine?"),
+        ("optim", "{values: [adamw_torch, adamw_hf]}", "adamw_torch stands in the list twice."),
+        ("learnin_rate", "{value: 1}", "there is no setting 'learnin_rate'. Did you mean training.learning_rate?"),
+        ("generation.learning_rate", "{value: 1}", "Did you mean training.learning_rate?"),
+        ("model.lora.r", "{values: [4, 8]}", "not yet: model.lora"),
+        ("wandb.project", "{values: [a, b]}", "wandb.project can't be searched: it changes no training. Put it under `settings:`."),
+        ("evaluation.metrics", "{values: [[rouge], []]}", "it would compare trials by different yardsticks"),
+        ("fp16", "{values: [true, false]}", "Use `precision: {values: [fp32, bf16, fp16]}`."),
+        ("data.train", "{values: [a, b]}", "trials on different data can't be compared"),
+    ],
+)
+def test_what_a_key_can_t_be_is_said(name: str, spec: str, text: str) -> None:
+    assert text in reason(spec, name)
+
+
+def test_groups_have_a_prefix() -> None:
+    parsed = parse("training: {parameters: {learning_rate: {value: 1e-4}, optim: {values: [sgd, adafactor]}}}")
+    assert [parameter.key for parameter in parsed.parameters] == ["training.learning_rate", "training.optim"]
+    assert "holds `parameters` and nothing else" in str(parse("training: {parameters: {seed: {value: 1}}, min: 3}").problems[0])
+
+
+def test_one_key_under_two_names_is_refused() -> None:
+    found = parse("batch_size: {values: [1, 2]}\nper_device_train_batch_size: {values: [3, 4]}").problems
+    assert (found[0].line, found[0].key) == (2, "per_device_train_batch_size")
+    assert found[0].reason == "this is training.per_device_train_batch_size, which batch_size is already."
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("learning_rate", "training.learning_rate"),
+        ("training.learning_rate", "training.learning_rate"),
+        ("batch_size", "training.per_device_train_batch_size"),
+        ("seed", "general.seed"),
+        ("label_smoothing", "training.label_smoothing"),
+        ("label_smoothing_factor", "training.label_smoothing"),
+        ("generation_max_length", "generation.max_length"),
+        ("dropout_rate", "model.dropout_rate"),
+        ("model_checkpoint", "model.checkpoint"),
+        ("model_architecture", "model.architecture"),
+        ("model", "model.preset"),
+        ("num_beams", "generation.num_beams"),
+        ("encoder_max_len", "tokenizer.encoder_max_len"),
+        ("adam_beta1", "training.adam_beta1"),
+        ("output_dir", "general.output_dir"),
+        ("model.config_overrides.d_model", "model.config_overrides.d_model"),
+    ],
+)
+def test_names_mean_keys(name: str, key: str) -> None:
+    assert catalogue().resolve(name) == key

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+
+from summtune.config.experiment import Experiment, load_experiment
+from summtune.errors import SettingsMistake
+from summtune.tuning.resources import allot, check_fit, concurrency
+from summtune.tuning.trainable import Allotment
+
+
+def experiment(tmp_path: Path, text: str = "") -> Experiment:
+    file = tmp_path / "space.yaml"
+    file.write_text("parameters: {learning_rate: {values: [1e-4, 1e-3]}}\n" + text, encoding="utf-8")
+    return load_experiment(file, environ={})
+
+
+@pytest.mark.parametrize(
+    ("text", "cluster", "allotment"),
+    [
+        ("", {"CPU": 2.0}, Allotment(cpus=1.0, gpus=0.0)),
+        ("", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=4.0, gpus=1.0)),
+        ("resources: {gpus_per_trial: 0.5}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=0.5)),
+        ("resources: {cpus_per_trial: 2}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=1.0)),
+        ("settings: {general: {device: cpu}}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
+        ("resources: {gpus_per_trial: 0}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
+    ],
+)
+def test_a_trials_share(tmp_path: Path, text: str, cluster: dict[str, float], allotment: Allotment) -> None:
+    assert allot(experiment(tmp_path, text), cluster) == allotment
+
+
+@pytest.mark.parametrize(
+    ("allotment", "nodes", "limit", "at_once"),
+    [
+        (Allotment(1, 0), [{"CPU": 2.0}], None, 2),
+        (Allotment(1, 0), [{"CPU": 2.0}, {"CPU": 3.0}], None, 5),
+        (Allotment(4, 1), [{"CPU": 16.0, "GPU": 4.0}], None, 4),
+        (Allotment(4, 1), [{"CPU": 6.0, "GPU": 4.0}], None, 1),
+        (Allotment(1, 0.5), [{"CPU": 16.0, "GPU": 4.0}], None, 8),
+        (Allotment(2, 0), [{"CPU": 3.0}, {"CPU": 3.0}], None, 2),
+        (Allotment(1, 0), [{"CPU": 16.0}], 3, 3),
+        (Allotment(1, 0.1), [{"CPU": 16.0, "GPU": 1.0}], None, 10),
+    ],
+)
+def test_trials_at_once(allotment: Allotment, nodes: list[dict[str, float]], limit: int | None, at_once: int) -> None:
+    assert concurrency(allotment, list(nodes), limit) == at_once
+
+
+def test_everything_that_does_not_fit_is_said_at_once() -> None:
+    with pytest.raises(SettingsMistake) as caught:
+        check_fit(Allotment(cpus=8, gpus=1), [{"CPU": 2.0}], wants_cuda=True)
+    assert str(caught.value).splitlines() == [
+        "general.device: no node has a GPU. Set general.device to cpu or auto, or run where there is one.",
+        "resources.gpus_per_trial: a trial asks for 1 GPUs, and no node has more than 0. "
+        "Lower it, set `general.device: cpu`, or check CUDA_VISIBLE_DEVICES.",
+        "resources.cpus_per_trial: a trial asks for 8 CPUs, and no node has more than 2. Lower it.",
+    ]
+    check_fit(Allotment(cpus=2, gpus=1), [{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}], wants_cuda=True)
