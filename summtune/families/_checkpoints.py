@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +118,9 @@ def _cached_config(checkpoint: str) -> Path | None:
 
 
 def _ask_hub(checkpoint: str) -> None:
+    import urllib.error
+    import urllib.request
+
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:

@@ -59,8 +59,8 @@ class Driver:
         # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself.
         self._waiting: list[str] = [trial.id for trial in state.unfinished()]
         for trial in state.trials.values():
-            if trial.over and not trial.promoted:
-                self._promote(trial)
+            if trial.over:
+                self._conclude(trial)
 
     def record(self, event: kinds.Event) -> None:
         """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
@@ -133,10 +133,7 @@ class Driver:
             self.record(kinds.Ended(trial_id, "stopped"))
         else:
             self.record(kinds.Ended(trial_id, "finished"))
-        state, value = final_word(trial, self.state)
-        self.record(kinds.Told(trial_id, state.name, value))
-        self._search.tell(trial_id, state, value)
-        self._promote(trial)
+        self._conclude(trial)
 
     def close(self, status: str, reason: str = "") -> None:
         """Record how the run was left."""
@@ -182,6 +179,12 @@ class Driver:
         point = {} if trial.baseline else trial.point
         return self.experiment.iterations(point)
 
-    def _promote(self, trial: TrialState) -> None:
-        attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
-        self.record(kinds.Promoted(trial.id, attempt))
+    def _conclude(self, trial: TrialState) -> None:
+        """Tell the study, promote the results: what follows a trial's end, as far as it has not been done."""
+        if not trial.told:
+            state, value = final_word(trial, self.state)
+            self.record(kinds.Told(trial.id, state.name, value))
+            self._search.tell(trial.id, state, value)
+        if not trial.promoted:
+            attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
+            self.record(kinds.Promoted(trial.id, attempt))

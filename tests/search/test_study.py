@@ -104,10 +104,11 @@ def test_bayes_learns_where_random_does_not() -> None:
 
 
 def test_a_grid_is_walked_to_its_end_in_order() -> None:
-    space = Space.of([Choice("a", (1, 2)), Choice("b", ("x", [], {"y": 1}))])
+    choices: tuple[Any, ...] = ("x", [], {"y": 1})
+    space = Space.of([Choice("a", (1, 2)), Choice("b", choices)])
     grid = Search(space, "grid", maximize=True, seed=0, count=20)
     proposals = [grid.propose(str(number), number) for number in range(6)]
-    assert [proposal.point for proposal in proposals if proposal] == [{"a": a, "b": b} for a in (1, 2) for b in ("x", [], {"y": 1})]
+    assert [proposal.point for proposal in proposals if proposal] == [{"a": a, "b": b} for a in (1, 2) for b in choices]
     assert grid.propose("6", 6) is None
 
 

@@ -1,0 +1,122 @@
+"""The verbs as a person types them, with the mistakes that people make. None of these gets as far as starting Ray."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from summtune.cli.main import VERBS, main
+from tests.reporting.test_views import recorded
+
+HEAD = "fname,dialogue,summary,topic\n"
+ROW = 'a,"#Person1#: 안녕하세요.\n#Person2#: 네.",#Person1#이 인사한다.,인사\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder with good data in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.csv", "dev.csv"):
+        (tmp_path / name).write_text(HEAD + ROW * 1, encoding="utf-8")
+    (tmp_path / "space.yaml").write_text(
+        "name: mine\nparameters: {learning_rate: {values: [5e-5, 1e-4]}}\ndata: {train: train.csv, dev: dev.csv}\n", encoding="utf-8"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "--help"]) == 0
+    assert f"summtune {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "train.csv"),
+        (HEAD.encode(), "no row"),
+        (b"fname,dialog,summary\n" + ROW.encode(), "dialogue"),
+        (HEAD.encode() + "a,,요약,주제\n".encode(), "empty"),
+        (HEAD.encode() + b'a,"#Person1#: hi,x,y\n', "train.csv:2"),
+        (HEAD.encode() + "a,대화,요약,주제\n".encode("cp949"), "UTF-8"),
+        (HEAD.encode() + "a,대화,,주제\n".encode(), "summary"),
+    ],
+)
+def test_bad_data_ends_before_anything_starts(folder: Path, capsys: pytest.CaptureFixture[str], content: bytes, said: str) -> None:
+    (folder / "train.csv").write_bytes(content)
+    assert main(["run", "space.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert "train.csv" in error
+    assert said in error
+    assert "Traceback" not in error
+    assert not any(path.name.startswith("mine-") for path in (folder / "results").glob("*"))
+
+
+def test_a_checkpoint_that_can_not_be_had_is_said_at_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "space.yaml", "--base", "kobart"]) == 2
+    error = capsys.readouterr().err
+    assert "digit82/kobart-summarization" in error
+    assert "tiny-kobart" in error
+    assert "model.checkpoint=" in error
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_an_unwritable_results_folder_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = folder / "results"
+    results.mkdir()
+    results.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert main(["run", "space.yaml"]) == 2
+    assert "can't be written: Permission denied" in capsys.readouterr().err
+
+
+def test_a_results_folder_that_can_not_be_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "results").write_text("a file", encoding="utf-8")
+    assert main(["run", "space.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert "general.output_dir: results can't be written: " in error
+    assert "--set general.output_dir=FOLDER" in error
+
+
+@pytest.mark.parametrize("verb", [["show"], ["resume"], ["predict"]])
+def test_a_run_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str], verb: list[str]) -> None:
+    recorded(folder)
+    words = [*verb, "plian", *(["test.csv"] if verb == ["predict"] else [])]
+    assert main(words) == 2
+    assert capsys.readouterr().err == "there is no run 'plian' here or in results. Did you mean plain?\n"
+
+
+def test_show_prints_the_leaderboard(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = recorded(folder)
+    assert main(["show", "plain"]) == 0
+    output = capsys.readouterr().out
+    lines = output.splitlines()
+    assert lines[0] == f"{run.folder.name}: finished"
+    assert lines[3].split()[:5] == ["*", "0001", "finished", "2/4", "0.6000"]
+    assert "0000 baseline" in output
+    assert "failed: diverged" in output
+    assert "Baseline  rouge_combined_f1 0.3000: the best is +0.3000 against it" in output
+    assert "Trials    3: 1 finished, 1 stopped early, 1 failed" in output
+    assert f"Model     results/{run.folder.name}/trials/0001/models/best_model" in output
+
+
+def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = recorded(folder)
+    assert main(["show", str(run.folder), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["run"] == run.folder.name
+    assert record["figures"]["best"] == 0.6
+    assert record["trials"][0]["trial"] == "0001"
+    assert record["best_model"].endswith("0001/models/best_model")
+
+
+def test_mistakes_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "space.yaml").write_text("parameters: {learning_rte: {values: [1, 2]}}\n", encoding="utf-8")
+    assert main(["run", "space.yaml", "--json"]) == 2
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert "learning_rte" in record["error"]
+    assert "learning_rte" in captured.err

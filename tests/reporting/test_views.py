@@ -1,0 +1,133 @@
+import json
+import re
+from pathlib import Path
+
+import optuna
+import pytest
+
+from summtune.config.experiment import load_experiment
+from summtune.events import kinds
+from summtune.events.log import EventLog
+from summtune.paths import RunPaths, create_run
+from summtune.reporting.leaderboard import figures, rows
+from summtune.reporting.page import write_page
+from summtune.reporting.study_view import write_study
+from summtune.reporting.views import best_model, last_iterations, open_run, shown_path, write_views
+
+SPACE = """
+name: plain
+parameters: {learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}}
+run_cap: 3
+settings: {training: {num_train_epochs: 4, learning_rate: 0.5}}
+"""
+
+
+def recorded(tmp_path: Path, output_dir: str = "./results") -> RunPaths:
+    """A run with a baseline outside the space, a finished, a stopped, and a failed trial."""
+    from datetime import datetime
+
+    file = tmp_path / "plain.yaml"
+    file.write_text(SPACE, encoding="utf-8")
+    run = create_run(tmp_path / "results", "plain", datetime(2026, 11, 22))
+    times = iter(range(1000, 2000, 10))
+    log = EventLog(run.events, clock=lambda: next(times))
+    log.append(kinds.RunOpened(run.folder.name, "plain", load_experiment(file, environ={}).to_record(), output_dir, ["summtune"]))
+    story = {"0000": ([0.3, 0.2], "finished"), "0001": ([0.1, 0.6], "finished"), "0002": ([0.2], "stopped"), "0003": ([], "failed")}
+    for number, (trial, (scores, status)) in enumerate(story.items()):
+        point = {"training.learning_rate": 0.5 if number == 0 else 10.0**-number / 2}
+        log.append(kinds.PointDrawn(trial, number, point, {}, baseline=number == 0))
+        log.append(kinds.TrialStarted(trial, 1, 0))
+        for iteration, score in enumerate(scores, start=1):
+            metrics = {"iteration": iteration, "loss": 2.0, "rouge_combined_f1": score}
+            log.append(kinds.Reported(trial, 1, iteration, metrics, None))
+        log.append(kinds.Ended(trial, status, *(("diverged", "loss is <NaN>") if status == "failed" else ())))
+        if scores:
+            run.trial(trial).best_model.mkdir(parents=True)
+    log.append(kinds.RunClosed("finished"))
+    log.close()
+    return run
+
+
+def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    state, warnings = open_run(run)
+    assert warnings == []
+    write_views(run, state)
+    summary = json.loads(run.summary.read_text(encoding="utf-8"))
+    name = run.folder.name
+    assert summary == {
+        "sweep_id": name,
+        "status": "finished",
+        "objective": "rouge_combined_f1",
+        "total_runs": 3,
+        "best_run_id": "0001",
+        "best_rouge_combined_f1": 0.6,
+        "best_params": {"training.learning_rate": 0.05},
+        "best_model_path": f"results/{name}/trials/0001/models/best_model",
+        "average_rouge_combined_f1": 0.6,
+        "min_rouge_combined_f1": 0.6,
+        "max_rouge_combined_f1": 0.6,
+        "baseline_rouge_combined_f1": 0.3,
+        "finished": 1,
+        "stopped": 1,
+        "failed": 1,
+        "iterations_spent": 5,
+        "iterations_saved": 3,
+        "seconds": 180.0,
+    }
+    rows_read = [json.loads(line) for line in run.results.read_text(encoding="utf-8").splitlines()]
+    assert [row["status"] for row in rows_read] == ["finished", "finished", "stopped", "failed"]
+    assert rows_read[1]["best_metrics"]["rouge_combined_f1"] == 0.6
+    assert rows_read[0]["final_metrics"]["rouge_combined_f1"] == 0.2
+    assert rows_read[3]["cause"] == "diverged"
+    assert rows_read[3]["model_path"] is None
+    info = json.loads(run.info.read_text(encoding="utf-8"))
+    assert (info["sweep_id"], info["status"], info["count"]) == (name, "finished", 3)
+    assert info["started"] == "1970-01-01T00:16:40+00:00"
+
+
+@pytest.mark.parametrize(("output_dir", "shown"), [("./outputs", "outputs/{run}/report.html"), ("/data/out", "{folder}/report.html")])
+def test_paths_start_where_the_run_was_started(tmp_path: Path, output_dir: str, shown: str) -> None:
+    run = recorded(tmp_path, output_dir)
+    state, _ = open_run(run)
+    assert shown_path(run, state, run.report) == shown.format(run=run.folder.name, folder=run.folder)
+
+
+def test_the_leaderboard_ranks_what_has_a_score_and_marks_the_best(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    state, _ = open_run(run)
+    assert [(row.trial, row.rank, row.best, row.baseline) for row in rows(state)] == [
+        ("0001", 1, True, False),
+        ("0000", 2, False, True),
+        ("0002", 3, False, False),
+        ("0003", None, False, False),
+    ]
+    found = figures(state, last_iterations(state))
+    assert (found.total, found.finished, found.stopped, found.failed, found.unfinished) == (3, 1, 1, 1, 0)
+    model = best_model(run, state)
+    assert model is not None
+    assert model.folder.name == "0001"
+
+
+def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    state, _ = open_run(run)
+    write_page(run, state)
+    page = run.report.read_text(encoding="utf-8")
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert page.count("<polyline") == 3
+    assert "0.6000" in page
+    assert "0001" in page
+
+
+def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    state, _ = open_run(run)
+    write_study(run, state)
+    write_study(run, state)  # a view: made anew each time, never added to
+    backend = optuna.storages.journal.JournalFileBackend(str(run.study))
+    study = optuna.load_study(study_name=run.folder.name, storage=optuna.storages.JournalStorage(backend))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
+    assert study.trials[0].params == {}, "the baseline's 0.5 lies outside the space"
+    assert study.best_trial.user_attrs == {"trial": "0001", "baseline": False}
+    assert study.trials[1].intermediate_values == {1: 0.1, 2: 0.6}
