@@ -213,9 +213,15 @@ def create_run(output_dir: Path, title: str, now: datetime) -> RunPaths:
         return RunPaths(folder)
 
 
-def point_newest(run: RunPaths, title: str) -> Path:
-    """Let `sweep_<name>` mean this run, at once (link under a temporary name, rename), and return the link."""
+def point_newest(run: RunPaths, title: str) -> Path | None:
+    """Let `sweep_<name>` mean this run, at once (link under a temporary name, rename).
+
+    Returns:
+        The link; None where something that is no link has that name, which is left alone.
+    """
     link = run.folder.parent / f"sweep_{folder_name(title)}"
+    if link.exists() and not link.is_symlink():
+        return None
     temporary = run.folder.parent / f".sweep-{secrets.token_hex(4)}"
     temporary.symlink_to(run.folder.name, target_is_directory=True)
     os.replace(temporary, link)

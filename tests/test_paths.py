@@ -26,9 +26,17 @@ def test_the_link_always_means_the_newest(tmp_path: Path) -> None:
     first, second = opened(tmp_path, "lr"), opened(tmp_path, "lr", NOW.replace(hour=15))
     point_newest(first, "lr")
     link = point_newest(second, "lr")
+    assert link is not None
     assert link == tmp_path / "sweep_lr"
     assert link.resolve() == second.folder
     assert not Path(link.readlink()).is_absolute()
+
+
+def test_a_folder_of_somebody_else_is_not_replaced_by_the_link(tmp_path: Path) -> None:
+    theirs = tmp_path / "sweep_lr"
+    theirs.mkdir()
+    assert point_newest(opened(tmp_path, "lr"), "lr") is None
+    assert not theirs.is_symlink()
 
 
 @pytest.mark.parametrize("given", ["lr", "sweep_lr", "{name}", "{folder}", "{folder}/tune", "{folder}/", "{output}/sweep_lr"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,8 @@ class LiveRun:
             raise NothingUsable(f"No trial of {title} has a score. The causes are above; logs lie in {self.run.trials}.")
         self.screen.say()
         self.screen.say(f"Next      summtune predict {title} test.csv")
-        return {"run": self.run.folder.name, "folder": str(self.run.folder), "status": state.status}
+        summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
+        return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 
     def interrupted(self) -> None:
         """Say how to go on."""

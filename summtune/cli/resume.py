@@ -19,8 +19,10 @@ def resume(
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.screen import Screen, stream_console
     from summtune.errors import Interrupted
+    from summtune.tuning.lock import check_free
 
     found = the_run(run, output_dir)
+    check_free(found.lock)
     live = LiveRun(Screen(stream_console(err=as_json)))
     live.screen.say(f"Opening {found.folder.name}, then starting Ray …")
     from summtune.tuning.launch import Witness

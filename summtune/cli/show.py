@@ -21,6 +21,7 @@ def show(
     from summtune.paths import run_title
     from summtune.reporting.leaderboard import figures, rows
     from summtune.reporting.views import best_model, last_iterations, open_run
+    from summtune.tuning.lock import is_held
 
     found = the_run(run, output_dir)
     state, warnings = open_run(found)
@@ -40,9 +41,10 @@ def show(
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return 0
     console = stream_console()
-    told = {"running": "running, or its driver died", "interrupted": "interrupted"}.get(state.status, state.status)
-    console.print(f"{found.folder.name}: {told}", markup=False)
+    live = is_held(found.lock)
+    status = "not finished: its driver died" if state.status == "running" and not live else state.status
+    console.print(f"{found.folder.name}: {status}", markup=False)
     print_summary(console, found, state)
-    if state.status != "finished":
+    if state.status != "finished" and not live:
         console.print(f"\nNext      summtune resume {run_title(found.folder)}", markup=False)
     return 0

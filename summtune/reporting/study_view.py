@@ -38,7 +38,6 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
     scored = optuna_state in (OptunaState.COMPLETE, OptunaState.PRUNED)
     # A baseline's values may lie outside the space; Optuna takes only those that it could have drawn.
     place = locate(experiment.space, trial.point)
-    inside = {key: distribution for key, distribution in place.distributions.items() if key not in place.outside}
     return FrozenTrial(
         number=trial.number,
         trial_id=trial.number,
@@ -47,8 +46,8 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         values=None,
         datetime_start=datetime.fromtimestamp(trial.drawn_at),
         datetime_complete=datetime.fromtimestamp(trial.ended_at) if trial.ended_at else None,
-        params={key: trial.point[key] for key in inside},
-        distributions=inside,
+        params=place.params,
+        distributions={key: place.distributions[key] for key in place.params},
         user_attrs={"trial": trial.id, "baseline": trial.baseline},
         system_attrs={},
         intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},

@@ -15,6 +15,8 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
+from ray.tune import TuneError
 
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
@@ -149,6 +151,9 @@ def restorable(run: RunPaths) -> bool:
 def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], *, restore: bool) -> None:
     """Let Ray Tune work until the driver has no more trials, or the loop is asked to end.
 
+    Raises:
+        SurroundingsFailure: Ray gave up.
+
     Args:
         restore: go on by `Tuner.restore`. Its folder holds pickles: resume a run of somebody you don't trust without its `tune/` folder.
     """
@@ -157,7 +162,10 @@ def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]
         if run.tune.exists():
             run.tune.rename(run.retired_tune())
         tuner = _new_tuner(run, allotment, callbacks)
-    tuner.fit()
+    try:
+        tuner.fit()
+    except (TuneError, RayError) as error:
+        raise SurroundingsFailure(f"Ray Tune gave up: {str(error).splitlines()[-1]}. See {run.logs / 'ray.log'}.") from error
 
 
 def _restored_tuner(run: RunPaths, allotment: Allotment) -> tune.Tuner | None:

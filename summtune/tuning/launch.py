@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ray.tune import Callback
+
 from summtune import durable
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
 from summtune.corpus.check import check_corpus
-from summtune.errors import Interrupted, Problem, RunMistake, SurroundingsFailure
+from summtune.errors import Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.families._checkpoints import check_available
-from summtune.paths import RunPaths, create_run, point_newest
+from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.tuning import engine, lock, mirror, resources
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.environment import describe_environment
@@ -33,7 +35,6 @@ class Opened:
     """What is known of a run when it begins or goes on; for whoever prints it.
 
     Attributes:
-        link: the `sweep_` link, where one was made.
         concurrency: trials at once.
         dashboard: Ray's, or empty.
         notices: what was decided for the person, once each.
@@ -91,8 +92,9 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
             log = EventLog(run.events)
             state = RunState()
             state.apply(log.append(opened))
-            point_newest(run, experiment.name)
-            _drive(run, experiment, log, state, cluster, allotment, witness, resumed="")
+            linked = point_newest(run, experiment.name)
+            taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
+            _drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=taken)
     return run
 
 
@@ -122,6 +124,17 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
             state.apply(log.append(RunResumed(count, way, list(command))))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=tuple(warnings))
     return run
+
+
+def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool) -> None:
+    """Let Ray Tune work. A fault of a hook is raised as it was, not as what Ray Tune made of it."""
+    try:
+        engine.run_tune(run, allotment, callbacks, restore=restore)
+    except SummtuneError:
+        if session.fault is None:
+            raise
+    if session.fault is not None:
+        raise session.fault
 
 
 def check_writable(output_dir: Path) -> None:
@@ -185,9 +198,7 @@ def _drive(
     try:
         with engine.interruptible(note_interruption):
             if not driver.complete:
-                engine.run_tune(run, allotment, mirrored.callbacks, restore=resumed == "restore")
-        if session.fault is not None:
-            raise session.fault
+                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
         if driver.complete:
             driver.close("finished")
         elif interrupted:

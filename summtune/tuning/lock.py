@@ -24,9 +24,8 @@ def held(path: Path) -> Iterator[None]:
     with path.open("a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = f"the run is being driven by {_holder(path)}."
-            raise RunMistake(Problem(holder, "Wait for it, or stop it (Ctrl-C there).", file=str(path.parent))) from error
+        except OSError:
+            raise _refusal(path) from None
         stream.truncate(0)
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": round(time.time())}, stream)
         stream.flush()
@@ -34,6 +33,16 @@ def held(path: Path) -> Iterator[None]:
             yield
         finally:
             stream.truncate(0)
+
+
+def check_free(path: Path) -> None:
+    """Refuse a run that is being driven, before anything heavy is loaded.
+
+    Raises:
+        RunMistake: another driver holds its lock.
+    """
+    if is_held(path):
+        raise _refusal(path)
 
 
 def is_held(path: Path) -> bool:
@@ -46,6 +55,11 @@ def is_held(path: Path) -> bool:
         except OSError:
             return True
         return False
+
+
+def _refusal(path: Path) -> RunMistake:
+    holder = f"the run is being driven by {_holder(path)}."
+    return RunMistake(Problem(holder, "Wait for it, or stop it (Ctrl-C there).", file=str(path.parent)))
 
 
 def _holder(path: Path) -> str:

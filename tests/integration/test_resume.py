@@ -106,13 +106,14 @@ def test_a_killed_driver_is_resumed(summtune_on_cluster: CommandLine, space_file
 
 
 def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    """Ray Tune's folder is taken, continued and still one experiment afterwards; `tune/` may be given for the run, too."""
+    """Ray Tune's folder is taken and continued, also where the run was moved; `tune/` may be given for the run."""
     file = space_file(**SEARCH)
     process = summtune_on_cluster.start("run", file)
     wait_until(summtune_on_cluster.folder / "results", has(Reported, 3), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    run = only_run(summtune_on_cluster.folder / "results")
+    run = RunPaths(summtune_on_cluster.folder / "moved")
+    only_run(summtune_on_cluster.folder / "results").folder.rename(run.folder)
     code, output = summtune_on_cluster("resume", run.tune)
     assert code == 0, output
     assert "Resuming (restore)" in output
@@ -196,7 +197,7 @@ def test_a_finished_run_can_have_more_trials(tune_here: Any, resume_here: Any, s
 
 
 def test_a_live_run_is_not_driven_twice(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    process = summtune_on_cluster.start("run", space_file(**SEARCH))
+    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, "run_cap": 100}))
     wait_until(summtune_on_cluster.folder / "results", has(Reported), process)
     second = CommandLine(summtune_on_cluster.folder / "results", summtune_on_cluster.environment)
     code, output = second("resume", only_run(summtune_on_cluster.folder / "results").folder)

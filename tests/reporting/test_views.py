@@ -16,7 +16,9 @@ from summtune.reporting.views import best_model, last_iterations, open_run, show
 
 SPACE = """
 name: plain
-parameters: {learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}}
+parameters:
+  learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}
+  lr_scheduler_kwargs: {values: [{}, {num_cycles: 1}]}
 run_cap: 3
 settings: {training: {num_train_epochs: 4, learning_rate: 0.5}}
 """
@@ -34,7 +36,7 @@ def recorded(tmp_path: Path, output_dir: str = "./results") -> RunPaths:
     log.append(kinds.RunOpened(run.folder.name, "plain", load_experiment(file, environ={}).to_record(), output_dir, ["summtune"]))
     story = {"0000": ([0.3, 0.2], "finished"), "0001": ([0.1, 0.6], "finished"), "0002": ([0.2], "stopped"), "0003": ([], "failed")}
     for number, (trial, (scores, status)) in enumerate(story.items()):
-        point = {"training.learning_rate": 0.5 if number == 0 else 10.0**-number / 2}
+        point = {"training.learning_rate": 0.5 if number == 0 else 10.0**-number / 2 / 10, "training.lr_scheduler_kwargs": {}}
         log.append(kinds.PointDrawn(trial, number, point, {}, baseline=number == 0))
         log.append(kinds.TrialStarted(trial, 1, 0))
         for iteration, score in enumerate(scores, start=1):
@@ -62,7 +64,7 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "total_runs": 3,
         "best_run_id": "0001",
         "best_rouge_combined_f1": 0.6,
-        "best_params": {"training.learning_rate": 0.05},
+        "best_params": {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": {}},
         "best_model_path": f"results/{name}/trials/0001/models/best_model",
         "average_rouge_combined_f1": 0.6,
         "min_rouge_combined_f1": 0.6,
@@ -128,6 +130,7 @@ def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     backend = optuna.storages.journal.JournalFileBackend(str(run.study))
     study = optuna.load_study(study_name=run.folder.name, storage=optuna.storages.JournalStorage(backend))
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
-    assert study.trials[0].params == {}, "the baseline's 0.5 lies outside the space"
+    assert study.trials[0].params == {"training.lr_scheduler_kwargs": "{}"}, "the baseline's 0.5 lies outside the space"
+    assert study.trials[1].params == {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": "{}"}
     assert study.best_trial.user_attrs == {"trial": "0001", "baseline": False}
     assert study.trials[1].intermediate_values == {1: 0.1, 2: 0.6}
