@@ -9,8 +9,9 @@ help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(STAMP): setup.cfg constraints.txt pyproject.toml
+	@echo 'Installing into $(VENV) (downloads about 1 GB the first time) …'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
 demo: $(STAMP)  ## Tune a tiny model on the sample data: a few minutes, no GPU, no model hub
