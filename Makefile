@@ -1,5 +1,5 @@
 # Everything a person or CI does here. Each target sets up what it needs; a second call reuses it.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed

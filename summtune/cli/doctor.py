@@ -83,7 +83,8 @@ def _hub() -> dict[str, Any]:
         with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=3):
             return {"ok": True, "says": f"{address} answers"}
     except (OSError, ValueError) as error:
-        return {"ok": False, "says": f"{address} can't be reached ({error}): give local folders as model.checkpoint, or use tiny-kobart"}
+        reason = getattr(error, "reason", error)
+        return {"ok": False, "says": f"{address} can't be reached ({reason}): give local folders as model.checkpoint, or use tiny-kobart"}
 
 
 def _wandb() -> dict[str, Any]:

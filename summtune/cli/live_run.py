@@ -7,8 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from summtune.cli.next_step import called, command, predict_command
 from summtune.cli.screen import Screen, print_summary
 from summtune.config.description import COLUMN, summary_lines
+from summtune.config.experiment import Experiment
 from summtune.errors import NothingUsable
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Event, RunClosed
@@ -85,7 +87,9 @@ class LiveRun:
         if state.best is None:
             raise NothingUsable(f"No trial of {title} has a score. The causes are above; logs lie in {self.run.trials}.")
         self.screen.say()
-        self.screen.say(f"Next      summtune predict {title} test.csv")
+        assert state.opened is not None
+        settings = Experiment.from_record(state.opened.experiment).base.settings
+        self.screen.say(f"Next      {predict_command(self.run, settings)}")
         summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
         return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 
@@ -93,7 +97,7 @@ class LiveRun:
         """Say how to go on."""
         self.screen.end()
         if self.run is not None:
-            self.screen.say(f"Stopped. Nothing is lost; go on with:  summtune resume {run_title(self.run.folder)}")
+            self.screen.say(f"Stopped. Nothing is lost; go on with:  {command('resume', called(self.run))}")
 
 
 def command_line() -> list[str]:

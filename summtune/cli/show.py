@@ -17,8 +17,8 @@ def show(
     from dataclasses import asdict
 
     from summtune.cli.find import the_run
+    from summtune.cli.next_step import called, command
     from summtune.cli.screen import print_summary, stream_console
-    from summtune.paths import run_title
     from summtune.reporting.leaderboard import figures, rows
     from summtune.reporting.views import best_model, last_iterations, open_run
     from summtune.tuning.lock import is_held
@@ -46,5 +46,5 @@ def show(
     console.print(f"{found.folder.name}: {status}", markup=False)
     print_summary(console, found, state)
     if state.status != "finished" and not live:
-        console.print(f"\nNext      summtune resume {run_title(found.folder)}", markup=False)
+        console.print(f"\nNext      {command('resume', called(found))}", markup=False)
     return 0

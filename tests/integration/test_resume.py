@@ -89,7 +89,11 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+QUICK = {"before the first trial starts", "between reports, past a rung", "before its files are promoted"}
+"""The moments that the everyday suite tries; the others are as real, and marked slow."""
+
+
+@pytest.mark.parametrize("moment", [moment if moment in QUICK else pytest.param(moment, marks=pytest.mark.slow) for moment in MOMENTS])
 def test_a_killed_driver_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile, moment: str) -> None:
     file = space_file(**SEARCH)
     process = summtune_on_cluster.start("run", file)

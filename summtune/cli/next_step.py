@@ -1,0 +1,47 @@
+"""The next command to type, so that it works when it is pasted."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from summtune.cli.find import results_folder
+from summtune.config.settings import Settings
+from summtune.corpus.dialogues import split_file
+from summtune.paths import RunPaths, find_run, run_title
+
+
+def command(*words: str) -> str:
+    """A command of ours as this person would type it: by its name where that is found, else by the path that they used."""
+    return shlex.join([_program(), *words])
+
+
+def predict_command(run: RunPaths, settings: Settings) -> str:
+    """How to summarise the run's test data, or the sample data's where it has its own."""
+    return command("predict", called(run), _short(split_file(settings.data, "test")))
+
+
+def called(run: RunPaths) -> str:
+    """The run's name where that finds it from here, else its folder."""
+    title = run_title(run.folder)
+    found = find_run(title, results_folder(None))
+    return title if found is not None and found.folder == run.folder.resolve() else _short(run.folder)
+
+
+def _program() -> str:
+    used = Path(sys.argv[0])
+    if used.name != "summtune":
+        return "summtune"  # python -m summtune, a test, or a program that calls us
+    found = shutil.which("summtune")
+    if found is not None and Path(found).resolve() == used.resolve():
+        return "summtune"
+    return _short(used.absolute())
+
+
+def _short(path: Path) -> str:
+    """Relative to the current folder where it lies below it."""
+    here = Path.cwd()
+    return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,61 @@
+"""What the screen says of a run, with and without a terminal."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from summtune.cli.screen import Screen, duration, value_text
+from summtune.events.fold import RunState
+from summtune.events.log import read_events
+from tests.reporting.test_views import recorded
+
+
+def played(tmp_path: Path, *, terminal: bool) -> str:
+    """A recorded run played through the screen."""
+    text = io.StringIO()
+    screen = Screen(Console(file=text, force_terminal=terminal, width=140, highlight=False))
+    state = RunState()
+    events, _ = read_events(recorded(tmp_path).events)
+    state.apply(events[0])
+    screen.begin(state)
+    for event in events[1:]:
+        state.apply(event)
+        screen.event(event, state)
+    screen.end()
+    return text.getvalue()
+
+
+def test_without_a_terminal_each_event_worth_knowing_is_a_plain_line(tmp_path: Path) -> None:
+    text = played(tmp_path, terminal=False)
+    assert "\x1b" not in text
+    assert text.splitlines() == [
+        "0000  baseline: the base's own settings",
+        "0000  1/4  rouge_combined_f1 0.3000  loss 2.000  * best so far",
+        "0000  2/4  rouge_combined_f1 0.2000  loss 2.000",
+        "0000  finished: 0.3000",
+        "0001  drawn: learning_rate 0.005, lr_scheduler_kwargs {}",
+        "0001  1/4  rouge_combined_f1 0.1000  loss 2.000",
+        "0001  2/4  rouge_combined_f1 0.6000  loss 2.000  * best so far",
+        "0001  finished: 0.6000",
+        "0002  drawn: learning_rate 0.0005, lr_scheduler_kwargs {}",
+        "0002  1/4  rouge_combined_f1 0.2000  loss 2.000",
+        "0003  drawn: learning_rate 5e-05, lr_scheduler_kwargs {}",
+        "0003  FAILED (diverged): loss is <NaN>",
+    ]
+
+
+def test_on_a_terminal_a_table_renews_itself(tmp_path: Path) -> None:
+    text = played(tmp_path, terminal=True)
+    assert "\x1b[" in text
+    assert "trial" in text
+    assert "0001  finished: 0.6000" in text
+    assert "1/4  rouge_combined_f1" not in text, "the table shows reports"
+    assert "3/3 trials" in text
+
+
+def test_values_and_times_for_people() -> None:
+    assert [value_text(value) for value in (0.00123456, 16, "cosine", None, True)] == ["0.00123", "16", "cosine", "–", "True"]
+    assert [duration(seconds) for seconds in (0.4, 59.6, 150, 3700)] == ["0 s", "1 min 0 s", "2 min 30 s", "1 h 1 min"]
