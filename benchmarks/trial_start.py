@@ -78,7 +78,7 @@ def _local(experiment: Experiment, folder: Path) -> list[tuple[bool, float, floa
     Returns:
         Per trial: whether it is its actor's first, seconds from the driver's start of it to the training's, load_s, first_step_s.
     """
-    run = start(experiment, str(folder), [], Witness(lambda opened: None, lambda event, state: None, lambda: None))
+    run = start(experiment, str(folder), [], Witness(lambda opened: None, lambda event, state: None, lambda: None, print))
     state, _ = open_run(run)
     seen: set[int] = set()
     rows = []

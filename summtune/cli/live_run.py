@@ -20,7 +20,7 @@ from summtune.reporting.study_view import write_study
 from summtune.reporting.views import open_run, write_views
 
 if TYPE_CHECKING:
-    from summtune.tuning.launch import Opened
+    from summtune.tuning.launch import Opened, Witness
 
 REFRESH_S = 10.0
 """Least time between two rewritings of the result files while trials end quickly; the end of the run always writes them."""
@@ -31,12 +31,19 @@ class LiveRun:
 
     Args:
         screen: where to show it.
+        run: the run, where it exists already.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, run: RunPaths | None = None) -> None:
         self.screen = screen
-        self.run: RunPaths | None = None
+        self.run = run
         self._written = 0.0
+
+    def witness(self) -> Witness:
+        """What a run is given to report to."""
+        from summtune.tuning.launch import Witness  # ray and torch: only once a run is about to start
+
+        return Witness(self.opened, self.event, self.stopping, self.screen.say)
 
     def opened(self, opened: Opened) -> None:
         """Say which run, where, on what, over what space."""

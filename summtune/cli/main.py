@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # the outermost boundary: a fault of ours must not bury the screen
-        _report_fault(error, as_json=as_json)
+        report_fault(error, as_json=as_json)
         return 1
 
 
@@ -124,13 +124,15 @@ def _invoke(verb: str, function: Callable[..., Any], words: list[str]) -> int:
     except typer.Exit as end:  # --help
         return end.exit_code
     except typer.TyperException as error:  # a missing argument, an unknown option
-        raise Mistake(f"{error.format_message().rstrip()} `summtune {verb} --help` says what it takes.") from None
+        said = error.format_message().rstrip()
+        raise Mistake(f"{said}{'' if said.endswith(('.', '?', ')')) else '.'} `summtune {verb} --help` says what it takes.") from None
     except typer.Abort:  # typer's word for Ctrl-C
         raise KeyboardInterrupt from None
     return code if isinstance(code, int) else 0
 
 
-def _report_fault(error: Exception, *, as_json: bool) -> None:
+def report_fault(error: Exception, *, as_json: bool = False) -> None:
+    """Say that it was ours, and keep the traceback in a file."""
     handle, name = tempfile.mkstemp(prefix="summtune-fault-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         traceback.print_exception(error, file=stream)

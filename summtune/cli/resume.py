@@ -23,13 +23,12 @@ def resume(
 
     found = the_run(run, output_dir)
     check_free(found.lock)
-    live = LiveRun(Screen(stream_console(err=as_json)))
+    live = LiveRun(Screen(stream_console(err=as_json)), found)
     live.screen.say(f"Opening {found.folder.name}, then starting Ray …")
-    from summtune.tuning.launch import Witness
     from summtune.tuning.launch import resume as go_on
 
     try:
-        go_on(found, command_line(), Witness(live.opened, live.event, live.stopping), more=count)
+        go_on(found, command_line(), live.witness(), more=count)
         result = live.finish()
     except Interrupted as interruption:
         live.interrupted()

@@ -50,7 +50,7 @@ def run(
 def _run_one(space: Path, assignments: list[str], *, as_json: bool) -> tuple[dict[str, Any], int]:
     """One search space, with its mistakes reported here, so that the next one has its turn."""
     from summtune.cli.live_run import LiveRun, command_line
-    from summtune.cli.main import report_error
+    from summtune.cli.main import report_error, report_fault
     from summtune.cli.screen import Screen, stream_console
     from summtune.config.experiment import load_experiment
     from summtune.errors import Interrupted, SummtuneError
@@ -59,9 +59,9 @@ def _run_one(space: Path, assignments: list[str], *, as_json: bool) -> tuple[dic
     try:
         experiment = load_experiment(space, assignments=assignments, environ=os.environ)
         live.screen.say(f"Checking {space}, then starting Ray …")
-        from summtune.tuning.launch import Witness, start  # ray and torch: only now that the file is known to be good
+        from summtune.tuning.launch import start  # ray and torch: only now that the file is known to be good
 
-        start(experiment, experiment.base.settings.general.output_dir, command_line(), Witness(live.opened, live.event, live.stopping))
+        start(experiment, experiment.base.settings.general.output_dir, command_line(), live.witness())
         return live.finish(), 0
     except Interrupted as interruption:
         live.interrupted()
@@ -70,3 +70,9 @@ def _run_one(space: Path, assignments: list[str], *, as_json: bool) -> tuple[dic
         live.screen.end()
         report_error(error)
         return {"file": str(space), "error": str(error)}, error.exit_code
+    except Exception as error:  # a fault of ours: it must not cost the next search space its turn
+        live.screen.end()
+        report_fault(error)
+        return {"file": str(space), "error": f"{type(error).__name__}: {error}"}, 1
+    finally:
+        live.screen.end()

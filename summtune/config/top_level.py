@@ -18,6 +18,7 @@ from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.spec import NOT_YET as NOT_YET_MARK
 
 _MAX_NAME = 100
+_MAX_NAME_BYTES = 200  # of UTF-8: file systems allow 255 for a name, and a stamp comes after it; a Korean letter has three
 
 
 class TopLevel:
@@ -112,12 +113,25 @@ class TopLevel:
 
     def _name(self, top: SpaceFile) -> None:
         title = self.title(top)
-        bad = [letter for letter in title if letter in "/\\" or ord(letter) < 32 or ord(letter) == 127]
-        if bad or title.startswith(".") or not title or len(title) > _MAX_NAME:
-            why = "is empty" if not title else "begins with a dot" if title.startswith(".") else f"has more than {_MAX_NAME} letters"
-            if bad:
-                why = "holds a control character" if ord(bad[0]) < 32 or ord(bad[0]) == 127 else f"holds {bad[0]}"
+        why = _unfit_name(title)
+        if why:
             self._note(("name",), f"{title!r} {why}, and names a folder.", "Give another name.")
+
+
+def _unfit_name(title: str) -> str:
+    """Why a title can't name a folder; empty where it can."""
+    bad = next((letter for letter in title if letter in "/\\" or ord(letter) < 32 or ord(letter) == 127), None)
+    if bad is not None:
+        return f"holds {bad}" if bad in "/\\" else "holds a control character"
+    if not title:
+        return "is empty"
+    if title.startswith("."):
+        return "begins with a dot"
+    if title.startswith("-"):
+        return "begins like an option"
+    if len(title) > _MAX_NAME:
+        return f"has more than {_MAX_NAME} letters"
+    return f"has more than {_MAX_NAME_BYTES} bytes" if len(title.encode("utf-8", "replace")) > _MAX_NAME_BYTES else ""
 
 
 def _stranger(name: str) -> Unfit:

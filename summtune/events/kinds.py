@@ -199,15 +199,17 @@ KINDS: dict[str, type[Event]] = {
 }
 
 
-def from_record(record: dict[str, Any]) -> Event:
+def from_record(record: Any) -> Event:
     """The event that `to_record` made a record of.
 
     Raises:
-        ValueError: it is of no known kind, or its fields are not that kind's.
+        ValueError: it is no mapping, of no known kind, or its fields are not that kind's.
     """
+    if not isinstance(record, dict):
+        raise ValueError("not an event")
     fields = dict(record)
     kind = fields.pop("kind", None)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"no event is called {kind!r}")
     try:
         return KINDS[kind](**fields)

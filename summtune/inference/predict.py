@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,11 +59,12 @@ def predict(
         threads: CPU threads for torch.
 
     Raises:
-        RunMistake: the folder is no model of summtune's.
+        RunMistake: the folder is no model of summtune's, or `out` is no place to write to.
         DataMistake: the data can't be used.
         SurroundingsFailure: `out` can't be written.
     """
     began = time.perf_counter()
+    _check_place(out, data_file)
     settings = stored_settings(model_folder)
     if device is not None:
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
@@ -114,6 +116,18 @@ def _scored(
     evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], sized, cache_dir())
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics
+
+
+def _check_place(out: Path, data_file: Path) -> None:
+    """Refuse at once what could be written only after all the decoding, or would destroy the data."""
+    if out.is_dir():
+        raise RunMistake(Problem(f"{out} is a folder.", "Give a file in it.", key="--out"))
+    if out.exists() and data_file.exists() and out.samefile(data_file):
+        raise RunMistake(Problem(f"{out} is the data itself, and would be overwritten.", "Give another file.", key="--out"))
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        why = "is not a folder" if not folder.is_dir() else "is not yours to write to"
+        raise RunMistake(Problem(f"{out} can't be written: {folder} {why}.", "Give another file.", key="--out"))
 
 
 def _write(out: Path, split: Split, summaries: Sequence[str]) -> None:

@@ -58,11 +58,13 @@ class Witness:
         opened: called once, when the run has been made or reopened.
         event: called after every event.
         stopping: called when a person asked it to stop.
+        note: called with a sentence that a person should read.
     """
 
     opened: Callable[[Opened], None]
     event: Watcher
     stopping: Callable[[], None]
+    note: Callable[[str], None]
 
 
 def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:
@@ -99,7 +101,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
 
 
 def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0) -> RunPaths:
-    """Go on with a run that was left, to the number that was asked for, or to `more` above it.
+    """Go on with a run that was left, to the number that was asked for, or to `more` above it. A finished one is left as it is.
 
     Raises:
         RunMistake: it is being driven by another process, or its event log is damaged.
@@ -114,6 +116,9 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
                 "the run was never opened: its event log is empty.", "Start it again with `summtune run`.", file=str(run.events)
             )
             raise RunMistake(problem)
+        if state.status == "finished" and not more:
+            witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
+            return run
         experiment = Experiment.from_record(state.opened.experiment)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
@@ -185,7 +190,7 @@ def _drive(
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)
     driver = Driver(run, experiment, log, state, witness.event)
-    session = Session(driver, room, engine.stop_tune)
+    session = Session(driver, room, engine.stop_tune, witness.note)
     witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
     open_session(session)
     interrupted = False

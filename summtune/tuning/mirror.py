@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray.air.integrations.wandb import WandbLoggerCallback
 from ray.tune import Callback
 from ray.tune.experiment import Trial
@@ -102,7 +103,15 @@ class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ra
         self._try(super().log_trial_start, trial)
 
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
+        self._try(self._check_process, trial)
         self._try(super().log_trial_result, iteration, trial, result)
+
+    def _check_process(self, trial: Trial) -> None:
+        """Ray's callback does not notice when a trial's logging process has ended; it would fill its queue for nobody."""
+        future = self._trial_logging_futures.get(trial)
+        if future is not None and ray.wait([future], timeout=0)[0]:
+            ray.get(future)  # raises what ended it
+            raise RuntimeError("the logging process ended by itself")
 
     def log_trial_end(self, trial: Trial, failed: bool = False) -> None:
         if trial in self._trial_queues:
@@ -118,7 +127,10 @@ class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ra
             hook(*args, **kwargs)
         except Exception as error:  # the mirror's own boundary: wandb and Ray raise all kinds, and none may reach the run
             self._broken = True
-            logging.getLogger("ray.tune").warning("W&B: the mirror broke and is off from here on", exc_info=error)
+            logging.getLogger("ray.tune").warning("the mirror in W&B broke", exc_info=error)
+            session.current().note(
+                f"W&B: the mirror broke and is off from here on ({type(error).__name__}; see logs/ray.log). The run goes on."
+            )
 
 
 def _for_session() -> Callback:

@@ -20,10 +20,12 @@ class Session:
         driver: the run's driver.
         capacity: how many trials the cluster can run at once, now.
         stop: asks Ray Tune to end its loop.
+        note: says a sentence to the person.
     """
 
-    def __init__(self, driver: Driver, capacity: Callable[[], int], stop: Callable[[], None]) -> None:
+    def __init__(self, driver: Driver, capacity: Callable[[], int], stop: Callable[[], None], note: Callable[[str], None]) -> None:
         self.driver = driver
+        self.note = note
         self.fault: BaseException | None = None
         self._capacity = capacity
         self._stop = stop

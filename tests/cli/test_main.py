@@ -64,6 +64,7 @@ def test_unknown_verbs(word: str, message: str, capsys: pytest.CaptureFixture[st
     [
         (["validate"], "Missing argument 'FILE...'. `summtune validate --help` says what it takes."),
         (["validate", "a.yaml", "--bse", "x"], "No such option: --bse"),
+        (["resume", "r", "--count", "x"], "unable to parse string as an integer. `summtune resume --help` says what it takes."),
     ],
 )
 def test_usage_mistakes(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.main import VERBS, main
+from summtune.errors import SettingsMistake
 from tests.reporting.test_views import recorded
 
 HEAD = "fname,dialogue,summary,topic\n"
@@ -120,3 +121,19 @@ def test_mistakes_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     record = json.loads(captured.out)
     assert "learning_rte" in record["error"]
     assert "learning_rte" in captured.err
+
+
+def test_a_fault_in_one_search_space_does_not_cost_the_next_its_turn(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(path: Path, **_: object) -> None:
+        if path.name == "space.yaml":
+            raise ZeroDivisionError("nought")
+        raise SettingsMistake("the second had its turn")
+
+    monkeypatch.setattr("summtune.config.experiment.load_experiment", load)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert main(["run", "space.yaml", "second.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert "This is a fault in summtune, not yours: ZeroDivisionError: nought" in said
+    assert "the second had its turn" in said

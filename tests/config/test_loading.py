@@ -173,6 +173,8 @@ def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
     [
         ("name: a/b\n", "s.yaml:1:1: name: 'a/b' holds /, and names a folder. Give another name."),
         ("name: .hidden\n", "'.hidden' begins with a dot"),
+        ("name: -x\n", "'-x' begins like an option, and names a folder. Give another name."),
+        (f"name: {'가' * 90}\n", "has more than 200 bytes, and names a folder. Give another name."),
         ('name: "a\\tb"\n', "holds a control character"),
         ("name: ../../x\n", "holds /"),
         ("name: ''\n", "'' is empty"),

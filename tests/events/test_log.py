@@ -89,3 +89,11 @@ def test_every_kind_is_listed_under_its_own_name() -> None:
 def test_a_record_of_no_kind_is_refused(record: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="event"):
         from_record(record)
+
+
+@pytest.mark.parametrize("line", ["1", "[]", "null", '{"kind": ["ended"]}'])
+def test_a_line_that_is_json_but_no_event_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(RunMistake, match=r"events\.jsonl:1: the event log is damaged here"):
+        read_events(path)

@@ -76,3 +76,15 @@ def test_mistakes(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: 
     with pytest.raises(DataMistake, match="there is no such file"):
         predict(trained[0], tmp_path / "none.csv", tmp_path / "output.csv")
     assert not (tmp_path / "output.csv").exists()
+
+
+def test_a_place_that_can_not_be_written_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "test.csv", rows(2))
+    for out, said in (
+        (tmp_path, f"--out: {tmp_path} is a folder. Give a file in it."),
+        (data, f"--out: {data} is the data itself, and would be overwritten. Give another file."),
+        (data / "output.csv", f"--out: {data / 'output.csv'} can't be written: {data} is not a folder. Give another file."),
+    ):
+        with pytest.raises(RunMistake) as mistake:
+            predict(tmp_path / "no model is looked for yet", data, out)
+        assert str(mistake.value) == said

@@ -101,6 +101,7 @@ class Heard:
 
     events: list[Event] = field(default_factory=list)
     notices: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
     resumed: str = ""
     most_at_once: int = 0
     hook: Callable[[Event, RunState], None] = lambda event, state: None
@@ -123,12 +124,8 @@ def tune_here(cluster: str, tmp_path: Path) -> Callable[..., tuple[RunPaths, Hea
         from summtune.tuning.launch import Witness, start
 
         heard = heard or Heard()
-        run = start(
-            load_experiment(file, environ={}),
-            output_dir or str(tmp_path / "out"),
-            ["test"],
-            Witness(heard.opened, heard.event, lambda: None),
-        )
+        witness = Witness(heard.opened, heard.event, lambda: None, heard.notes.append)
+        run = start(load_experiment(file, environ={}), output_dir or str(tmp_path / "out"), ["test"], witness)
         return run, heard
 
     return run
@@ -142,7 +139,7 @@ def resume_here(cluster: str) -> Callable[..., Heard]:
         from summtune.tuning.launch import Witness, resume
 
         heard = heard or Heard()
-        resume(run, ["test"], Witness(heard.opened, heard.event, lambda: None), **options)
+        resume(run, ["test"], Witness(heard.opened, heard.event, lambda: None, heard.notes.append), **options)
         return heard
 
     return go_on

@@ -1,11 +1,13 @@
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 
 import optuna
 import pytest
 
 from summtune.config.experiment import load_experiment
+from summtune.errors import RunMistake
 from summtune.events import kinds
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths, create_run
@@ -26,8 +28,6 @@ settings: {training: {num_train_epochs: 4, learning_rate: 0.5}}
 
 def recorded(tmp_path: Path, output_dir: str = "./results") -> RunPaths:
     """A run with a baseline outside the space, a finished, a stopped, and a failed trial."""
-    from datetime import datetime
-
     file = tmp_path / "plain.yaml"
     file.write_text(SPACE, encoding="utf-8")
     run = create_run(tmp_path / "results", "plain", datetime(2026, 11, 22))
@@ -134,3 +134,10 @@ def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     assert study.trials[1].params == {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": "{}"}
     assert study.best_trial.user_attrs == {"trial": "0001", "baseline": False}
     assert study.trials[1].intermediate_values == {1: 0.1, 2: 0.6}
+
+
+def test_a_run_that_ended_before_it_began_is_a_mistake_not_a_fault(tmp_path: Path) -> None:
+    run = create_run(tmp_path, "plain", datetime(2026, 11, 22))
+    run.events.touch()
+    with pytest.raises(RunMistake, match=r"doesn't begin with the run's opening.*Start the search space again with `summtune run`\."):
+        open_run(run)
