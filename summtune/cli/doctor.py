@@ -60,14 +60,20 @@ def _cpus() -> dict[str, Any]:
 def _gpus() -> dict[str, Any]:
     from summtune.training.devices import cuda_devices
 
-    names = cuda_devices()
+    try:
+        names = cuda_devices()
+    except ImportError as error:
+        return {"ok": False, "says": f"torch can't be loaded: {error}", "gpus": []}
     return {"ok": bool(names), "says": ", ".join(names) or "none that CUDA sees: trials run on CPUs, one each", "gpus": names}
 
 
 def _korean() -> dict[str, Any]:
     from summtune.metrics._words import words
 
-    cut = words("호킨스 의사는 매년 검진을 권장합니다.", "mecab")
+    try:
+        cut = words("호킨스 의사는 매년 검진을 권장합니다.", "mecab")
+    except ImportError as error:
+        return {"ok": False, "says": f"morphemes can't be had: {error}"}
     return {"ok": len(cut) > 6, "says": "morphemes: " + " ".join(cut)}
 
 

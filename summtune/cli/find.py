@@ -13,7 +13,7 @@ from summtune.paths import RunPaths, find_run, list_runs, run_title
 
 def results_folder(output_dir: str | None) -> Path:
     """The folder of run directories: as given, else OUTPUT_DIR, else the settings' default."""
-    return Path(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir)
+    return Path(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir).expanduser()
 
 
 def the_run(name_or_path: str, output_dir: str | None) -> RunPaths:

@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 
+DEFAULT_OUT = "prediction/output.csv"
+
+
 def predict(
     run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or a model's folder.")],
     data: Annotated[Path, typer.Argument(help="CSV of dialogues, with or without summaries.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The CSV to write.")] = Path("prediction/output.csv"),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The CSV to write; else inference.result_path.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda or cpu; left out: as in training.")] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -35,7 +38,8 @@ def predict(
         if best is None:
             raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))
         folder = best.best_model
-    done = inference.predict(folder, data, out, device=device)  # type: ignore[arg-type]  # checked above
+    target = out or Path(inference.stored_settings(folder).inference.result_path or DEFAULT_OUT)
+    done = inference.predict(folder, data, target, device=device)  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics, "seconds": round(done.seconds, 3)}
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))

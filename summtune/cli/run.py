@@ -61,7 +61,7 @@ def _run_one(space: Path, assignments: list[str], *, as_json: bool) -> tuple[dic
         live.screen.say(f"Checking {space}, then starting Ray …")
         from summtune.tuning.launch import start  # ray and torch: only now that the file is known to be good
 
-        start(experiment, experiment.base.settings.general.output_dir, command_line(), live.witness())
+        start(experiment, str(Path(experiment.base.settings.general.output_dir).expanduser()), command_line(), live.witness())
         return live.finish(), 0
     except Interrupted as interruption:
         live.interrupted()

@@ -41,7 +41,9 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._live: Live | None = None
-        self._state: RunState | None = None
+        self._count = self._ended = 0
+        self._table = Table()
+        self._rest = ""
         self._lasts: Mapping[str, int] = {}
         self._began = time.monotonic()
 
@@ -51,7 +53,8 @@ class Screen:
 
     def begin(self, state: RunState) -> None:
         """Begin to show trials."""
-        self._state = state
+        self._lasts = last_iterations(state)
+        self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
             self._live.start()
@@ -65,6 +68,7 @@ class Screen:
     def event(self, event: Event, state: RunState) -> None:
         """Take notice of an event."""
         line = event_line(event, state, self._last(event, state))
+        self._picture(state)
         if line and not (self._live is not None and isinstance(event, (Reported, TrialStarted))):
             self.say(line)
 
@@ -74,14 +78,16 @@ class Screen:
             self._lasts = last_iterations(state)
         return self._lasts.get(trial, 0) if trial else 0
 
+    def _picture(self, state: RunState) -> None:
+        """Make the table now, in the thread that changes the state; the one that draws it only reads what was made."""
+        shown = rows(state)
+        self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
+        self._count, self._ended = state.count, sum(trial.over for trial in state.searched)
+        self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
+
     def _render(self) -> Group:
-        assert self._state is not None
-        shown = rows(self._state)
-        table = leaderboard(shown[:MAX_ROWS], self._state, self._lasts)
-        rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        ended = sum(trial.over for trial in self._state.searched)
-        foot = f"{ended}/{self._state.count} trials, {duration(time.monotonic() - self._began)}{rest}   (Ctrl-C stops, and can be resumed)"
-        return Group(table, Text(foot, style="dim"))
+        progress = f"{self._ended}/{self._count} trials, {duration(time.monotonic() - self._began)}{self._rest}"
+        return Group(self._table, Text(f"{progress}   (Ctrl-C stops, and can be resumed)", style="dim"))
 
 
 def event_line(event: Event, state: RunState, last: int) -> str:

@@ -1,4 +1,4 @@
-"""The top level of a search space: every key of SEARCH_SPACE.md by name, its type, and what can't be run so far.
+"""The top level of a search space: every key by name, its type, and what can't be run so far.
 
 The JSON schema of search spaces is made from these models. What stands below `parameters`, `settings`, `data` and `wandb` is read elsewhere
 (`space.parsing`, `settings_file`). It must not know what comes of the values (`experiment` does).

@@ -146,6 +146,9 @@ class RunState:
                 self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
             case TrialStarted():
                 trial = self.trials[event.trial]
+                # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
+                trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
+                trial.best = self._best_of(trial.reports)
                 trial.status, trial.attempts = "running", event.attempt
                 trial.started_at = trial.started_at or event.time
             case Reported():
@@ -165,12 +168,15 @@ class RunState:
 
     def _take_report(self, event: Reported) -> None:
         trial = self.trials[event.trial]
-        # An attempt that had to begin from an older checkpoint does iterations again: what it reports replaces what was there.
-        trial.reports = [report for report in trial.reports if report.iteration < event.iteration] + [event]
-        trial.best = trial.reports[0]
-        for report in trial.reports[1:]:
-            if self.better(report.metrics[self.objective], than=trial.best.metrics[self.objective]):
-                trial.best = report
+        trial.reports.append(event)
+        trial.best = self._best_of(trial.reports)
+
+    def _best_of(self, reports: list[Reported]) -> Reported | None:
+        best: Reported | None = None
+        for report in reports:
+            if best is None or self.better(report.metrics[self.objective], than=best.metrics[self.objective]):
+                best = report
+        return best
 
 
 def fold(events: Iterable[Event]) -> RunState:

@@ -89,7 +89,7 @@ class TrialStarted(Event):
 
     Attributes:
         attempt: from 1.
-        iteration: the last one that was reported before; 0 for a fresh start.
+        iteration: the one whose checkpoint it begins from; 0 for a fresh start.
     """
 
     kind: ClassVar[str] = "trial_started"

@@ -75,7 +75,7 @@ def _mecab() -> Callable[[str], tuple[str, ...]]:
 
 
 def _whitespace() -> Callable[[str], tuple[str, ...]]:
-    return lambda text: tuple(text.split())  # tags keep their particles, as the table of KOREAN_ROUGE does it
+    return lambda text: tuple(text.split())  # tags keep their particles: one word, as others count them
 
 
 def _char() -> Callable[[str], tuple[str, ...]]:

@@ -121,6 +121,7 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "objective": objective,
         "total_runs": found.total,
         "best_run_id": best.id if best else None,
+        "best_rouge_combined_f1": best.best.metrics.get("rouge_combined_f1") if best and best.best else None,
         f"best_{objective}": found.best,
         "best_params": best.point if best else {},
         "best_model_path": shown_path(run, state, model.best_model) if model else None,

@@ -56,11 +56,9 @@ class Driver:
             count=state.count,
         )
         self._search.replay(state)
+        self._catch_up()
         # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself.
         self._waiting: list[str] = [trial.id for trial in state.unfinished()]
-        for trial in state.trials.values():
-            if trial.over:
-                self._conclude(trial)
 
     def record(self, event: kinds.Event) -> None:
         """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
@@ -81,6 +79,11 @@ class Driver:
         proposal = self._search.propose(trial_id, number)
         return SpaceUsedUp() if proposal is None else self._draw(trial_id, proposal.point, proposal.params)
 
+    @property
+    def waiting(self) -> list[str]:
+        """Trials that were left behind and have not been handed out yet."""
+        return self._waiting
+
     def brought_back(self, trial_id: str) -> None:
         """Ray Tune has this trial in hand: it need not be handed out again."""
         if trial_id in self._waiting:
@@ -90,12 +93,13 @@ class Driver:
         """An attempt at a trial begins: write its orders, which say where to begin and whom to beat."""
         trial = self.state.trials[trial_id]
         attempt = trial.attempts + 1
-        self.record(kinds.TrialStarted(trial_id, attempt, trial.iteration))
         paths = self.run.trial(trial_id)
+        sealed = promotion.last_sealed(paths, trial)
+        resume_from, iteration = sealed if sealed is not None else (None, 0)
+        self.record(kinds.TrialStarted(trial_id, attempt, iteration))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
         promotion.write_settings(paths, settings)
-        resume_from = promotion.last_sealed(paths, trial)
         best = trial.best
         orders = Orders(
             attempt=attempt,
@@ -119,6 +123,16 @@ class Driver:
         self.record(report)
         self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
         return not self._judge(trial, report.iteration)
+
+    def _catch_up(self) -> None:
+        """Do what a driver that was killed had recorded the reason for, and not got round to."""
+        for trial in self.state.trials.values():
+            if not trial.over and trial.reports:
+                self._judge(trial, trial.iteration)
+                if trial.verdict is not None and trial.verdict.stop:
+                    self.over(trial.id)
+            elif trial.over:
+                self._conclude(trial)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed."""
@@ -147,13 +161,9 @@ class Driver:
     @property
     def complete(self) -> bool:
         """Whether all that was asked for has ended."""
-        used_up = len(self.state.searched) >= self.state.count or self._finite_and_drawn()
+        used_up = len(self.state.searched) >= self.state.count or self._search.used_up
         baseline_done = not self.experiment.baseline or self.state.baseline is not None
         return used_up and baseline_done and not any(True for _ in self.state.unfinished())
-
-    def _finite_and_drawn(self) -> bool:
-        size = self.experiment.space.size()
-        return self.experiment.method == "grid" and size is not None and len(self.state.searched) >= size
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
         number = len(self.state.trials)

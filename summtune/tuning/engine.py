@@ -78,7 +78,7 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
     if started_here:
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
@@ -165,7 +165,8 @@ def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]
     try:
         tuner.fit()
     except (TuneError, RayError) as error:
-        raise SurroundingsFailure(f"Ray Tune gave up: {str(error).splitlines()[-1]}. See {run.logs / 'ray.log'}.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[-1]
+        raise SurroundingsFailure(f"Ray Tune gave up: {reason}. See {run.logs / 'ray.log'}.") from error
 
 
 def _restored_tuner(run: RunPaths, allotment: Allotment) -> tune.Tuner | None:
@@ -193,10 +194,12 @@ def interruptible(on_first: Callable[[], None]) -> Iterator[None]:
         if asked or not _tune_listens():
             raise KeyboardInterrupt
         asked = True
-        on_first()
         stop_tune()
+        on_first()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Ray Tune leaves its handler behind; only one that it puts there from now on means that it listens.
+    before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     try:
         yield
     finally:

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 
 from summtune import durable
-from summtune.errors import TrialFailure
+from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.paths import AttemptPaths
+
+SURROUNDINGS = "surroundings"
+"""The cause of a failure that is not the trial's: disk or storage gave way."""
+
+_STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
+
+
+def failure_of(error: Exception) -> TrialFailure:
+    """What went wrong, as a cause and a sentence."""
+    from summtune.training.devices import is_out_of_memory
+
+    if isinstance(error, TrialFailure):
+        return error
+    if isinstance(error, SurroundingsFailure) or (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS):
+        return TrialFailure(SURROUNDINGS, str(error))
+    return TrialFailure("out_of_memory" if is_out_of_memory(error) else "error", f"{type(error).__name__}: {error}")
 
 
 def write_failure(attempt: AttemptPaths, failure: TrialFailure) -> None:
-    """Leave a cause behind."""
-    durable.write_json(attempt.failure, {"cause": failure.cause, "message": failure.message})
+    """Leave a cause behind. Where the disk is so full that even this fails, the error that Ray hands on has it, too."""
+    with contextlib.suppress(OSError):
+        durable.write_json(attempt.failure, {"cause": failure.cause, "message": failure.message})
 
 
-def read_failure(attempt: AttemptPaths) -> TrialFailure:
-    """The cause that an attempt left behind; without one its process must have died."""
+def read_failure(attempt: AttemptPaths, handed_on: BaseException | None = None) -> TrialFailure:
+    """The cause that an attempt left behind, in its folder or in the error that Ray handed on; without one its process must have died."""
     try:
         record = json.loads(attempt.failure.read_text(encoding="utf-8"))
         return TrialFailure(record["cause"], record["message"])
     except (OSError, ValueError, KeyError):
+        error = handed_on
+        while error is not None:  # Ray wraps: RayTaskError, then `cause`
+            if isinstance(error, TrialFailure):
+                return error
+            error = getattr(error, "cause", None) or error.__cause__
         return TrialFailure("worker_lost", "the trial's process ended without a word (killed, out of memory, or its node was lost)")

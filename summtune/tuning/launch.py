@@ -5,8 +5,10 @@ Everything that can be wrong is found before the run directory is made.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +18,10 @@ from ray.tune import Callback
 from summtune import durable
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
-from summtune.corpus.check import check_corpus
+from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import RunOpened, RunResumed
+from summtune.events.kinds import RunClosed, RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
@@ -81,7 +83,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     check_writable(Path(output_dir))
     facts = check_corpus(experiment.base.settings)
     check_available(experiment.base.settings)
-    with engine.connected(None) as cluster:
+    with _surroundings(output_dir), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster)
         run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
         run.logs.mkdir()
@@ -108,7 +110,7 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with lock.held(run.lock):
+    with _surroundings(str(run.folder)), lock.held(run.lock):
         events, warnings = read_events(run.events)
         state = fold(events)
         if state.opened is None:
@@ -120,6 +122,8 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
             witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
             return run
         experiment = Experiment.from_record(state.opened.experiment)
+        changed = _check_data_again(run, check_corpus(experiment.base.settings))
+        check_available(experiment.base.settings)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
@@ -127,8 +131,36 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
             way = "restore" if not more and state.status != "finished" and engine.restorable(run) else "rebuild"
             log = EventLog(run.events)
             state.apply(log.append(RunResumed(count, way, list(command))))
-            _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=tuple(warnings))
+            _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
     return run
+
+
+def _check_data_again(run: RunPaths, facts: CorpusFacts) -> list[str]:
+    """What to say where the data are not those that the run began with: its scores could then not be compared."""
+    try:
+        before = json.loads(run.environment.read_text(encoding="utf-8"))["data"] if run.environment.exists() else {}
+    except (ValueError, KeyError):
+        before = {}
+    now = facts.to_record()
+    return [
+        f"{split} data have changed since the run began ({now[split]['file']}): scores from before and after can't be compared."
+        for split in before
+        if split in now and before[split].get("fingerprint") != now[split]["fingerprint"]
+    ]
+
+
+@contextmanager
+def _surroundings(place: str) -> Iterator[None]:
+    """Call an error of the file system what it is: not the person's mistake, and not ours.
+
+    Raises:
+        SurroundingsFailure: there was one.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename or place}."
+        raise SurroundingsFailure(f"{reason} Nothing recorded is lost; `summtune resume` goes on.") from error
 
 
 def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool) -> None:
@@ -160,11 +192,7 @@ def check_writable(output_dir: Path) -> None:
 
 def _fitting(experiment: Experiment, cluster: engine.Cluster) -> Allotment:
     nodes = cluster.nodes()
-    total: dict[str, float] = {}
-    for node in nodes:
-        for name, amount in node.items():
-            total[name] = total.get(name, 0.0) + amount
-    allotment = resources.allot(experiment, total)
+    allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
     return allotment
 
@@ -189,10 +217,6 @@ def _drive(
 
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)
-    driver = Driver(run, experiment, log, state, witness.event)
-    session = Session(driver, room, engine.stop_tune, witness.note)
-    witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
-    open_session(session)
     interrupted = False
 
     def note_interruption() -> None:
@@ -201,6 +225,10 @@ def _drive(
         witness.stopping()
 
     try:
+        driver = Driver(run, experiment, log, state, witness.event)
+        session = Session(driver, room, engine.stop_tune, witness.note)
+        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
+        open_session(session)
         with engine.interruptible(note_interruption):
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
@@ -213,12 +241,9 @@ def _drive(
             raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.logs / 'ray.log'}. `summtune resume` goes on.")
     except KeyboardInterrupt:
         interrupted = True
-        driver.close("interrupted", "stopped by a person, twice")
-    except OSError as error:
-        reason = f"{error.strerror or error}: {error.filename or run.folder}."
-        raise SurroundingsFailure(f"{reason} Nothing recorded is lost; `summtune resume` goes on.") from error
+        state.apply(log.append(RunClosed("interrupted", "stopped by a person, at once")))
     finally:
         open_session(None)
         log.close()
-    if interrupted and not driver.complete:
+    if interrupted and state.status == "interrupted":
         raise Interrupted("stopped; nothing is lost")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from summtune.errors import Problem, RunMistake
+from summtune.errors import Problem, RunMistake, SurroundingsFailure
 
 
 @contextmanager
@@ -24,8 +24,10 @@ def held(path: Path) -> Iterator[None]:
     with path.open("a+", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise _refusal(path) from None
+        except OSError as error:
+            raise SurroundingsFailure(f"{path.parent}: this file system has no locks ({error.strerror}); use another for runs.") from error
         stream.truncate(0)
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": round(time.time())}, stream)
         stream.flush()
@@ -52,7 +54,7 @@ def is_held(path: Path) -> bool:
     with path.open("r", encoding="utf-8") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return True
         return False
 

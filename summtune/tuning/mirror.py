@@ -46,11 +46,11 @@ def wandb_mirror(experiment: Experiment, run: RunPaths) -> Mirror:
     wanted = experiment.base.settings.wandb
     mode = wanted.mode or os.environ.get("WANDB_MODE") or ("online" if has_key() else None)
     if mode is None:
-        return Mirror([], ("W&B: not mirrored, since there is no API key (`wandb login`, WANDB_API_KEY, or `wandb.mode: offline`).",))
-    if mode in ("disabled", "dryrun"):
-        return Mirror([], ("W&B: not mirrored (disabled).",))
+        return _no_mirror("W&B: not mirrored, since there is no API key (`wandb login`, WANDB_API_KEY, or `wandb.mode: offline`).")
+    if mode == "disabled":
+        return _no_mirror("W&B: not mirrored (disabled).")
     if mode == "online" and not has_key():
-        return Mirror([], ("W&B: not mirrored: mode is online, and there is no API key (`wandb login`, or `wandb.mode: offline`).",))
+        return _no_mirror("W&B: not mirrored: mode is online, and there is no API key (`wandb login`, or `wandb.mode: offline`).")
     # Ray's callback asks for a key unless the environment itself says that none is needed.
     os.environ["WANDB_MODE"] = mode
     os.environ.setdefault("WANDB_SILENT", "true")
@@ -72,6 +72,10 @@ def wandb_mirror(experiment: Experiment, run: RunPaths) -> Mirror:
     return Mirror([callback], (f"W&B: mirrored {mode}, {where}.",))
 
 
+def _no_mirror(notice: str) -> Mirror:
+    return Mirror([NoMirror()], (notice,))
+
+
 def has_key() -> bool:
     """Whether W&B could log in from here without asking."""
     if os.environ.get("WANDB_API_KEY"):
@@ -80,6 +84,13 @@ def has_key() -> bool:
         return netrc.netrc(os.environ.get("NETRC", Path.home() / ".netrc")).authenticators("api.wandb.ai") is not None
     except (OSError, netrc.NetrcParseError):
         return False
+
+
+class NoMirror(Callback):  # type: ignore[misc]  # Ray ships no types
+    """Keeps the place of a mirror, for a run that is resumed where there is one."""
+
+    def __reduce__(self) -> tuple[Callable[[], Callback], tuple[()]]:
+        return _for_session, ()
 
 
 class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ray ships no types
@@ -99,7 +110,9 @@ class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ra
         live = session.current().driver
         trial_id = trial.config[TRIAL_KEY]
         name = f"{trial_id}-{live.state.trials[trial_id].attempts}"
-        self.kwargs.update(id=f"{live.run.folder.name}-{name}", name=name)
+        assert live.state.opened is not None
+        wanted = live.experiment.base.settings.wandb.name
+        self.kwargs.update(id=f"{live.state.opened.run_id}-{name}", name=f"{wanted}-{name}" if wanted else name)
         self._try(super().log_trial_start, trial)
 
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
@@ -134,7 +147,6 @@ class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ra
 
 
 def _for_session() -> Callback:
-    """The open session's mirror, or a callback that does nothing."""
+    """The open session's mirror."""
     driver = session.current().driver
-    callbacks = wandb_mirror(driver.experiment, driver.run).callbacks
-    return callbacks[0] if callbacks else Callback()
+    return wandb_mirror(driver.experiment, driver.run).callbacks[0]

@@ -16,5 +16,7 @@ class Observer(Callback):  # type: ignore[misc]  # Ray ships no types
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         live = session.current()
+        if live.fault is not None:
+            return
         with live:
             live.driver.start(trial.config[TRIAL_KEY])

@@ -27,11 +27,15 @@ def write_settings(paths: TrialPaths, settings: Settings) -> None:
     durable.write_text(paths.settings, text)
 
 
-def last_sealed(paths: TrialPaths, trial: TrialState) -> Path | None:
-    """The newest sealed checkpoint among those that the driver has recorded; None where the trial has to begin anew."""
+def last_sealed(paths: TrialPaths, trial: TrialState) -> tuple[Path, int] | None:
+    """The newest sealed checkpoint among those that the driver has recorded, and its iteration; None where the trial has to begin anew."""
     for report in reversed(trial.reports):
-        if report.checkpoint is not None and is_sealed(paths.folder / report.checkpoint):
-            return paths.folder / report.checkpoint
+        if report.checkpoint is None:
+            continue
+        written = paths.folder / report.checkpoint
+        for folder in (paths.checkpoints / written.name, written):  # where a promotion has moved it, where the attempt wrote it
+            if is_sealed(folder):
+                return folder, report.iteration
     return None
 
 
@@ -41,10 +45,10 @@ def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None
     Returns:
         The attempt that the best model came from; None where there is no model.
     """
-    checkpoint = last_sealed(paths, trial)
-    if checkpoint is not None and checkpoint.parent != paths.checkpoints:
+    sealed = last_sealed(paths, trial)
+    if sealed is not None and sealed[0].parent != paths.checkpoints:
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
-        os.replace(checkpoint, paths.checkpoints / checkpoint.name)
+        os.replace(sealed[0], paths.checkpoints / sealed[0].name)
     kept = _promote_model(paths, trial.best) if trial.best is not None else False
     _join_logs(paths)
     durable.write_text(paths.history, "".join(json.dumps(_history_row(report)) + "\n" for report in trial.reports))

@@ -3,7 +3,8 @@
 Overridden, and why:
 - `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over are not run again.
 - `on_trial_result`: the driver records the report, then judges. ASHAScheduler keeps its rungs in memory, and a restore forgets them.
-- `on_trial_complete`, `on_trial_error`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
+- `on_trial_complete`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
+- `on_trial_error`: keeps the error for the searcher.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
             live.bind(trial.trial_id, trial_id)
             if live.driver.state.trials[trial_id].over:
                 trial.set_status(Trial.TERMINATED)
-            live.driver.brought_back(trial_id)
+            elif not trial.is_finished():
+                live.driver.brought_back(trial_id)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         live = session.current()
+        if live.fault is not None:
+            return str(TrialScheduler.CONTINUE)
         with live:
             metrics = {
                 name: value
@@ -64,7 +68,8 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
         """Nothing: see the head of this file."""
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Nothing: see the head of this file."""
+        """Keep what Ray hands on; the searcher, which is asked next, is only told that there was an error."""
+        session.current().errors[trial.trial_id] = trial.get_pickled_error()
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """Nothing: see the head of this file."""

@@ -16,7 +16,7 @@ from typing import Any
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from summtune.errors import TrialFailure
+from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.tuning import failures, session
 from summtune.tuning.driver import SpaceUsedUp
 
@@ -40,7 +40,7 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         live = session.current()
         with live:
-            if not live.has_room():
+            if live.fault is not None or not live.has_room():
                 return None
             trial = live.driver.next_trial()
             if isinstance(trial, SpaceUsedUp):
@@ -53,12 +53,17 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         live = session.current()
+        if live.fault is not None:
+            return  # Ray Tune calls again, with error=True, after a hook has raised: the trial is not to blame
         with live:
             ours = live.trial_id(trial_id)
             failure: TrialFailure | None = None
             if error:
                 trial = live.driver.state.trials[ours]
-                failure = failures.read_failure(live.driver.run.trial(ours).attempt(trial.attempts))
+                failure = failures.read_failure(live.driver.run.trial(ours).attempt(trial.attempts), live.errors.get(trial_id))
+                if failure.cause == failures.SURROUNDINGS:
+                    # The next trial would meet the same full disk: the run is left, with this trial unfinished.
+                    raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
             live.driver.over(ours, failure)
 
     def save(self, checkpoint_path: str) -> None:

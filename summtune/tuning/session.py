@@ -27,6 +27,7 @@ class Session:
         self.driver = driver
         self.note = note
         self.fault: BaseException | None = None
+        self.errors: dict[str, BaseException | None] = {}
         self._capacity = capacity
         self._stop = stop
         self._trial_ids: dict[str, str] = {}
@@ -40,8 +41,8 @@ class Session:
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""
-        in_hand = sum(1 for trial_id in set(self._trial_ids.values()) if not self.driver.state.trials[trial_id].over)
-        return in_hand < self._capacity()
+        in_hand = {trial_id for trial_id in self._trial_ids.values() if not self.driver.state.trials[trial_id].over}
+        return len(in_hand - set(self.driver.waiting)) < self._capacity()
 
     def __enter__(self) -> Session:
         """Guard a hook.

@@ -19,8 +19,7 @@ from ray.train.torch import TorchTrainer
 
 from summtune import paths as run_paths
 from summtune.config.settings import Settings
-from summtune.errors import TrialFailure
-from summtune.tuning.failures import write_failure
+from summtune.tuning.failures import failure_of, write_failure
 from summtune.tuning.orders import Orders
 from summtune.tuning.scheduler import ATTEMPT_KEY, CHECKPOINT_KEY
 from summtune.tuning.searcher import TRIAL_KEY
@@ -60,7 +59,6 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
 
 
 def _train(paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment) -> None:
-    from summtune.training.devices import is_out_of_memory
     from summtune.training.job import Job
     from summtune.training.train import train
 
@@ -88,10 +86,7 @@ def _train(paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment) ->
             threads=max(1, int(allotment.cpus)),
         )
         train(job, report)
-    except TrialFailure as failure:
-        write_failure(attempt, failure)
-        raise
     except Exception as error:  # the one trial boundary: whatever it was becomes a cause on record, and goes on its way
-        unexpected = TrialFailure("out_of_memory" if is_out_of_memory(error) else "error", f"{type(error).__name__}: {error}")
-        write_failure(attempt, unexpected)
-        raise unexpected from error
+        failure = failure_of(error)
+        write_failure(attempt, failure)
+        raise failure from error

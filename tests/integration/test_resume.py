@@ -15,7 +15,7 @@ import pytest
 from summtune.events.fold import RunState
 from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Promoted, Reported, RunResumed, Told, TrialStarted
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, find_run, list_runs
+from summtune.paths import RunPaths, find_run, list_runs, shipped
 from tests.integration.conftest import CommandLine, state_of
 
 SpaceFile = Callable[..., Path]
@@ -152,6 +152,23 @@ def test_a_moved_run_without_tunes_folder_is_rebuilt_from_its_events(summtune_on
     state = check_whole(RunPaths(elsewhere), trials=3)
     assert state.best is not None
     assert str(elsewhere / "trials" / state.best.id / "models" / "best_model") in output
+
+
+def test_data_that_are_gone_are_said_before_any_trial_is_spent(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    folder = summtune_on_cluster.folder
+    for name in ("train", "dev"):
+        shutil.copy(shipped("data") / f"{name}.csv", folder / f"{name}.csv")
+    mine = {"train": str(folder / "train.csv"), "dev": str(folder / "dev.csv")}
+    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, "data": mine}))
+    wait_until(folder / "results", has(Reported), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (folder / "dev.csv").rename(folder / "moved.csv")
+    before = only_run(folder / "results").events.read_bytes()
+    code, output = summtune_on_cluster("resume", "tiny")
+    assert code == 2
+    assert f"{folder / 'dev.csv'}" in output
+    assert only_run(folder / "results").events.read_bytes() == before
 
 
 def test_damaged_pickles_of_tune_do_not_matter(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:

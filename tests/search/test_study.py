@@ -112,6 +112,30 @@ def test_a_grid_is_walked_to_its_end_in_order() -> None:
     assert grid.propose("6", 6) is None
 
 
+@pytest.mark.parametrize("method", ["bayes", "tpe", "random"])
+def test_a_finite_space_is_drawn_once_through_and_is_then_used_up(method: str) -> None:
+    space = Space.of([Choice("a", (1, 2, 3)), Choice("b", ("x", []))])
+
+    def draw(search: Search, numbers: range) -> list[str]:
+        proposals = [search.propose(f"{number:04d}", number) for number in numbers]
+        return [str(proposal.point) for proposal in proposals if proposal is not None]
+
+    search = Search(space, method, maximize=True, seed=0, count=20)
+    points = draw(search, range(10))
+    assert len(points) == len(set(points)) == 6
+    assert search.used_up
+
+    log: list[Event] = []
+    halfway = Search(space, method, maximize=True, seed=0, count=20)
+    for number in range(3):
+        proposal = halfway.propose(f"{number:04d}", number)
+        assert proposal is not None
+        log.append(PointDrawn(f"{number:04d}", number, proposal.point, proposal.params))
+    rebuilt = Search(space, method, maximize=True, seed=0, count=20)
+    rebuilt.replay(state_of(log))
+    assert draw(rebuilt, range(3, 10)) == draw(halfway, range(3, 10)) == points[3:]
+
+
 @pytest.mark.parametrize(
     ("point", "inside"),
     [

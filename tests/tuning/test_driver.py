@@ -161,6 +161,48 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(opened: Opened, tmp
     assert Orders.read(again.run.trial(trial).progress).resume_from == "attempts/1/checkpoints/checkpoint-10"
 
 
+def test_what_has_to_be_done_again_no_longer_counts(opened: Opened, tmp_path: Path) -> None:
+    """All checkpoints are gone: the second attempt begins anew, and its own best model is the trial's."""
+    driver = opened(tmp_path / "run")
+    trial = drawn(driver)
+    for score in (0.5, 0.6, 0.9):
+        step(driver, trial, score)
+    shutil.rmtree(driver.run.trial(trial).attempt(1).checkpoints)
+    again = opened(tmp_path / "run")
+    drawn(again)
+    assert Orders.read(again.run.trial(trial).progress) == Orders(2, None, None, None, "rouge_combined_f1", True)
+    assert again.state.trials[trial].reports == []
+    for score, best in ((0.5, True), (0.7, True), (0.65, False), (0.6, False)):
+        assert step(again, trial, score, best=best)
+    again.over(trial)
+    assert again.state.score(again.state.trials[trial]) == 0.7
+    assert (again.run.trial(trial).best_model / "config.json").read_text(encoding="utf-8") == "best of 2"
+    assert [report.iteration for report in again.state.trials[trial].reports] == [1, 2, 3, 4]
+    assert fold(read_events(again.run.events)[0]) == again.state
+
+
+def cut_after(driver: Driver, kind: str) -> None:
+    """The crash: nothing is in the log after the last event of this kind."""
+    lines = driver.run.events.read_bytes().splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if json.loads(line)["kind"] == kind)
+    driver.run.events.write_bytes(b"".join(lines[: last + 1]))
+
+
+@pytest.mark.parametrize("last_word", ["reported", "decided"])
+def test_a_verdict_that_was_cut_off_is_carried_out_when_the_run_is_opened_again(opened: Opened, tmp_path: Path, last_word: str) -> None:
+    driver = opened(tmp_path / "run")
+    first, second = drawn(driver), drawn(driver)
+    step(driver, first, 0.9)
+    assert not step(driver, second, 0.1)
+    cut_after(driver, last_word)
+    again = opened(tmp_path / "run")
+    assert again.state.trials[second].status == "stopped"
+    assert again.state.trials[second].promoted
+    assert again.state.rungs[1] == {first: 0.9, second: 0.1}
+    assert not again.state.trials[first].over
+    assert drawn(again) == first, "the other one goes on"
+
+
 def test_a_report_of_an_attempt_that_was_succeeded_changes_nothing(opened: Opened, tmp_path: Path) -> None:
     driver = opened(tmp_path / "run")
     trial = drawn(driver)

@@ -15,18 +15,26 @@ def experiment(tmp_path: Path, text: str = "") -> Experiment:
 
 
 @pytest.mark.parametrize(
-    ("text", "cluster", "allotment"),
+    ("text", "node", "allotment"),
     [
         ("", {"CPU": 2.0}, Allotment(cpus=1.0, gpus=0.0)),
         ("", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=4.0, gpus=1.0)),
+        ("resources: {gpus_per_trial: 0.5}", {"CPU": 4.0, "GPU": 8.0}, Allotment(cpus=0.25, gpus=0.5)),
         ("resources: {gpus_per_trial: 0.5}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=0.5)),
         ("resources: {cpus_per_trial: 2}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=1.0)),
         ("settings: {general: {device: cpu}}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
         ("resources: {gpus_per_trial: 0}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
     ],
 )
-def test_a_trials_share(tmp_path: Path, text: str, cluster: dict[str, float], allotment: Allotment) -> None:
-    assert allot(experiment(tmp_path, text), cluster) == allotment
+def test_a_trials_share(tmp_path: Path, text: str, node: dict[str, float], allotment: Allotment) -> None:
+    assert allot(experiment(tmp_path, text), [node]) == allotment
+
+
+def test_cpus_of_nodes_without_gpus_are_not_promised_to_trials_with_one(tmp_path: Path) -> None:
+    nodes = [{"CPU": 64.0}, {"CPU": 8.0, "GPU": 8.0}]
+    share = allot(experiment(tmp_path), nodes)
+    assert share == Allotment(cpus=1.0, gpus=1.0)
+    assert concurrency(share, nodes, None) == 8
 
 
 @pytest.mark.parametrize(
@@ -56,3 +64,17 @@ def test_everything_that_does_not_fit_is_said_at_once() -> None:
         "resources.cpus_per_trial: a trial asks for 8 CPUs, and no node has more than 2. Lower it.",
     ]
     check_fit(Allotment(cpus=2, gpus=1), [{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}], wants_cuda=True)
+
+
+def test_what_no_single_node_holds_is_refused_also_where_each_part_is_somewhere() -> None:
+    with pytest.raises(SettingsMistake, match="resources: a trial asks for 9 CPUs and 1 GPUs, and no node has both."):
+        check_fit(Allotment(cpus=9, gpus=1), [{"CPU": 64.0}, {"CPU": 8.0, "GPU": 8.0}], wants_cuda=False)
+
+
+def test_cuda_without_a_gpu_for_the_trial_is_refused() -> None:
+    with pytest.raises(SettingsMistake, match="general.device is cuda, and a trial is given no GPU"):
+        check_fit(Allotment(cpus=1, gpus=0), [{"CPU": 8.0, "GPU": 8.0}], wants_cuda=True)
+
+
+def test_no_room_is_no_room() -> None:
+    assert concurrency(Allotment(cpus=1, gpus=1), [{"CPU": 8.0}], None) == 0
