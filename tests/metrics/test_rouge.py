@@ -16,7 +16,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data" / "dialogsum_ko" / "train
 
 @pytest.fixture(scope="module")
 def summaries() -> list[str]:
-    """The 50 rows of the table in measured."""
+    """The 50 rows that the figures of the table were measured on."""
     if not SHARED.exists():
         pytest.skip(f"{SHARED} is not here")
     with SHARED.open(encoding="utf-8", newline="") as stream:
