@@ -1,12 +1,11 @@
-import resource
-import signal
-from collections.abc import Iterator
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from summtune.errors import RunMistake, SurroundingsFailure
+from summtune.errors import RunMistake
 from summtune.events.kinds import KINDS, Ended, Event, PointDrawn, Reported, RunClosed, from_record
 from summtune.events.log import EventLog, read_events
 
@@ -57,25 +56,31 @@ def test_no_log_is_said_to_be_missing(tmp_path: Path) -> None:
         read_events(tmp_path / "events.jsonl")
 
 
-@pytest.fixture
-def hardly_any_room() -> Iterator[None]:
-    """No file may grow beyond 128 bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (128, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from summtune.errors import SurroundingsFailure
+from summtune.events.kinds import Ended, RunClosed
+from summtune.events.log import EventLog
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (128, 128))  # no file may grow beyond this
+log = EventLog(Path(sys.argv[1]))
+try:
+    log.append(Ended("0001", "failed", "error", "x" * 100))
+except SurroundingsFailure as failure:
+    print(failure)
+log.append(RunClosed("failed"))
+log.close()
+"""
 
 
-@pytest.mark.usefixtures("hardly_any_room")
-def test_no_room_is_a_failure_of_the_surroundings(tmp_path: Path) -> None:
-    log = EventLog(tmp_path / "events.jsonl")
-    with pytest.raises(SurroundingsFailure, match="can't be written: File too large. Free the disk, then resume the run"):
-        log.append(Ended("0001", "failed", "error", "x" * 100))
-    log.append(RunClosed("failed"))
-    log.close()
-    events, warnings = read_events(tmp_path / "events.jsonl")
+def test_no_room_is_a_failure_of_the_surroundings_and_leaves_the_log_whole(tmp_path: Path) -> None:
+    """In a process of its own: the limit holds for all that a process writes."""
+    path = tmp_path / "events.jsonl"
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"The event log {path} can't be written: File too large. Free the disk, then resume the run.\n"
+    events, warnings = read_events(path)
     assert [event.kind for event in events] == ["run_closed"]
     assert warnings == []
 
