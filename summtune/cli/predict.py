@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-
 DEFAULT_OUT = "prediction/output.csv"
 
 

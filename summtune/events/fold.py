@@ -76,6 +76,7 @@ class RunState:
         count: trials asked for, without the baseline.
         status: running, finished, interrupted or failed; running also means "its driver died".
         rungs: scores seen at each rung, by rung and trial.
+        folder: where the run lay in its last session.
     """
 
     opened: RunOpened | None = None
@@ -84,6 +85,7 @@ class RunState:
     reason: str = ""
     closed_at: float | None = None
     sessions: int = 0
+    folder: str = ""
     trials: dict[str, TrialState] = field(default_factory=dict)
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
 
@@ -136,10 +138,11 @@ class RunState:
         match event:
             case RunOpened():
                 self.opened = event
+                self.folder = event.folder
                 self.count = int(event.experiment["count"])
                 self.sessions = 1
             case RunResumed():
-                self.count = event.count
+                self.count, self.folder = event.count, event.folder
                 self.status, self.reason, self.closed_at = "running", "", None
                 self.sessions += 1
             case PointDrawn():

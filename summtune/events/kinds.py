@@ -38,6 +38,7 @@ class RunOpened(Event):
         experiment: all that the run was asked to do, resolved; enough to resume it.
         output_dir: as the person gave it; paths in the result files start from it.
         command: the command line.
+        folder: where the run lies while this session works on it.
     """
 
     kind: ClassVar[str] = "run_opened"
@@ -46,6 +47,7 @@ class RunOpened(Event):
     experiment: dict[str, Any]
     output_dir: str
     command: list[str]
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,14 @@ class RunResumed(Event):
     Attributes:
         count: trials asked for from now on, without the baseline.
         way: `restore` (Ray Tune's own state) or `rebuild` (from the events alone).
+        folder: where the run lies while this session works on it.
     """
 
     kind: ClassVar[str] = "run_resumed"
     count: int
     way: str
     command: list[str]
+    folder: str = ""
 
 
 @dataclass(frozen=True)

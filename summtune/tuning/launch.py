@@ -91,7 +91,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         durable.write_text(run.space, experiment.source)
         durable.write_text(run.settings, "\n".join(resolved_lines(experiment.base)) + "\n")
         durable.write_json(run.environment, describe_environment(experiment, facts, cluster.nodes(), command))
-        opened = RunOpened(run.folder.name, experiment.name, experiment.to_record(), output_dir, list(command))
+        opened = RunOpened(run.folder.name, experiment.name, experiment.to_record(), output_dir, list(command), str(run.folder))
         with lock.held(run.lock):
             log = EventLog(run.events)
             state = RunState()
@@ -127,10 +127,11 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
-            # Ray Tune can't be asked for more trials than it was told of once it has finished.
-            way = "restore" if not more and state.status != "finished" and engine.restorable(run) else "rebuild"
+            # Ray Tune can't be asked for more trials once it has finished, and starts new trials of a run that was moved in its old place.
+            restorable = not more and state.status != "finished" and state.folder == str(run.folder) and engine.restorable(run)
+            way = "restore" if restorable else "rebuild"
             log = EventLog(run.events)
-            state.apply(log.append(RunResumed(count, way, list(command))))
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder))))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
     return run
 

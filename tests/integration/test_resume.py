@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import time
@@ -110,14 +111,13 @@ def test_a_killed_driver_is_resumed(summtune_on_cluster: CommandLine, space_file
 
 
 def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    """Ray Tune's folder is taken and continued, also where the run was moved; `tune/` may be given for the run."""
+    """Ray Tune's folder is taken, continued and still one experiment afterwards; `tune/` may be given for the run."""
     file = space_file(**SEARCH)
     process = summtune_on_cluster.start("run", file)
     wait_until(summtune_on_cluster.folder / "results", has(Reported, 3), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    run = RunPaths(summtune_on_cluster.folder / "moved")
-    only_run(summtune_on_cluster.folder / "results").folder.rename(run.folder)
+    run = only_run(summtune_on_cluster.folder / "results")
     code, output = summtune_on_cluster("resume", run.tune)
     assert code == 0, output
     assert "Resuming (restore)" in output
@@ -130,14 +130,13 @@ def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: Com
     assert restored == ["0000", "0001", "0002", "0003"], "Tune's own folders: one per trial, none started over"
 
 
-def test_a_moved_run_without_tunes_folder_is_rebuilt_from_its_events(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+def test_a_run_that_was_zipped_and_moved_is_rebuilt_from_its_events(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(**SEARCH)
     process = summtune_on_cluster.start("run", file)
     wait_until(summtune_on_cluster.folder / "results", has(Reported, 4), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     run = only_run(summtune_on_cluster.folder / "results")
-    shutil.rmtree(run.tune)
     archive = shutil.make_archive(str(summtune_on_cluster.folder / "run"), "zip", run.folder)
     shutil.rmtree(run.folder)
     file.unlink()
@@ -191,7 +190,7 @@ def test_ctrl_c_stops_cleanly_and_loses_nothing(summtune: CommandLine, space_fil
     file = space_file(**SEARCH)
     process = summtune.start("run", file)
     wait_until(summtune.folder / "results", has(Reported, 2), process)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to Ray's processes and the trials' actors, too
     assert process.wait(60) == 130
     output = summtune.output()
     assert "Stopping: writing everything down" in output
@@ -199,6 +198,7 @@ def test_ctrl_c_stops_cleanly_and_loses_nothing(summtune: CommandLine, space_fil
     assert "Traceback" not in output
     run = only_run(summtune.folder / "results")
     assert state_of(run).status == "interrupted"
+    assert not any(trial.status == "failed" for trial in state_of(run).trials.values())
     assert run.summary.is_file()
     code, output = summtune("resume", "tiny")
     assert code == 0, output
