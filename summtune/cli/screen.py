@@ -161,7 +161,7 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
         gain = found.best - found.baseline
         told = "the baseline itself is the best" if best is baseline else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
-    asked = f"{found.total} of {state.count}" if found.total != state.count else str(found.total)
+    asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
     lines.append(f"Trials    {asked}: {found.finished} finished, {found.stopped} stopped early, {found.failed} failed{unfinished}")
     lines += [

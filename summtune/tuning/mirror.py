@@ -27,7 +27,7 @@ from summtune.paths import RunPaths
 from summtune.tuning import session
 from summtune.tuning.searcher import TRIAL_KEY
 
-UPLOAD_TIMEOUT_S = 30
+UPLOAD_TIMEOUT_S = 10
 """How long the end of a run waits for what is still being uploaded."""
 
 DEFAULT_PROJECT = "summtune"
@@ -131,7 +131,15 @@ class QuietWandbLoggerCallback(WandbLoggerCallback):  # type: ignore[misc]  # Ra
             self._try(super().log_trial_end, trial, failed)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
-        self._try(super().on_experiment_end, trials, **info)
+        self._try(self._give_up_uploads)
+
+    def _give_up_uploads(self) -> None:
+        """Ray's callback would wait for half an hour where W&B can't be reached, and not say what it left behind."""
+        futures = list(self._trial_logging_futures.values())
+        left = ray.wait(futures, num_returns=len(futures), timeout=UPLOAD_TIMEOUT_S)[1] if futures else []
+        if left:
+            session.current().note(f"W&B: {len(left)} trials were not uploaded whole within {UPLOAD_TIMEOUT_S} s, and are left so.")
+        self._cleanup_logging_actors(timeout=0, kill_on_timeout=True)
 
     def _try(self, hook: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         if self._broken:

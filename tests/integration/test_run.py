@@ -181,6 +181,7 @@ def test_twenty_trials_in_one_actor_do_not_make_it_grow(tune_here: Tune, space_f
         method="random",
         parameters={"learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-2}},
         run_cap=20,
+        metric={"name": "loss", "goal": "minimize"},
         early_terminate={"type": "asha", "min_iter": 1},
         resources={"max_concurrent_trials": 1},
         baseline=False,
