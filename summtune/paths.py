@@ -34,10 +34,6 @@ class AttemptPaths:
         return self.folder / "history.jsonl"
 
     @property
-    def predictions(self) -> Path:
-        return self.folder / "predictions.csv"
-
-    @property
     def results(self) -> Path:
         return self.folder / "training_results.json"
 
@@ -58,10 +54,6 @@ class AttemptPaths:
     def best_model(self, iteration: int) -> Path:
         """The best model as of an iteration; kept until a later best has been recorded by the driver."""
         return self.models / f"best-{iteration}"
-
-    def best_predictions(self, iteration: int) -> Path:
-        """What that model said of the development set."""
-        return self.best_model(iteration) / "predictions.csv"
 
 
 @dataclass(frozen=True)
