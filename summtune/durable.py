@@ -27,7 +27,7 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)  # mkstemp gives 0600, which would hide results from the team
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, must leave no temporary file behind
         Path(temporary).unlink(missing_ok=True)
         raise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ def predict(
     run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or a model's folder.")],
     data: Annotated[Path, typer.Argument(help="CSV of dialogues, with or without summaries.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The CSV to write; else inference.result_path.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="data.…, generation.… or inference.… key=value.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda or cpu; left out: as in training.")] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -38,7 +39,7 @@ def predict(
             raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))
         folder = best.best_model
     target = out or Path(inference.stored_settings(folder).inference.result_path or DEFAULT_OUT)
-    done = inference.predict(folder, data, target, device=device)  # type: ignore[arg-type]  # checked above
+    done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics, "seconds": round(done.seconds, 3)}
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
@@ -47,3 +48,25 @@ def predict(
     if done.metrics is not None:
         typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items()))
     return 0
+
+
+def _overrides(assignments: list[str]) -> dict[str, Any]:
+    """What --set says, by dotted key.
+
+    Raises:
+        SettingsMistake: one is no assignment, or to a section that a trained model is not asked about.
+    """
+    from summtune.documents import parse_scalar
+    from summtune.errors import Problem, SettingsMistake
+
+    problems, overrides = [], {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or key.partition(".")[0] not in ("data", "generation", "inference"):
+            remedy = "Write data.…, generation.… or inference.…=value, such as data.dialogue=text."
+            problems.append(Problem("it says nothing that matters to a trained model.", remedy, key=f"--set {assignment}"))
+        else:
+            overrides[key] = parse_scalar(value)
+    if problems:
+        raise SettingsMistake(problems)
+    return overrides

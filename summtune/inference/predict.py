@@ -10,13 +10,14 @@ import io
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from summtune import durable
+from summtune.config.experiment import settings_over
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_dialogues
 from summtune.decoding.evaluation import Evaluator
@@ -47,6 +48,7 @@ def predict(
     device: Literal["auto", "cuda", "cpu"] | None = None,
     batch_size: int | None = None,
     threads: int | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Predicted:
     """Write `fname,summary` for every dialogue of a file, in the file's order.
 
@@ -57,15 +59,17 @@ def predict(
         device: left out: as in training.
         batch_size: dialogues at a time; left out: inference.batch_size.
         threads: CPU threads for torch.
+        overrides: settings laid over the model's own, by dotted key: how this file's columns are called, for one.
 
     Raises:
+        SettingsMistake: an override can't be.
         RunMistake: the folder is no model of summtune's, or `out` is no place to write to.
         DataMistake: the data can't be used.
         SurroundingsFailure: `out` can't be written.
     """
     began = time.perf_counter()
     _check_place(out, data_file)
-    settings = stored_settings(model_folder)
+    settings = settings_over(stored_settings(model_folder), overrides or {})
     if device is not None:
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
     split = read_dialogues(data_file, settings.data, with_summaries=False)

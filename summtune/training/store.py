@@ -54,6 +54,6 @@ class Store:
         try:
             make(temporary)
             os.rename(temporary, folder)
-        except BaseException:
+        except BaseException:  # a stopped trial (SystemExit), too, must leave nothing half made behind
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -49,7 +49,7 @@ def train(job: Job, report: Report) -> None:
             LOG.exception("the training failed")
             reason = "the GPU's memory does not suffice; smaller batches with more gradient_accumulation_steps, or shorter lengths, help"
             raise TrialFailure("out_of_memory", f"{reason} ({problem}).") from problem
-        except Exception:
+        except Exception:  # into training.log while its handler is there; whoever called decides what it means
             LOG.exception("the training failed")
             raise
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from summtune.cli.main import main
 from summtune.errors import DataMistake, RunMistake
 from summtune.inference.predict import predict
 from summtune.training.train import train
@@ -88,3 +89,19 @@ def test_a_place_that_can_not_be_written_is_refused_before_anything_is_decoded(t
         with pytest.raises(RunMistake) as mistake:
             predict(tmp_path / "no model is looked for yet", data, out)
         assert str(mistake.value) == said
+
+
+def test_a_file_with_other_columns_is_read_as_the_message_advises(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, dev, _ = trained
+    other = tmp_path / "other.csv"
+    other.write_text(dev.read_text(encoding="utf-8").replace("dialogue", "dialog", 1), encoding="utf-8")
+    out = tmp_path / "output.csv"
+    assert main(["predict", str(folder), str(other), "--out", str(out)]) == 2
+    assert "say --set data.dialogue=dialog" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["predict", str(folder), str(other), "--out", str(out), "--set", "data.dialogue=dialog"]) == 0
+    assert len(read(out)) == len(read(dev))
+    assert main(["predict", str(folder), str(other), "--set", "training.learning_rate=1", "--set", "nonsense"]) == 2
+    assert capsys.readouterr().err.count("it says nothing that matters to a trained model") == 2
