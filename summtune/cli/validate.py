@@ -11,7 +11,7 @@ import typer
 
 from summtune.cli.main import report_error
 from summtune.config.description import resolved_lines, summary_lines
-from summtune.config.experiment import Experiment, flatten, load_experiment
+from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import SettingsMistake
 
 
@@ -68,6 +68,6 @@ def _record(experiment: Experiment, *, resolved: bool) -> dict[str, Any]:
         "notices": list(experiment.notices),
     }
     if resolved:
-        values = flatten(experiment.base.settings.model_dump(mode="json"))
+        values = experiment.base.flat
         record["settings"] = {key: {"value": value, **asdict(experiment.base.origin(key))} for key, value in values.items()}
     return record

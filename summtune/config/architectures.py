@@ -23,13 +23,6 @@ def handled() -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for name in registry.names("families") for one in registry.load("families", name).ARCHITECTURES))
 
 
-def is_causal(architecture: str) -> bool:
-    """Whether transformers knows it as a causal model, and not as an encoder-decoder."""
-    known = installed()
-    named = _OURS.get(architecture, architecture)
-    return named in known.causal and named not in known.seq2seq
-
-
 def architecture_named(written: str) -> str:
     """An architecture by its name, or by that of a checkpoint's size (`t5-small` means t5).
 

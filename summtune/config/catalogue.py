@@ -6,7 +6,7 @@ It is what `space` asks about a parameter, and `layers` about a value, whatever 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -119,6 +119,15 @@ class SettingsCatalogue:
             return "real" if "float" in argument.types else "integer" if "int" in argument.types else "other"
         return "integer" if key.startswith("model.config_overrides.") else "other"
 
+    def bounds(self, key: str) -> tuple[float, float]:
+        """The least and the greatest number that the key takes; infinite where there is none."""
+        if key in self.fields:
+            return _bounds(self.fields[key])
+        argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
+        default = argument.default if argument is not None else None
+        signed = argument is None or (isinstance(default, (int, float)) and default < 0)
+        return (-math.inf if signed else 0.0), math.inf
+
     def takes_text(self, key: str) -> bool:
         """Whether the key takes any text, so that `2024` is a name and not a number."""
         return key in self.fields and bool(_leaf_types(self.fields[key].annotation) & {str, Path})
@@ -184,6 +193,36 @@ def _leaf_types(annotation: Any) -> set[Any]:
     for argument in arguments:
         leaves |= {_Word} if isinstance(argument, str) else _leaf_types(argument)
     return leaves
+
+
+def _bounds(field: FieldInfo) -> tuple[float, float]:
+    """From the constraints that stand in a field's annotation."""
+    low, high = -math.inf, math.inf
+    whole = int in _leaf_types(field.annotation)
+    for one in _metadata(field):
+        if (above := getattr(one, "gt", None)) is not None:
+            low = max(low, above + 1 if whole else math.nextafter(above, math.inf))
+        if (least := getattr(one, "ge", None)) is not None:
+            low = max(low, least)
+        if (below := getattr(one, "lt", None)) is not None:
+            high = min(high, below - 1 if whole else math.nextafter(below, -math.inf))
+        if (most := getattr(one, "le", None)) is not None:
+            high = min(high, most)
+    return float(low), float(high)
+
+
+def _metadata(field: FieldInfo) -> Iterator[Any]:
+    """Everything annotated in a field, however deep in its type."""
+
+    def below(annotation: Any) -> Iterator[Any]:
+        for one in getattr(annotation, "__metadata__", ()):
+            yield from one.metadata if isinstance(one, FieldInfo) else (one,)
+        for argument in (*get_args(annotation), getattr(annotation, "__origin__", None)):
+            if argument is not None and not isinstance(argument, (str, FieldInfo)):
+                yield from below(argument) if argument is not annotation else ()
+
+    yield from field.metadata
+    yield from below(field.annotation)
 
 
 class _Word:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from summtune.space.naming import Unfit
-from summtune.space.parameters import shown
+from summtune.space.values import shown
 
 _MEANT: Mapping[str, str] = {
     "int_type": "a whole number",

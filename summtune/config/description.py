@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from summtune.config.experiment import Experiment, flatten
+from summtune.config.experiment import Experiment
 from summtune.config.layers import Resolved
 from summtune.documents import parse_scalar
-from summtune.space.parameters import Constant, shown
+from summtune.space.parameters import Constant
+from summtune.space.values import shown
 
 COLUMN = 12
 """Width of the labels."""
@@ -33,10 +34,17 @@ def summary_lines(experiment: Experiment) -> list[str]:
     ):
         lines.append(f"{label:<{COLUMN}}{text}".rstrip())
     width = max((len(key) for key in experiment.space.parameters), default=0)
-    for key, parameter in experiment.space.parameters.items():
+    for name, parameter in experiment.space.parameters.items():
         fixed = "fixed at " if isinstance(parameter, Constant) else ""
-        lines.append(f"  {key:<{width}}  {fixed}{parameter.describe()}")
+        lines.append(f"  {name:<{width}}  {fixed}{parameter.describe()}{_existence(experiment, name)}")
+    lines += [f"{'constraints' if number == 0 else '':<{COLUMN}}{rule.title}" for number, rule in enumerate(experiment.space.rules)]
     return lines
+
+
+def _existence(experiment: Experiment, name: str) -> str:
+    whens = experiment.space.conditions.get(name, ())
+    said = (f"{when.name} is {' or '.join(map(shown, when.values))}" for when in whens)
+    return f"; only while {' and '.join(said)}" if whens else ""
 
 
 def _stopping(experiment: Experiment) -> str:
@@ -50,7 +58,7 @@ def resolved_lines(resolved: Resolved) -> list[str]:
     """The settings as YAML, with the layer of each value, and for files the line, as a comment."""
     rows: list[tuple[str, str]] = []
     section = ""
-    for key, value in flatten(resolved.settings.model_dump(mode="json")).items():
+    for key, value in resolved.flat.items():
         here, _, name = key.partition(".")
         if here != section:
             rows.append((f"{here}:", ""))

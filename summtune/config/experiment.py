@@ -6,6 +6,7 @@ It must not know how an experiment is run.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,15 +15,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from summtune.config import effects
 from summtune.config.complaints import explain
-from summtune.config.layers import Origin, Resolved, nest
+from summtune.config.layers import Origin, Resolved, flatten, nest
 from summtune.config.objective import Objective
 from summtune.config.settings import Settings
 from summtune.config.stopping import Stopping
 from summtune.config.synonyms import in_one_word, mirror
 from summtune.config.transformers_arguments import installed
-from summtune.errors import Problem, SettingsMistake
-from summtune.space.parameters import Choice, Integers, Parameter
+from summtune.errors import Problem, RunMistake, SettingsMistake
+from summtune.space.parameters import Integers, Parameter
+from summtune.space.shaped import Shaped
 from summtune.space.space import Space
 
 _FORM = 1  # of the record
@@ -47,6 +50,7 @@ class Experiment:
         file: the search space's file, as the person named it.
         source: that file, verbatim.
         base: the settings of the baseline: all layers but what the search draws.
+        models: where models are drawn: what is drawn of each (dotted key and value), and all layers with its preset instead.
         space: what varies; what the environment or --set pins has left it.
         method: bayes, random or grid.
         objective: what is searched for.
@@ -70,6 +74,22 @@ class Experiment:
     baseline: bool
     resources: Resources = field(default_factory=Resources)
     notices: tuple[str, ...] = ()
+    models: tuple[tuple[Mapping[str, Any], Resolved], ...] = ()
+
+    def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
+        """The settings beneath a point: the base's, or those of the model that was drawn."""
+        for drawn, resolved in self.models:
+            if all(key in point and point[key] == value for key, value in drawn.items()):
+                return resolved
+        return self.base
+
+    def values_for(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a point as flat values, unchecked; those of the baseline for `{}`."""
+        return laid_over(self.resolved_under(point).flat, point)
+
+    def identity(self, point: Mapping[str, Any]) -> str:
+        """What a point comes to, as a text that is equal for two points that are the same training."""
+        return effects.identity(self.values_for(point))
 
     def settings_for(self, point: Mapping[str, Any]) -> Settings:
         """The complete settings of a point (dotted key to value); those of the baseline for `{}`.
@@ -77,25 +97,25 @@ class Experiment:
         Raises:
             SettingsMistake: a value can't be, or two contradict each other; never for a point of this experiment's own space.
         """
-        return settings_over(self.base.settings, point)
+        return settings_over(self.resolved_under(point).settings, point)
 
     def baseline_point(self) -> dict[str, Any]:
         """The baseline as a point: the base's own value of each parameter; None where transformers' own default is not known."""
-        values = flatten(self.base.settings.model_dump(mode="json"))
+        values = self.base.flat
         point = {}
-        for key in self.space.parameters:
+        for key in self.space.keys:
             argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
             point[key] = values.get(key, argument.default if argument else None)
         return point
 
     def iterations(self, point: Mapping[str, Any]) -> int:
         """How many evaluations a full trial of a point has."""
-        return int(point.get("training.num_train_epochs", self.base.settings.training.num_train_epochs))
+        return int(self.values_for(point)["training.num_train_epochs"])
 
     @property
     def longest(self) -> int:
         """Evaluations of the longest trial that there can be."""
-        return longest(self.base.settings, self.space.parameters.values())
+        return max(longest(resolved.settings, self.space.parameters.values()) for resolved in (self.base, *(one for _, one in self.models)))
 
     def to_record(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -107,6 +127,14 @@ class Experiment:
             "source": self.source,
             "settings": self.base.settings.model_dump(mode="json"),
             "origins": {key: asdict(origin) for key, origin in self.base.origins.items()},
+            "models": [
+                {
+                    "drawn": dict(drawn),
+                    "settings": resolved.settings.model_dump(mode="json"),
+                    "origins": {key: asdict(origin) for key, origin in resolved.origins.items()},
+                }
+                for drawn, resolved in self.models
+            ],
             "space": self.space.to_record(),
             "method": self.method,
             "objective": asdict(self.objective),
@@ -119,18 +147,25 @@ class Experiment:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Experiment:
-        """What `to_record` wrote."""
-        origins = {key: Origin(**origin) for key, origin in record["origins"].items()}
+        """What `to_record` wrote.
+
+        Raises:
+            RunMistake: it was written by another version, whose records this one can't read.
+        """
+        if record.get("form") != _FORM:
+            reason = f"its record has the form {record.get('form')}, and this version of summtune reads form {_FORM}."
+            raise RunMistake(Problem(reason, "Go on with the version that began it."))
         return cls(
             name=record["name"],
             description=record["description"],
             file=record["file"],
             source=record["source"],
-            base=Resolved(Settings.model_validate(record["settings"]), origins),
+            base=_resolved(record),
+            models=tuple((one["drawn"], _resolved(one)) for one in record["models"]),
             space=Space.from_record(record["space"]),
             method=record["method"],
             objective=Objective(**record["objective"]),
-            stopping=Stopping(**record["stopping"]),
+            stopping=Stopping(**{**record["stopping"], "given": tuple(record["stopping"]["given"])}),
             count=record["count"],
             baseline=record["baseline"],
             resources=Resources(**record["resources"]),
@@ -138,15 +173,24 @@ class Experiment:
         )
 
 
+def _resolved(record: Mapping[str, Any]) -> Resolved:
+    return Resolved(Settings.model_validate(record["settings"]), {key: Origin(**origin) for key, origin in record["origins"].items()})
+
+
 def longest(settings: Settings, parameters: Iterable[Parameter]) -> int:
     """Iterations of the longest trial: evaluations, of which there is one per epoch."""
+    key = "training.num_train_epochs"
+    most = settings.training.num_train_epochs
     for parameter in parameters:
-        if parameter.key == "training.num_train_epochs":
-            if isinstance(parameter, Integers):
-                return parameter.high
-            if isinstance(parameter, Choice):
-                return int(max(parameter.values))
-    return settings.training.num_train_epochs
+        if key not in parameter.keys:
+            continue
+        if isinstance(parameter, (Integers, Shaped)):
+            high = getattr(parameter, "high", most)
+            most = max(most, int(high)) if math.isfinite(high) else most
+        else:
+            values = [parameter.at(index) for index in range(parameter.size() or 0)]
+            most = max([most, *(int(parameter.settings_of(value).get(key, 0)) for value in values)])
+    return most
 
 
 def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:
@@ -155,9 +199,7 @@ def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:
     Raises:
         SettingsMistake: a value can't be.
     """
-    values = flatten(base.model_dump(mode="json"))
-    for key, value in point.items():
-        values.update(in_one_word(key, value))
+    values = laid_over(flatten(base.model_dump(mode="json")), point)
     mirror(values)
     try:
         return Settings.model_validate(nest(values))
@@ -169,17 +211,13 @@ def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:
         raise SettingsMistake(problems) from None
 
 
-def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections as dotted keys; the model's own configuration, of which parts can vary, key by key."""
-    values: dict[str, Any] = {}
-    for section, keys in sections.items():
-        for name, value in keys.items():
-            key = f"{section}.{name}"
-            if key == "model.config_overrides" and value:
-                values |= {f"{key}.{inner}": one for inner, one in value.items()}
-            else:
-                values[key] = value
-    return values
+def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat settings with a point laid over them."""
+    laid = dict(values)
+    for key, value in point.items():
+        if value is not None or key in laid:
+            laid.update(in_one_word(key, value))
+    return laid
 
 
 def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Experiment:

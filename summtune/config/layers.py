@@ -1,9 +1,10 @@
 """Layers of settings, from weakest to strongest, and their merging; each value keeps where it came from.
 
-    built-in defaults < preset of the base's own model < base file < preset of another model < settings: < (what the search draws) <
+    built-in defaults < preset of the base's own model < base file < preset of another model < settings: < what the search draws <
     environment < --set
 
-What the search draws is laid over a point at a time (`experiment`): the stronger layers' keys have left the space by then.
+Of what the search draws only models are merged here, one resolution for each; all else is laid over a point at a time (`experiment`),
+since the stronger layers' keys have left the space by then.
 It must not know how layers are read (`settings_file`, `environment`, `assignments`).
 """
 
@@ -11,16 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from summtune.config import presets
 from summtune.config.settings import Settings
 from summtune.errors import Problem
 
-LayerName = Literal["default", "preset", "base", "settings", "parameters", "environment", "--set"]
+LayerName = Literal["default", "preset", "base", "settings", "parameters", "search", "environment", "--set"]
 
 # What says which model it is: never mixed from two models.
-_IDENTITY = (
+IDENTITY = (
     "model.preset",
     "model.architecture",
     "model.checkpoint",
@@ -32,7 +34,7 @@ _IDENTITY = (
 
 # What the preset of another model may carry over a person's base. Lengths and batch sizes are not among them.
 _CARRIED = (
-    *_IDENTITY, "tokenizer.special_tokens", "tokenizer.bos_token", "tokenizer.eos_token", "tokenizer.pad_token", "tokenizer.prefix",
+    *IDENTITY, "tokenizer.special_tokens", "tokenizer.bos_token", "tokenizer.eos_token", "tokenizer.pad_token", "tokenizer.prefix",
     "training.precision", "training.learning_rate", "training.optim",
     "generation.num_beams", "generation.length_penalty", "generation.no_repeat_ngram_size", "generation.early_stopping",
 )  # fmt: skip
@@ -88,6 +90,11 @@ class Resolved:
 
     settings: Settings
     origins: Mapping[str, Origin]
+
+    @cached_property
+    def flat(self) -> Mapping[str, Any]:
+        """The settings by dotted key."""
+        return flatten(self.settings.model_dump(mode="json"))
 
     def origin(self, key: str) -> Origin:
         """Where a key's value came from."""
@@ -151,9 +158,9 @@ def _with_other_model(
     """The base without what belongs to its own model; over it what the other model's preset carries."""
     name, _ = other
     if name is None:  # a checkpoint that has no preset: lengths and the like stay, what describes the old model goes
-        return without(weak, _IDENTITY)
+        return without(weak, IDENTITY)
     carried = read_preset(name)
-    kept = without(base, _IDENTITY)
+    kept = without(base, IDENTITY)
     for key in [key for key in kept if key in carried and _among(key, _CARRIED)]:
         if kept[key].value != carried[key].value:
             notices.append(
@@ -173,6 +180,19 @@ def nest(values: Mapping[str, Any]) -> dict[str, Any]:
             here = inner if isinstance(inner, dict) else here
         here[last] = value
     return nested
+
+
+def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections as dotted keys; the model's own configuration, of which parts can vary, key by key."""
+    values: dict[str, Any] = {}
+    for section, keys in sections.items():
+        for name, value in keys.items():
+            key = f"{section}.{name}"
+            if key == "model.config_overrides" and value:
+                values |= {f"{key}.{inner}": one for inner, one in value.items()}
+            else:
+                values[key] = value
+    return values
 
 
 def _among(key: str, keys: Iterable[str]) -> bool:

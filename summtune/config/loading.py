@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,21 +14,23 @@ from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources, longest
-from summtune.config.layers import Entry, Layer, Origin, Resolved, merge, nest
-from summtune.config.objective import Objective, objective
-from summtune.config.places import is_there, placed, resolved_path
+from summtune.config.layering import Layers, drawn_models
+from summtune.config.layers import Entry, Layer, Origin, Resolved, nest
+from summtune.config.objective import Objective, check_reported, objective
+from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.settings import Settings
-from summtune.config.settings_file import Reading, SectionReader, read_preset, read_sections
+from summtune.config.settings_file import Reading, SectionReader, read_sections
+from summtune.config.space_check import SpaceCheck, built_space, counted
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, MetricSpec, SpaceFile
 from summtune.config.stopping import Stopping, stopping
 from summtune.config.top_level import TopLevel
 from summtune.documents import read_document
 from summtune.errors import Problem, SettingsMistake
+from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
-from summtune.space.parameters import Constant, Parameter, shown
+from summtune.space.parameters import Constant
 from summtune.space.parsing import parse_parameters
-from summtune.space.space import Space
 from summtune.space.spec import NOT_YET, Parsed
 
 
@@ -57,36 +60,44 @@ class _Loading:
         self.problems.extend(reader.problems)
         self.notices.extend(reader.notices)
         parsed = self._parameters()
-        layer, pinned = self._layers(top, parsed)
-        parameters = [one for one in parsed.parameters if synonyms.said_as(one.key) not in pinned]
-        varying = [one for one in parameters if not isinstance(one, Constant)]
-        searched = [validation.Searched(one, self._blame(parsed, one)) for one in varying]
-        self.problems.extend(validation.not_yet(layer, searched))
-        settings = self._settings(layer)
+        constraints = self._constraints(top, parsed)
+        layers = self._layers(top, parsed)
+        kept = layers.without_pinned(parsed, self.notices)
+        settings = self._settings(layers.base)
+        models = self._models(layers, kept) if settings is not None else ()
+        base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
+        space = built_space(kept, constraints.rules, base, models)
+        check = SpaceCheck(self.space, parsed, constraints, space, base, models)
+        self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None:
-            self.problems.extend(validation.combinations(settings, layer, searched))
+            for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
+                by_key = {one.parameter.name: one for one in check.searched}
+                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, check.possible_with(drawn)))
+            self.problems.extend(check.problems(top.method))
+            self.notices.extend(check.notices(layers.base))
         self._device(top, settings)
-        self._decoding(top, searched)
-        self._grid(top, searched)
-        stop = self._stopping(top, settings, varying)
-        found = self._objective(top.metric)
+        self._decoding(top, check.searched)
+        stop = self._stopping(top, [base, *(resolved for _, resolved in models)], kept)
+        found = self._objective(top.metric, settings)
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
-        return Experiment(
+        asked = top.count is not None or top.run_cap is not None
+        experiment = Experiment(
             name=reader.title(top),
             description=top.description,
             file=self.space.document.file,
             source=self.space.document.text,
-            base=Resolved(settings, synonyms.mirrored_origins(layer)),
-            space=Space.of(parameters),
+            base=base,
+            models=models,
+            space=space,
             method="bayes" if top.method == "tpe" else top.method,
             objective=found,
             stopping=stop,
             count=top.count or top.run_cap or DEFAULT_COUNT,
             baseline=top.baseline,
             resources=Resources(top.resources.gpus_per_trial, top.resources.cpus_per_trial, top.resources.max_concurrent_trials),
-            notices=tuple(dict.fromkeys(self.notices)),
         )
+        return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 
     def _take(self, reading: Reading) -> Layer:
         self.problems.extend(reading.problems)
@@ -103,25 +114,39 @@ class _Loading:
         self.notices.extend(parsed.notices)
         return parsed
 
-    def _blame(self, parsed: Parsed, parameter: Parameter) -> Callable[[str, str], Problem]:
-        return lambda reason, remedy: self.space.problem(parsed.places[parameter.key], reason, remedy)
+    def _constraints(self, top: SpaceFile, parsed: Parsed) -> Constraints:
+        if top.constraints in (None, []):
+            return Constraints()
+        found = parse_constraints(self.space.document, ("constraints",), self.space.value["constraints"], catalogue(), parsed)
+        self.problems.extend(found.problems)
+        for limit in found.limits:
+            reason = f"{NOT_YET} `require_metric` is understood, but can't be run so far."
+            self.problems.append(self.space.problem(limit.path, reason, "Leave it out."))
+        return found
 
-    def _layers(self, top: SpaceFile, parsed: Parsed) -> tuple[Layer, set[str]]:
-        """All layers as one, and the keys that the environment or --set pins."""
+    def _layers(self, top: SpaceFile, parsed: Parsed) -> Layers:
         preset, base = self._base(top)
         settings = self._take(self._settings_layer())
         fixed = self._fixed(parsed)
         environment = self._take(read_environment(self.environ))
         assigned = self._take(read_assignments(self.space.settings))
-        pinned = {**environment, **assigned}
-        for parameter in parsed.parameters:
-            entry = pinned.get(synonyms.said_as(parameter.key))
-            if entry is not None:
-                fixed.pop(synonyms.said_as(parameter.key), None)
-                by = entry.origin.file if entry.origin.layer == "environment" else "--set"
-                self.notices.append(f"{parameter.key} is fixed at {shown(entry.value)} by {by}, and leaves the space.")
-        layer = merge(preset, base, (settings, fixed, environment, assigned), read_preset, self.notices)
-        return layer, set(pinned)
+        return Layers(preset, base, settings, fixed, environment, assigned, self.notices)
+
+    def _models(self, layers: Layers, kept: Parsed) -> tuple[tuple[dict[str, Any], Resolved], ...]:
+        """Where models are drawn: each of them, with the settings beneath."""
+        found = []
+        for drawn in drawn_models(kept):
+            where = self.space.document.marks.get(kept.places[drawn.by])
+            layer = layers.with_model(drawn.model, Origin("search", self.space.document.file, where.line if where else None))
+            settings = self._settings(layer)
+            if settings is not None:
+                resolved = Resolved(settings, synonyms.mirrored_origins(layer))
+                layers.of_models.append((drawn.model, layer, resolved))
+                found.append((drawn.model, resolved))
+        for key, entry in layers.shadowing(kept):
+            reason = f"it is fixed, and {key} is searched: every model drawn would have it."
+            self.problems.append(entry.problem(reason, "Remove one of them."))
+        return tuple(found)
 
     def _base(self, top: SpaceFile) -> tuple[str | None, Layer]:
         """The preset of the base's own model, and the base file."""
@@ -163,21 +188,21 @@ class _Loading:
         return reader.finish()
 
     def _fixed(self, parsed: Parsed) -> Layer:
-        """Parameters with one value: they hold for the baseline, too."""
+        """Parameters with one value that always exist: they hold for the baseline, too."""
         layer: Layer = {}
         for index, parameter in enumerate(parsed.parameters):
-            if not isinstance(parameter, Constant):
-                continue
-            path = parsed.places[parameter.key]
             try:
-                parameter = replace(parameter, value=placed(parameter.key, parameter.value, self.folder))
+                absolute = placed_parameter(parameter, self.folder)
             except Unfit as unfit:
-                self.problems.append(self.space.problem(path, unfit.reason, unfit.remedy))
+                self.problems.append(self.space.problem(parsed.places[parameter.name], unfit.reason, unfit.remedy))
                 continue
-            parsed.parameters[index] = parameter
+            parsed.parameters[index] = absolute
+            if not isinstance(absolute, Constant) or parameter.name in parsed.conditions:
+                continue
+            path = parsed.places[parameter.name]
             mark = self.space.document.marks[path]
             origin = Origin("parameters", self.space.document.file, mark.line)
-            layer[parameter.key] = Entry(parameter.value, origin, ".".join(str(part) for part in path), mark.column)
+            layer[absolute.key] = Entry(absolute.value, origin, ".".join(str(part) for part in path), mark.column)
         self.problems.extend(synonyms.reduce(layer))
         return layer
 
@@ -204,23 +229,12 @@ class _Loading:
         if top.decode == "inline":
             return
         for one in searched:
-            if one.parameter.key.startswith("generation."):
+            if one.parameter.name.startswith("generation."):
                 reason = f"{NOT_YET} generation parameters are searched on trained checkpoints, and that can't be run so far."
                 self.problems.append(one.problem(reason, "Write `decode: inline` to train with each."))
 
-    def _grid(self, top: SpaceFile, searched: Sequence[validation.Searched]) -> None:
-        if top.method != "grid":
-            return
-        endless = [one for one in searched if one.parameter.size() is None]
-        for one in endless:
-            self.problems.append(one.problem("a grid needs values that can be counted.", "Give `values`, two integers, or a `q`."))
-        cap = top.count or top.run_cap or DEFAULT_COUNT
-        size = Space.of(one.parameter for one in searched).size()
-        if size is not None and size > cap:
-            self.notices.append(f"the grid has {size:,} points; {cap} trials leave out {size - cap:,} of them.")
-
-    def _stopping(self, top: SpaceFile, settings: Settings | None, varying: Sequence[Parameter]) -> Stopping:
-        iterations = longest(settings or Settings(), varying)
+    def _stopping(self, top: SpaceFile, beneath: Sequence[Resolved], kept: Parsed) -> Stopping:
+        iterations = max(longest(resolved.settings, kept.parameters) for resolved in beneath)
         try:
             found = stopping(top.early_terminate, iterations)
         except Unfit as unfit:
@@ -233,13 +247,16 @@ class _Loading:
             )
         return found
 
-    def _objective(self, spec: MetricSpec) -> Objective:
+    def _objective(self, spec: MetricSpec, settings: Settings | None) -> Objective:
         try:
-            return objective(spec.name, spec.goal)
+            found = objective(spec.name, spec.goal, spec.target)
+            if settings is not None:
+                check_reported(found.name, settings.evaluation.metrics)
         except Unfit as unfit:
             wrong = "goal" if "would look for" in unfit.reason else "name"
             self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
             return Objective()
+        return found
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from summtune import registry
 from summtune.space.naming import Unfit, did_you_mean
 
 Goal = Literal["maximize", "minimize"]
@@ -33,14 +34,25 @@ _OTHER_NAMES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Objective:
-    """The metric that is searched for, by the name that evaluations report it under."""
+    """The metric that is searched for, by the name that evaluations report it under.
+
+    Attributes:
+        target: as in W&B: once a trial's score is as good, no more trials are begun.
+    """
 
     name: str = "rouge_combined_f1"
     goal: Goal = "maximize"
+    target: float | None = None
 
     @property
     def maximize(self) -> bool:
         return self.goal == "maximize"
+
+    def reached(self, score: float | None) -> bool:
+        """Whether a score is as good as the target."""
+        if self.target is None or score is None:
+            return False
+        return score >= self.target if self.maximize else score <= self.target
 
 
 def reported_name(written: str) -> str:
@@ -61,7 +73,7 @@ def reported_name(written: str) -> str:
     return name
 
 
-def objective(written: str, goal: Goal | None) -> Objective:
+def objective(written: str, goal: Goal | None, target: float | None = None) -> Objective:
     """An objective; where no goal is given it is what is better for that metric.
 
     Raises:
@@ -70,4 +82,16 @@ def objective(written: str, goal: Goal | None) -> Objective:
     name = reported_name(written)
     if goal is not None and goal != REPORTED[name]:
         raise Unfit(f"{goal} would look for the worst {name}.", f"Write `goal: {REPORTED[name]}`.")
-    return Objective(name, REPORTED[name])
+    return Objective(name, REPORTED[name], target)
+
+
+def check_reported(name: str, metrics: Sequence[str]) -> None:
+    """Whether evaluations that compute these metrics report an objective.
+
+    Raises:
+        Unfit: they don't.
+    """
+    known = [metric for metric in metrics if metric in registry.names("metrics")]
+    reported = ["loss", *(key for metric in known for key in registry.load("metrics", metric).KEYS)]
+    if known and name not in reported:
+        raise Unfit(f"evaluation.metrics {', '.join(metrics)} do not report {name!r}.", did_you_mean(name, reported))

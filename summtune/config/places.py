@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
+from summtune.space.parameters import Choice, Constant, Parameter
 
 _PATH_KEYS = ("data.train", "data.dev", "data.test", "general.data_path")
 _CHECKPOINT_KEYS = ("model.checkpoint", "general.model_name")
@@ -34,6 +37,24 @@ def placed(key: str, value: Any, folder: Path | None) -> Any:
     if key in _PATH_KEYS:
         return resolved_path(value, folder)
     return resolved_checkpoint(value, folder) if key in _CHECKPOINT_KEYS else value
+
+
+def placed_parameter(parameter: Parameter, folder: Path) -> Parameter:
+    """A parameter whose values that are paths are absolute.
+
+    Raises:
+        Unfit: one of them can't be a path.
+    """
+    if isinstance(parameter, Constant):
+        return replace(parameter, value=placed(parameter.key, parameter.value, folder))
+    if isinstance(parameter, Choice):
+        return replace(parameter, values=tuple(placed(parameter.key, value, folder) for value in parameter.values))
+    if isinstance(parameter, Bundle):
+        options = tuple(
+            (label, tuple((key, placed(key, value, folder)) for key, value in settings)) for label, settings in parameter.options
+        )
+        return replace(parameter, options=options)
+    return parameter
 
 
 def is_there(path: Path) -> bool:

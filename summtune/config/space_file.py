@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
-from summtune.config.settings import PositiveInt, Real, Section
+from summtune.config.settings import NaturalInt, PositiveInt, Real, Section
 
 METHODS = ("bayes", "tpe", "random", "grid")
 METHODS_NOT_YET = ("gp", "cmaes", "nsga2", "qmc", "pbt", "gp-bo")
@@ -26,6 +26,25 @@ class MetricSpec(Section):
     goal: Literal["maximize", "minimize"] | None = Field(
         None, description="maximize or minimize; left out: what is better for that metric."
     )
+    target: Real | None = Field(None, description="Once a trial's score is as good, no more trials are begun (W&B's).")
+
+
+class BudgetSpec(Section):
+    """What a run may use up; the first that is ends it."""
+
+    trials: PositiveInt | None = Field(None, description="Trials.")
+    hours: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="Hours of wall time.")
+    gpu_hours: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="Hours times GPUs in use.")
+    epochs: PositiveInt | None = Field(None, description="Epochs of all trials together.")
+
+
+class DecodeSpec(Section):
+    """Generation parameters searched on trained checkpoints."""
+
+    top_k: PositiveInt = Field(3, description="How many of the best trials are decoded.")
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="What varies, by the rules of `parameters`; generation's keys only."
+    )
 
 
 class EarlyTerminateSpec(Section):
@@ -39,7 +58,7 @@ class EarlyTerminateSpec(Section):
     eta: Annotated[int, Field(strict=True, ge=2)] = Field(3, description="At each rung one in eta goes on.")
     s: PositiveInt | None = Field(None, description="hyperband: how many rungs are counted down from max_iter.")
     strict: StrictBool = Field(False, description="W&B's strict.")
-    brackets: Any = Field(None, description="A parameter whose values compete among themselves only.")
+    brackets: str | None = Field(None, description="A parameter whose values compete among themselves only.")
 
 
 class ResourcesSpec(Section):
@@ -65,36 +84,36 @@ class SpaceFile(Section):
     data: Any = Field(None, description="train, dev, test: paths; columns: dialogue, summary, id.")
     method: str = Field("bayes", description="bayes (TPE), random or grid.")
     metric: MetricSpec = Field(default_factory=MetricSpec, description="What is searched for.")
-    objectives: Any = Field(None, description="Several metrics at once.")
+    objectives: tuple[MetricSpec, ...] = Field((), description="Several metrics at once, instead of `metric`.")
     parameters: Any = Field(None, description="What varies.")
     constraints: Any = Field(None, description="Rules between parameters.")
     early_terminate: EarlyTerminateSpec | None = Field(None, description="When weak trials stop.")
     run_cap: PositiveInt | None = Field(None, description="How many trials, as W&B calls it.")
     count: PositiveInt | None = Field(None, description="How many trials; left out: 20.")
-    budget: Any = Field(None, description="trials, hours, gpu_hours, epochs: the first that is used up ends the run.")
+    budget: BudgetSpec | None = Field(None, description="What the run may use up; the first that is ends it.")
     baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
-    warm_start: Any = Field(None, description="Earlier runs to learn from.")
+    warm_start: tuple[str, ...] = Field((), description="Earlier runs to learn from.")
     patience_trials: PositiveInt | None = Field(None, description="End a run that has stopped improving for so many trials.")
-    seeds: Any = Field(None, description="Seeds that each promising point is repeated with.")
+    seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that each promising point is repeated with.")
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
-    decode: Any = Field(None, description="`inline`: train with each; or a space of generation parameters.")
+    decode: Literal["inline"] | DecodeSpec | None = Field(None, description="`inline`: train with each; or a space of its own.")
     wandb: Any = Field(None, description="The section wandb of the settings.")
     project: Any = Field(None, description="wandb.project, as in W&B.")
     entity: Any = Field(None, description="wandb.entity, as in W&B.")
     settings: Any = Field(None, description="Fixed values laid over the base, by section.")
     program: Any = Field(None, description="W&B's; means nothing here.")
     command: Any = Field(None, description="W&B's; means nothing here.")
+    controller: Any = Field(None, description="W&B's; means nothing here.")
 
 
 DEFAULT_BASE = "tiny-kobart"
 DEFAULT_COUNT = 20
 
-MEANINGLESS = ("program", "command")
+MEANINGLESS = ("program", "command", "controller")
 
 # Understood, and refused where they ask for anything, with what to do meanwhile.
 NOT_YET: Mapping[str, str] = {
     "objectives": "Give one `metric`.",
-    "constraints": "Narrow the parameters themselves.",
     "budget": "Give `run_cap`.",
     "warm_start": "Leave it out.",
     "patience_trials": "Give `run_cap`.",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
+from summtune.config.objective import objective
 from summtune.config.space_document import SpaceDocument
-from summtune.config.space_file import MEANINGLESS, METHODS, METHODS_NOT_YET, NOT_YET, NOT_YET_RESOURCES, EarlyTerminateSpec, SpaceFile
+from summtune.config.space_file import MEANINGLESS, METHODS, METHODS_NOT_YET, NOT_YET, NOT_YET_RESOURCES, DecodeSpec, SpaceFile
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
+from summtune.space.parsing import parse_parameters
 from summtune.space.spec import NOT_YET as NOT_YET_MARK
 
 _MAX_NAME = 100
@@ -39,8 +42,12 @@ class TopLevel:
                 break
             except ValidationError as error:
                 for one in error.errors(include_url=False):
-                    path = tuple(one["loc"])
+                    path = tuple(part for part in one["loc"] if part != DecodeSpec.__name__)
+                    if path[0] == "decode" and isinstance(values.get("decode"), dict) != (path != one["loc"]):
+                        continue  # the other member of the union
                     unfit = _unknown(path) if one["type"] == "extra_forbidden" else explain(one)
+                    if path[0] == "decode" and len(path) > 1 and path[1] == "literal['inline']":
+                        path, unfit = ("decode",), Unfit("it must be `inline`, or a mapping with parameters.", "Write `decode: inline`.")
                     self._note(path, unfit.reason, unfit.remedy)
                     _remove(values, path)
         self._contradictions(top)
@@ -66,17 +73,15 @@ class TopLevel:
 
     def _prepared(self) -> dict[str, Any]:
         """The values as the models take them; null means left out, as everywhere."""
-        values = {
-            name: value
-            for name, value in self.space.value.items()
-            if name in SpaceFile.model_fields and value is not None and name not in NOT_YET
-        }
+        values = {name: value for name, value in self.space.value.items() if name in SpaceFile.model_fields and value is not None}
         for name in ("name", "description", "base", "method"):
             if isinstance(values.get(name), (bool, int, float)):
                 values[name] = self.space.document.plain.get((name,), str(values[name]))  # a name may look like a number
+        if isinstance(values.get("warm_start"), str):
+            values["warm_start"] = [values["warm_start"]]
         if isinstance(values.get("early_terminate"), str):
             values["early_terminate"] = {"type": values["early_terminate"]}
-        for name in ("metric", "early_terminate", "resources"):
+        for name in ("metric", "early_terminate", "resources", "budget"):
             if isinstance(values.get(name), dict):
                 values[name] = {key: value for key, value in values[name].items() if value is not None}
         if isinstance(values.get("resources"), dict):
@@ -104,12 +109,30 @@ class TopLevel:
         if gpus is not None and gpus > 1:
             reason = f"{NOT_YET_MARK} more than one GPU per trial means several workers, which can't be run so far."
             self._note(("resources", "gpus_per_trial"), reason, "Give at most 1.")
-        if top.decode not in (None, "inline"):
-            if isinstance(top.decode, dict):
-                reason = f"{NOT_YET_MARK} a decode stage is understood, but can't be run so far."
-                self._note(("decode",), reason, "Write `decode: inline` to train with each.")
-            else:
-                self._note(("decode",), "it must be `inline`, or a mapping with parameters.", "Write `decode: inline`.")
+        if len(set(top.seeds)) < len(top.seeds):
+            self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
+        if top.objectives and "metric" in self.space.value:
+            self._note(("objectives",), "`metric` names one, too.", "Keep one of them.")
+        for index, spec in enumerate(top.objectives):
+            try:
+                objective(spec.name, spec.goal)
+            except Unfit as unfit:
+                self._note(("objectives", index), unfit.reason, unfit.remedy)
+        if isinstance(top.decode, DecodeSpec):
+            self._decode_stage(top.decode)
+
+    def _decode_stage(self, decode: DecodeSpec) -> None:
+        if not decode.parameters:
+            self._note(("decode",), "it names nothing that varies.", "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`.")
+        else:
+            parsed = parse_parameters(self.space.document, ("decode", "parameters"), catalogue())
+            self.problems.extend(parsed.problems)
+            for key, place in parsed.claimed.items():
+                if not key.startswith("generation."):
+                    reason = f"{key} needs a training, and decoding is searched without."
+                    self._note(place, reason, "Move it to `parameters`.")
+        reason = f"{NOT_YET_MARK} a decode stage is understood, but can't be run so far."
+        self._note(("decode",), reason, "Write `decode: inline` to train with each.")
 
     def _name(self, top: SpaceFile) -> None:
         title = self.title(top)
@@ -154,15 +177,25 @@ def _stranger(name: str) -> Unfit:
 
 def _unknown(path: KeyPath) -> Unfit:
     """A key that a mapping of the top level doesn't have."""
-    field = SpaceFile.model_fields[str(path[0])].annotation
-    models = [field, *getattr(field, "__args__", ())]
-    known = next((list(model.model_fields) for model in models if hasattr(model, "model_fields")), list(EarlyTerminateSpec.model_fields))
+    models = list(_models(SpaceFile.model_fields[str(path[0])].annotation))
+    known = [name for model in models for name in model.model_fields]
     return Unfit(f"{path[0]} has no such key.", did_you_mean(re.sub(r"\W", "_", str(path[-1])), known))
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def _remove(values: dict[str, Any], path: KeyPath) -> None:
     """Take out what was refused, so that the rest can be judged. A location may end in a union's member, which is no key."""
     here: Any = values
+    if any(isinstance(part, int) for part in path):
+        values.pop(str(path[0]), None)
+        return
     for part in path[:-1]:
         if not isinstance(here, dict) or not isinstance(here.get(part), dict):
             break

@@ -13,7 +13,7 @@ from typing import Any
 from summtune.config.complaints import mismatch, one_of
 from summtune.config.transformers_arguments import Argument, installed
 from summtune.space.naming import Unfit
-from summtune.space.parameters import shown
+from summtune.space.values import shown
 
 # Names that transformers gave up, or that are spelt otherwise here, to what takes their place.
 RENAMED: Mapping[str, str] = {

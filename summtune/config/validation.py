@@ -13,14 +13,15 @@ from typing import Any
 
 from summtune import registry
 from summtune.config import presets
-from summtune.config.architectures import family_of, handled, is_causal
+from summtune.config.architectures import family_of, handled
 from summtune.config.layers import Layer
 from summtune.config.places import is_there
 from summtune.config.settings import Settings
 from summtune.errors import Problem
 from summtune.space.naming import did_you_mean
-from summtune.space.parameters import Choice, Constant, Parameter, shown
+from summtune.space.parameters import Choice, Constant, Parameter
 from summtune.space.spec import NOT_YET
+from summtune.space.values import shown
 
 # Keys whose machinery is missing so far, with the values that are fine.
 _ONLY: Mapping[str, tuple[Any, ...]] = {
@@ -46,10 +47,10 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "inference.output_format": ("csv",),
     "wandb.log_model": (False,),
 }
-_NO_SEARCH_YET = ("model.preset", "model.architecture", "model.checkpoint")
-_WITH_SAMPLING = ("generation.temperature", "generation.top_k", "generation.top_p")
-_FAMILY_SECTIONS = ("model.", "tokenizer.", "training.", "generation.")
 _LENGTHS = ("tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length")
+
+Possible = Callable[[Mapping[str, Any]], bool]
+"""Whether a point may have these values (dotted key or parameter to value) together."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,15 @@ def not_yet(layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
                 entry.problem(f"{NOT_YET} {key}: {shown(entry.value)} is understood, but can't be run so far.", _meanwhile(allowed))
             )
         if key == "model.architecture" and entry.value is not None and family_of(entry.value) is None:
-            kind = "is a causal model, and these" if is_causal(entry.value) else "belongs to no family so far, and"
-            reason = f"{NOT_YET} {entry.value} {kind} can't be trained."
-            problems.append(entry.problem(reason, f"There are {', '.join(handled())}."))
+            problems.append(entry.problem(_no_family(entry.value), f"There are {', '.join(handled())}."))
     for one in searched:
-        key = one.parameter.key
+        key = one.parameter.name
         allowed = _ONLY.get(key)
-        if key in _NO_SEARCH_YET:
-            problems.append(
-                one.problem(f"{NOT_YET} several models in one space can't be searched so far.", "Give one, and a file per model.")
-            )
-        elif allowed is not None:
+        if allowed is not None:
             problems.append(one.problem(f"{NOT_YET} {key} can't be searched so far.", _meanwhile(allowed)))
+        for value in values_of(one.parameter) if key == "model.architecture" else ():
+            if family_of(value) is None:
+                problems.append(one.problem(_no_family(value), f"There are {', '.join(handled())}."))
     return problems
 
 
@@ -89,18 +87,33 @@ def _meanwhile(allowed: tuple[Any, ...]) -> str:
     return "Leave it out." if allowed[0] in (None, "", []) else f"Leave it out, or write {' or '.join(shown(value) for value in allowed)}."
 
 
-def combinations(settings: Settings, layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
-    """What contradicts itself in the resolved settings, and in what the search may draw over them."""
-    by_key = {one.parameter.key: one for one in searched}
+def _no_family(architecture: str) -> str:
+    return f"{NOT_YET} {architecture} belongs to no family so far, and can't be trained."
+
+
+def combinations(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
+    """What contradicts itself in the resolved settings, and in what the search may draw over them.
+
+    Args:
+        settings: resolved, with one of the models that may be drawn.
+        layer: where each of their values came from.
+        searched: what varies, by settings key.
+        possible: which values may be drawn together with that model.
+    """
     return [
         *_model(settings, layer),
-        *_lengths(settings, layer, by_key),
+        *_lengths(settings, layer, searched, possible),
         *_data(settings, layer),
-        *_generation(settings, layer, by_key),
-        *_shadowed(settings, by_key),
-        *_without_effect(settings, layer, by_key),
+        *_generation(settings, layer, searched),
+        *_warmup(searched),
+        *_limits(settings, layer),
         *_metrics(settings, layer),
     ]
+
+
+def values_of(parameter: Parameter) -> tuple[Any, ...]:
+    """A choice's values; none for a range."""
+    return parameter.values if isinstance(parameter, Choice) else (parameter.value,) if isinstance(parameter, Constant) else ()
 
 
 def positions(settings: Settings) -> int | None:
@@ -139,7 +152,7 @@ def _model(settings: Settings, layer: Layer) -> list[Problem]:
     return []
 
 
-def _lengths(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
+def _lengths(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
     limit = positions(settings)
     if limit is None:
         return []
@@ -148,12 +161,24 @@ def _lengths(settings: Settings, layer: Layer, searched: Mapping[str, Searched])
         section, _, name = key.partition(".")
         remedy = f"Give at most {limit}."
         if key in searched:
-            top = _greatest(searched[key].parameter)
-            if isinstance(top, (int, float)) and top > limit:
+            top = _greatest(searched[key].parameter, limit, possible)
+            if top is not None:
                 problems.append(searched[key].problem(f"{shown(top)} is beyond the model's {limit} positions.", remedy))
         elif (value := getattr(getattr(settings, section), name)) > limit:
             problems.append(_at(layer, key, f"{value} is beyond the model's {limit} positions.", remedy))
+    if not problems and _shares_positions(settings):
+        lengths = settings.tokenizer.encoder_max_len + settings.tokenizer.decoder_max_len
+        if lengths > limit and not {"tokenizer.encoder_max_len", "tokenizer.decoder_max_len"} & set(searched):
+            reason = f"with decoder_max_len, {settings.tokenizer.decoder_max_len}, it is beyond the model's {limit} positions:"
+            reason += " prompt and summary share them."
+            problems.append(_at(layer, "tokenizer.encoder_max_len", reason, f"Give at most {limit} for both together."))
     return problems
+
+
+def _shares_positions(settings: Settings) -> bool:
+    """Whether the model's family puts source and target into one sequence."""
+    named = family_of(settings.model.architecture)
+    return named is not None and bool(getattr(registry.load("families", named), "SHARES_POSITIONS", False))
 
 
 def _data(settings: Settings, layer: Layer) -> list[Problem]:
@@ -177,51 +202,30 @@ def _generation(settings: Settings, layer: Layer, searched: Mapping[str, Searche
     if generation.min_length > generation.max_length and not {"generation.min_length", "generation.max_length"} & set(searched):
         reason = f"{generation.min_length} is above generation.max_length, {generation.max_length}."
         problems.append(_at(layer, "generation.min_length", reason, "Lower it."))
-    if not generation.do_sample and "generation.do_sample" not in searched:
-        for key in _WITH_SAMPLING:
-            if key in searched:
-                problems.append(
-                    searched[key].problem(
-                        f"{key} does nothing while generation.do_sample is false.", "Set do_sample: true, or leave it out."
-                    )
-                )
     return problems
 
 
-def _shadowed(settings: Settings, searched: Mapping[str, Searched]) -> list[Problem]:
-    steps = (settings.training.model_extra or {}).get("warmup_steps")
-    if steps and "training.warmup_ratio" in searched:
-        one = searched["training.warmup_ratio"]
-        return [
-            one.problem(f"training.warmup_steps is fixed at {shown(steps)}, so that no value of it would matter.", "Remove one of them.")
-        ]
+def _warmup(searched: Mapping[str, Searched]) -> list[Problem]:
     if {"training.warmup_ratio", "training.warmup_steps"} <= set(searched):
-        return [
-            searched["training.warmup_steps"].problem("training.warmup_ratio says how long the warm-up is, too.", "Remove one of them.")
-        ]
+        reason = "training.warmup_ratio says how long the warm-up is, too."
+        return [searched["training.warmup_steps"].problem(reason, "Remove one of them.")]
     return []
 
 
-def _without_effect(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
-    """Parameters that no family of model takes notice of: trials would be the same but for their names."""
+def _limits(settings: Settings, layer: Layer) -> list[Problem]:
+    """Values that someone gave, and that the model's family can't honour."""
     named = family_of(settings.model.architecture)
-    families = [registry.load("families", name) for name in registry.names("families") if named in (None, name)]
+    if named is None:
+        return []
+    limits: Mapping[str, str] = registry.load("families", named).LIMITS
     problems = []
-    for key, one in searched.items():
-        if not key.startswith(_FAMILY_SECTIONS) or key in _NO_SEARCH_YET or not families:
-            continue
-        limits = [str(family.LIMITS[key]) for family in families if key in family.LIMITS]
-        if len(limits) == len(families):
-            problems.append(one.problem(f"{key} has no effect here: {limits[0]}.", "Leave it out."))
-        elif not any(_covers(family.CONSUMES, key) for family in families):
-            kind = named or "any"
-            problems.append(one.problem(f"{key} has no effect: {kind} models take no notice of it.", "Leave it out."))
+    for key, reason in limits.items():
+        entry = layer.get(key)
+        section, _, name = key.partition(".")
+        default = type(getattr(settings, section)).model_fields[name].default
+        if entry is not None and entry.origin.layer != "preset" and entry.value not in (default, None):
+            problems.append(entry.problem(f"{named} models can't do it: {reason}.", "Leave it out."))
     return problems
-
-
-def _covers(consumed: Iterable[str], key: str) -> bool:
-    """Whether a family's declaration covers a key: itself, a mapping that it lies in, or `section.*`."""
-    return any(key == one or key.startswith(f"{one}.") or (one.endswith(".*") and key.startswith(one[:-1])) for one in consumed)
 
 
 def _metrics(settings: Settings, layer: Layer) -> list[Problem]:
@@ -239,12 +243,11 @@ def _metrics(settings: Settings, layer: Layer) -> list[Problem]:
     return problems
 
 
-def _greatest(parameter: Parameter) -> Any:
-    if isinstance(parameter, Constant):
-        return parameter.value
-    if isinstance(parameter, Choice):
-        return max((value for value in parameter.values if isinstance(value, (int, float))), default=None)
-    return parameter.high
+def _greatest(parameter: Parameter, limit: int, possible: Possible) -> Any:
+    """The greatest value above a limit that may be drawn; None where there is none."""
+    ends = values_of(parameter) or (getattr(parameter, "high", None),)
+    above = sorted((value for value in ends if isinstance(value, (int, float)) and value > limit), reverse=True)
+    return next((value for value in above if possible({parameter.name: value})), None)
 
 
 def _at(layer: Layer, key: str, reason: str, remedy: str) -> Problem:

@@ -14,7 +14,7 @@ from optuna.trial import TrialState as OptunaState
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, TrialState
 from summtune.paths import RunPaths
-from summtune.search.asking import locate
+from summtune.search.asking import distributions
 
 STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
 
@@ -36,8 +36,10 @@ def write_study(run: RunPaths, state: RunState) -> None:
 def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> FrozenTrial:
     optuna_state = STATES.get(trial.status, OptunaState.RUNNING)
     scored = optuna_state in (OptunaState.COMPLETE, OptunaState.PRUNED)
-    # A baseline's values may lie outside the space; Optuna takes only those that it could have drawn.
-    place = locate(experiment.space, trial.point)
+    answers = trial.params
+    if trial.baseline:  # its values may lie outside the space, and Optuna takes only what it could have drawn
+        draw = experiment.space.locate(trial.point)
+        answers = draw.answers if draw is not None else {}
     return FrozenTrial(
         number=trial.number,
         trial_id=trial.number,
@@ -46,8 +48,8 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         values=None,
         datetime_start=datetime.fromtimestamp(trial.drawn_at),
         datetime_complete=datetime.fromtimestamp(trial.ended_at) if trial.ended_at else None,
-        params=place.params,
-        distributions={key: place.distributions[key] for key in place.params},
+        params=answers,
+        distributions=distributions(experiment.space, tuple(answers)),
         user_attrs={"trial": trial.id, "baseline": trial.baseline},
         system_attrs={},
         intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},

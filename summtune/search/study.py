@@ -6,7 +6,7 @@ It must not know Ray or files, nor decide which trial stops.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from optuna.trial import TrialState as OptunaState
 
 from summtune import registry
 from summtune.events.fold import RunState, TrialState
-from summtune.search.asking import adopt, locate
-from summtune.space.space import Space
+from summtune.search.asking import Request, adopt
+from summtune.search.walk import fresh_point, mixed
+from summtune.space.space import Draw, Space
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,11 @@ class Proposal:
 
     Attributes:
         point: by dotted settings key, as it is trained.
-        params: the sampler's answers that it was made of; they differ where a space takes a step by itself or draws labels.
+        params: the sampler's answers that it was made of, by parameter: labels of bundles, shares of a bell, and the like.
     """
 
     point: dict[str, Any]
     params: dict[str, Any]
-
-
-REDRAWS = 20
-"""How often a sampler is asked again when it gives a point that was drawn before."""
 
 
 class Search:
@@ -45,24 +42,37 @@ class Search:
         maximize: the objective's goal.
         seed: of every random choice.
         count: trials asked for; methods share it out between exploring and exploiting.
+        identity: equal for two points that are the same training.
     """
 
-    def __init__(self, space: Space, method: str, *, maximize: bool, seed: int, count: int) -> None:
+    def __init__(
+        self,
+        space: Space,
+        method: str,
+        *,
+        maximize: bool,
+        seed: int,
+        count: int,
+        identity: Callable[[Mapping[str, Any]], str] | None = None,
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.study = optuna.create_study(direction="maximize" if maximize else "minimize")
         self._space = space
         self._method = registry.load("search.methods", method)
         self._seed = seed
         self._count = count
+        self._identity = identity or _as_text
         self._asked: dict[str, optuna.Trial] = {}
-        self._drawn: set[str] = set()
+        self._trained: set[str] = set()
+        self._drawn: set[str] = set()  # those of them that lie in the space
+        self._nothing_left = False
         self._observed: set[tuple[str, int]] = set()
 
     @property
     def used_up(self) -> bool:
         """Whether every point of a finite space has been drawn."""
         size = self._space.size()
-        return size is not None and len(self._drawn) >= size
+        return self._nothing_left or (size is not None and len(self._drawn) >= size)
 
     def replay(self, state: RunState) -> None:
         """Bring the study to where a run's state says it was: the same trials, values and numbers."""
@@ -70,17 +80,17 @@ class Search:
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)
             else:
-                self._adopt(trial.id, trial.params)
-                self._drawn.add(_fingerprint(trial.point))
+                self._asked[trial.id] = adopt(self.study, self._space, Draw(trial.point, trial.params)).trial
+                self._count_in(trial.point)
             for report in trial.reports:
                 self.observe(trial.id, report.iteration, report.metrics[state.objective])
             if trial.told:
                 self.tell(trial.id, *final_word(trial, state))
 
     def propose(self, trial_id: str, number: int) -> Proposal | None:
-        """Draw the point of a new trial; None when a finite space is used up.
+        """Draw the point of a new trial; None when a space is used up.
 
-        No point is drawn twice: in a finite space a sampler that insists is helped to the next undrawn one.
+        No two points are the same training: a method that finds no fresh one in a finite space is helped to the next there is.
 
         Args:
             trial_id: the trial's id.
@@ -88,29 +98,30 @@ class Search:
         """
         if self.used_up:
             return None
-        for seed in range(self._seed, self._seed + REDRAWS):
-            suggestion = self._method.suggest(self.study, self._space, number, seed, self._count)
-            if suggestion is None:
-                return None
-            trial, point = suggestion
-            if _fingerprint(point) not in self._drawn:
-                return self._take(trial_id, trial, point)
-            self.study.tell(trial, state=OptunaState.FAIL)  # drawn already, and trained only once
-        undrawn = next(point for point in self._space.points() if _fingerprint(point) not in self._drawn)
-        return self._take(trial_id, *adopt(self.study, self._space, locate(self._space, undrawn).params))
-
-    def _take(self, trial_id: str, trial: optuna.Trial, point: dict[str, Any]) -> Proposal:
-        self._asked[trial_id] = trial
-        self._drawn.add(_fingerprint(point))
-        return Proposal(dict(point), dict(trial.params))
+        request = Request(number, self._seed, self._count, lambda point: self._identity(point) not in self._trained)
+        suggestion = self._method.suggest(self.study, self._space, request)
+        size = self._space.size()
+        if suggestion is None and size is not None:
+            draw = fresh_point(self._space, mixed(size, self._seed), request.fresh)
+            suggestion = None if draw is None else adopt(self.study, self._space, draw)
+        if suggestion is None:
+            self._nothing_left = True
+            return None
+        self._asked[trial_id] = suggestion.trial
+        self._count_in(suggestion.draw.point)
+        return Proposal(dict(suggestion.draw.point), dict(suggestion.draw.answers))
 
     def adopt_baseline(self, trial_id: str, point: Mapping[str, Any]) -> None:
-        """Take in the base's own settings; outside the space, they teach the sampler nothing."""
-        self._adopt(trial_id, locate(self._space, point).params)
+        """Take in the base's own settings: they are trained, and not drawn again. Outside the space they teach the sampler nothing."""
+        self._trained.add(self._identity({}))
+        draw = self._space.locate(point)
+        if draw is not None:
+            self._count_in(draw.point)
+            self._asked[trial_id] = adopt(self.study, self._space, draw).trial
 
-    def _adopt(self, trial_id: str, params: Mapping[str, Any]) -> None:
-        if set(params) == set(locate(self._space, {}).distributions):
-            self._asked[trial_id], _ = adopt(self.study, self._space, params)
+    def _count_in(self, point: Mapping[str, Any]) -> None:
+        self._drawn.add(self._identity(point))
+        self._trained.add(self._identity(point))
 
     def observe(self, trial_id: str, iteration: int, value: float) -> None:
         """One evaluation of a trial."""
@@ -136,5 +147,5 @@ def final_word(trial: TrialState, state: RunState) -> tuple[OptunaState, float |
     return OptunaState.FAIL, None
 
 
-def _fingerprint(point: Mapping[str, Any]) -> str:
+def _as_text(point: Mapping[str, Any]) -> str:
     return json.dumps(point, sort_keys=True, ensure_ascii=False)

@@ -1,6 +1,18 @@
-"""The kinds of parameters, each with how it is drawn, counted, enumerated, shown and recorded.
+"""The kinds of parameters: what each asks of a sampler, what its answer means, how it is counted, shown and recorded.
 
-W&B's dozen of distributions come down to these four. It must not know the YAML that they came from.
+W&B's twenty distributions come down to these. It must not know the YAML that they came from.
+
+Every kind has
+    name            what a sampler is asked under: the settings key, or a bundle's own name
+    keys            the settings keys that it sets
+    question()      what a sampler is asked; None for a constant
+    value_of(a)     the value that an answer means; for a bundle its label
+    answer_to(v)    the answer that means a value; raises ValueError where the parameter can't have it
+    settings_of(v)  the value as settings, by dotted key
+    size()          how many values there are; None: no end of them
+    at(index)       the value at an index
+    index_of(v)     the index of one of its values
+    describe()      the values in words
 """
 
 from __future__ import annotations
@@ -9,24 +21,30 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
-from summtune.space.source import Source
+from summtune.space.bundle import Bundle
+from summtune.space.shaped import Shaped
+from summtune.space.source import Number, OneOf, Question, WholeNumber
+from summtune.space.values import OfOneKey, index_in, is_scalar, multiple, shown
 
 
 @dataclass(frozen=True)
-class Constant:
-    """A fixed value: part of every point, asked of no sampler.
+class Constant(OfOneKey):
+    """A fixed value: part of every point, asked of no sampler."""
 
-    As with all kinds: `draw` gives a value, `size` counts them (None: no end), `at` gives the one at an index, `describe` shows them.
-    """
-
+    kind: ClassVar[str] = "constant"
     key: str
     value: Any
 
-    def draw(self, source: Source) -> Any:
+    def question(self) -> Question | None:
+        return None
+
+    def value_of(self, answer: Any) -> Any:
         return self.value
+
+    def answer_to(self, value: Any) -> Any:
+        return None
 
     def size(self) -> int | None:
         return 1
@@ -34,22 +52,36 @@ class Constant:
     def at(self, index: int) -> Any:
         return self.value
 
+    def index_of(self, value: Any) -> int:
+        return 0
+
     def describe(self) -> str:
         return shown(self.value)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of several values, all different."""
+class Choice(OfOneKey):
+    """One of several values, all different; with weights, how often each is drawn at random (they sum to 1)."""
 
+    kind: ClassVar[str] = "choice"
     key: str
     values: tuple[Any, ...]
+    weights: tuple[float, ...] | None = None
 
-    def draw(self, source: Source) -> Any:
-        if all(_is_scalar(value) for value in self.values):
-            return source.categorical(self.key, self.values)
-        labels = tuple(json.dumps(value, ensure_ascii=False) for value in self.values)  # samplers take scalars only
-        return self.values[labels.index(source.categorical(self.key, labels))]
+    @property
+    def _answers(self) -> tuple[Any, ...]:
+        if all(is_scalar(value) for value in self.values):
+            return self.values
+        return tuple(json.dumps(value, ensure_ascii=False) for value in self.values)  # samplers take scalars only
+
+    def question(self) -> Question | None:
+        return OneOf(self._answers, self.weights)
+
+    def value_of(self, answer: Any) -> Any:
+        return self.values[index_in(self._answers, answer)]
+
+    def answer_to(self, value: Any) -> Any:
+        return self._answers[index_in(self.values, value)]
 
     def size(self) -> int | None:
         return len(self.values)
@@ -57,25 +89,39 @@ class Choice:
     def at(self, index: int) -> Any:
         return self.values[index]
 
+    def index_of(self, value: Any) -> int:
+        return index_in(self.values, value)
+
     def describe(self) -> str:
-        return "one of " + ", ".join(shown(value) for value in self.values)
+        if self.weights is None:
+            return "one of " + ", ".join(shown(value) for value in self.values)
+        pairs = zip(self.values, self.weights, strict=True)
+        return "one of " + ", ".join(f"{shown(value)} ({weight:.0%})" for value, weight in pairs)
 
 
 @dataclass(frozen=True)
-class Integers:
+class Integers(OfOneKey):
     """Integers from low to high, both included, `step` apart; evenly or log-evenly."""
 
+    kind: ClassVar[str] = "integers"
     key: str
     low: int
     high: int
     log: bool = False
     step: int = 1
 
-    def draw(self, source: Source) -> int:
-        if not self.log or self.step == 1:
-            return source.integer(self.key, self.low, self.high, log=self.log, step=self.step)
-        drawn = source.integer(self.key, self.low, self.high, log=True, step=1)
-        return self.low + round((drawn - self.low) / self.step) * self.step
+    def question(self) -> Question | None:
+        # Samplers can't do logarithm and step at once; then the step is taken in `value_of`.
+        return WholeNumber(self.low, self.high, self.log, 1 if self.log else self.step)
+
+    def value_of(self, answer: Any) -> int:
+        return int(self.low + round((answer - self.low) / self.step) * self.step)
+
+    def answer_to(self, value: Any) -> Any:
+        whole = isinstance(value, (int, float)) and not isinstance(value, bool) and float(value).is_integer()
+        if not whole or not self.low <= value <= self.high or (value - self.low) % self.step:
+            raise ValueError(f"{value} is not among {self.describe()}")
+        return int(value)
 
     def size(self) -> int | None:
         return (self.high - self.low) // self.step + 1
@@ -83,27 +129,38 @@ class Integers:
     def at(self, index: int) -> int:
         return self.low + index * self.step
 
+    def index_of(self, value: Any) -> int:
+        return int(value - self.low) // self.step
+
     def describe(self) -> str:
         every = f", in steps of {self.step}" if self.step != 1 else ""
         return f"{self.low} to {self.high}, whole{every}{', log' if self.log else ''}"
 
 
 @dataclass(frozen=True)
-class Reals:
+class Reals(OfOneKey):
     """Numbers from low to high; with a step, both ends are multiples of it. Evenly or log-evenly."""
 
+    kind: ClassVar[str] = "reals"
     key: str
     low: float
     high: float
     log: bool = False
     step: float | None = None
 
-    def draw(self, source: Source) -> float:
+    def question(self) -> Question | None:
+        return Number(self.low, self.high, self.log, None if self.log else self.step)
+
+    def value_of(self, answer: Any) -> float:
         if self.step is None:
-            return source.real(self.key, self.low, self.high, log=self.log, step=None)
-        # Samplers can't do logarithm and step at once, so that the step is taken here; both ends are multiples of it.
-        drawn = source.real(self.key, self.low, self.high, log=self.log, step=None if self.log else self.step)
-        return min(max(multiple(self.step, round(drawn / self.step)), self.low), self.high)
+            return float(answer)
+        return min(max(multiple(self.step, round(answer / self.step)), self.low), self.high)
+
+    def answer_to(self, value: Any) -> Any:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not self.low <= value <= self.high or (self.step is not None and self.value_of(value) != value):
+            raise ValueError(f"{value} is not among {self.describe()}")
+        return float(value)
 
     def size(self) -> int | None:
         return None if self.step is None else round((self.high - self.low) / self.step) + 1
@@ -113,52 +170,35 @@ class Reals:
             raise ValueError(f"{self.key} has no end of values")
         return multiple(self.step, round(self.low / self.step) + index)
 
+    def index_of(self, value: Any) -> int:
+        return 0 if self.step is None else int(round((value - self.low) / self.step))
+
     def describe(self) -> str:
         every = f", in steps of {shown(self.step)}" if self.step is not None else ""
         return f"{shown(self.low)} to {shown(self.high)}{every}{', log' if self.log else ''}"
 
 
-Parameter = Constant | Choice | Integers | Reals
+Parameter = Constant | Choice | Integers | Reals | Shaped | Bundle
 
-_KINDS: Mapping[str, type[Parameter]] = {"constant": Constant, "choice": Choice, "integers": Integers, "reals": Reals}
+_KINDS: Mapping[str, Any] = {cls.kind: cls for cls in (Constant, Choice, Integers, Reals, Shaped, Bundle)}
 
 
 def to_record(parameter: Parameter) -> dict[str, Any]:
     """As JSON can hold it."""
-    kind = next(name for name, cls in _KINDS.items() if cls is type(parameter))
     record = asdict(parameter)
-    if isinstance(parameter, Choice):
-        record["values"] = list(parameter.values)
-    return {"kind": kind, **record}
+    if isinstance(parameter, Bundle):
+        record["options"] = [[label, dict(settings)] for label, settings in parameter.options]
+    # JSON has no infinity.
+    return {"kind": parameter.kind, **{name: value for name, value in record.items() if value not in (math.inf, -math.inf)}}
 
 
 def from_record(record: Mapping[str, Any]) -> Parameter:
     """What `to_record` wrote."""
     fields = {name: value for name, value in record.items() if name != "kind"}
-    if record["kind"] == "choice":
-        fields["values"] = tuple(fields["values"])
-    return _KINDS[record["kind"]](**fields)
-
-
-def multiple(step: float, times: int) -> float:
-    """`times` steps, without the dust of binary fractions: three steps of 0.1 are 0.3."""
-    return float(Decimal(repr(step)) * times)
-
-
-def multiples_within(low: float, high: float, step: float) -> tuple[float, float]:
-    """The least and the greatest multiple of step in a range; the first is above the second where there is none."""
-    tolerance = 1e-9
-    return multiple(step, math.ceil(low / step - tolerance)), multiple(step, math.floor(high / step + tolerance))
-
-
-def shown(value: Any) -> str:
-    """A value as it would stand in YAML."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, float):
-        return repr(value).replace("e-0", "e-").replace("e+0", "e+")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float, str))
+    if record["kind"] == "bundle":
+        fields["options"] = tuple((label, tuple(settings.items())) for label, settings in fields["options"])
+    for name in ("values", "weights"):
+        if fields.get(name) is not None:
+            fields[name] = tuple(fields[name])
+    parameter: Parameter = _KINDS[record["kind"]](**fields)
+    return parameter

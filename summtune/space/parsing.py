@@ -1,14 +1,22 @@
-"""`parameters:` of a search space, with its groups, to parameters."""
+"""`parameters:` of a search space, with its groups, bundles and conditions, to parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from summtune.documents import Document, KeyPath
+from summtune.space.bundle import Bundle
+from summtune.space.conditions import read_conditions
 from summtune.space.naming import Unfit
-from summtune.space.parameters import Constant
+from summtune.space.parameters import Constant, Parameter
 from summtune.space.spec import Catalogue, Parsed, SpecReader
+from summtune.space.values import shown
+
+MAX_PARAMETERS = 200
+
+_ARCHITECTURE, _CHECKPOINT = "model.architecture", "model.checkpoint"
 
 
 def parse_parameters(document: Document, path: KeyPath, catalogue: Catalogue) -> Parsed:
@@ -22,44 +30,180 @@ def parse_parameters(document: Document, path: KeyPath, catalogue: Catalogue) ->
             document.problem(path, "it must name what varies.", "Write `parameters: {learning_rate: {min: 1e-5, max: 1e-3}}`.")
         )
         return parsed
-    _read_group(document, path, value, "", catalogue, parsed)
+    reader = _Reader(document, catalogue, parsed)
+    reader.group(path, value, "")
+    if len(parsed.parameters) > MAX_PARAMETERS:
+        parsed.problems.append(
+            document.problem(path, f"there are {len(parsed.parameters)} parameters.", f"A space has at most {MAX_PARAMETERS}.")
+        )
+    read_conditions(document, catalogue, parsed)
     return parsed
 
 
-def _read_group(document: Document, path: KeyPath, group: Mapping[str, Any], prefix: str, catalogue: Catalogue, parsed: Parsed) -> None:
-    for name, spec in group.items():
-        here = (*path, name)
-        if isinstance(spec, dict) and "parameters" in spec:
-            _read_nested(document, here, spec, f"{prefix}{name}", catalogue, parsed)
-            continue
+@dataclass
+class _Reader:
+    """Reads groups; what it finds goes to `parsed`."""
+
+    document: Document
+    catalogue: Catalogue
+    parsed: Parsed
+
+    def group(self, path: KeyPath, group: Mapping[str, Any], prefix: str) -> None:
+        paired = self._paired(path, group, prefix)
+        for name, spec in group.items():
+            here = (*path, name)
+            if name in paired:
+                continue
+            if isinstance(spec, dict) and "parameters" in spec:
+                self._nested(here, spec, f"{prefix}{name}")
+            elif isinstance(spec, dict) and "bundle" in spec:
+                self._bundle(here, spec, f"{prefix}{name}")
+            else:
+                self._single(here, spec, f"{prefix}{name}")
+
+    def _problem(self, path: KeyPath, reason: str, remedy: str = "") -> None:
+        self.parsed.problems.append(self.document.problem(path, reason, remedy))
+
+    def _single(self, here: KeyPath, spec: Any, written: str) -> None:
         try:
-            key = catalogue.resolve(prefix + name)
+            key = self.catalogue.resolve(written)
         except Unfit as unfit:
-            parsed.problems.append(document.problem(here, unfit.reason, unfit.remedy))
-            continue
-        if key in parsed.places:
-            first = ".".join(str(part) for part in parsed.places[key])
-            parsed.problems.append(document.problem(here, f"this is {key}, which {first} is already.", "Keep one of them."))
-            continue
-        parsed.places[key] = here
-        reader = SpecReader(document, here, key, catalogue, parsed)
-        parameter = reader.read(spec)
-        if parameter is None:
-            continue
+            self._problem(here, unfit.reason, unfit.remedy)
+            return
+        if not self._claim(key, here):
+            return
+        self.parsed.places[key] = here
+        parameter = SpecReader(self.document, here, key, self.catalogue, self.parsed).read(spec)
+        if parameter is not None:
+            self._keep(parameter, here, spec)
+
+    def _claim(self, key: str, here: KeyPath) -> bool:
+        """Make a key this parameter's own."""
+        if key in self.parsed.claimed:
+            first = ".".join(str(part) for part in self.parsed.claimed[key])
+            self._problem(here, f"this is {key}, which {first} is already.", "Keep one of them.")
+            return False
+        self.parsed.claimed[key] = here
+        return True
+
+    def _keep(self, parameter: Parameter, here: KeyPath, spec: Any) -> None:
         try:
             if not isinstance(parameter, Constant):
-                catalogue.searchable(key)
-            parsed.parameters.append(parameter)
+                for key in parameter.keys:
+                    self.catalogue.searchable(key)
         except Unfit as unfit:
-            parsed.problems.append(document.problem(here, unfit.reason, unfit.remedy))
+            self._problem(here, unfit.reason, unfit.remedy)
+            return
+        self.parsed.parameters.append(parameter)
+        if isinstance(spec, dict) and "when" in spec:
+            self.parsed.whens[parameter.name] = (here, spec["when"])
 
+    def _nested(self, here: KeyPath, spec: Mapping[str, Any], prefix: str) -> None:
+        for other in spec:
+            if other != "parameters":
+                self._problem((*here, other), "a group holds `parameters` and nothing else.", "Remove it.")
+        inner = spec["parameters"]
+        if not isinstance(inner, dict) or not inner:
+            self._problem((*here, "parameters"), "a group must name what varies in it.")
+            return
+        self.group((*here, "parameters"), inner, f"{prefix}.")
 
-def _read_nested(document: Document, here: KeyPath, spec: Mapping[str, Any], prefix: str, catalogue: Catalogue, parsed: Parsed) -> None:
-    for other in spec:
-        if other != "parameters":
-            parsed.problems.append(document.problem((*here, other), "a group holds `parameters` and nothing else.", "Remove it."))
-    inner = spec["parameters"]
-    if not isinstance(inner, dict) or not inner:
-        parsed.problems.append(document.problem((*here, "parameters"), "a group must name what varies in it."))
-        return
-    _read_group(document, (*here, "parameters"), inner, f"{prefix}.", catalogue, parsed)
+    def _bundle(self, here: KeyPath, spec: Mapping[str, Any], title: str) -> None:
+        for other in spec:
+            if other not in ("bundle", "when"):
+                self._problem((*here, other), "a bundle has no such key.", "It holds `bundle`, and may hold `when`.")
+        labels = spec["bundle"]
+        if not isinstance(labels, dict) or not labels:
+            self._problem((*here, "bundle"), "it must be labels, each with its settings.", "Write `bundle: {small: {batch_size: 8}, …}`.")
+            return
+        options = []
+        claimed: dict[str, KeyPath] = {}
+        sound = True
+        for label, settings in labels.items():
+            option = self._option((*here, "bundle", label), settings, claimed)
+            if option is None:
+                sound = False
+            else:
+                options.append((label, option))
+        for key, place in claimed.items():
+            sound = self._claim(key, place) and sound
+        if not sound:
+            return
+        self.parsed.places[title] = here
+        if title in {parameter.name for parameter in self.parsed.parameters}:
+            self._problem(here, f"another parameter is called {title} already.", "Give it another name.")
+            return
+        if len(options) == 1:
+            for key, value in options[0][1]:
+                self.parsed.places[key] = claimed[key]
+                self._keep(Constant(key, value), claimed[key], spec)
+            return
+        self._keep(Bundle(title, tuple(options)), here, spec)
+
+    def _option(self, here: KeyPath, settings: Any, claimed: dict[str, KeyPath]) -> tuple[tuple[str, Any], ...] | None:
+        """One label's settings, by dotted key."""
+        if not isinstance(settings, dict) or not settings:
+            self._problem(here, "a label of a bundle holds settings.", "Write `{batch_size: 8, learning_rate: 1e-4}`.")
+            return None
+        option: dict[str, Any] = {}
+        sound = True
+        for name, value in settings.items():
+            place = (*here, name)
+            try:
+                key = self.catalogue.resolve(name)
+                self.catalogue.searchable(key)
+                checked = self.catalogue.check(key, value, self.document.plain.get(place))
+            except Unfit as unfit:
+                self._problem(place, unfit.reason, unfit.remedy)
+                sound = False
+                continue
+            if key in option:
+                self._problem(place, f"{key} stands here twice.", "Remove one of them.")
+                sound = False
+            option[key] = checked
+            claimed.setdefault(key, place)
+        return tuple(option.items()) if sound else None
+
+    def _paired(self, path: KeyPath, group: Mapping[str, Any], prefix: str) -> set[str]:
+        """Architectures and checkpoints side by side: paired position by position, since their product makes no sense."""
+        named: dict[str, str] = {}
+        for name, spec in group.items():
+            try:
+                key = self.catalogue.resolve(f"{prefix}{name}")
+            except Unfit:
+                continue  # said where the parameter itself is read
+            values = spec.get("values") if isinstance(spec, dict) else None
+            if key in (_ARCHITECTURE, _CHECKPOINT) and isinstance(values, list) and len(values) > 1:
+                named[key] = name
+        if set(named) != {_ARCHITECTURE, _CHECKPOINT}:
+            return set()
+        here = (*path, named[_CHECKPOINT])
+        lists = {key: group[name]["values"] for key, name in named.items()}
+        if len(lists[_ARCHITECTURE]) != len(lists[_CHECKPOINT]):
+            counts = f"{len(lists[_ARCHITECTURE])} architectures and {len(lists[_CHECKPOINT])} checkpoints"
+            self._problem(here, f"{counts} can't be paired, and their product makes no sense.", "Give lists of equal length.")
+            return set(named.values())
+        for name in named.values():
+            for other in group[name]:
+                if other not in ("values", "distribution"):
+                    self._problem((*path, name, other), "architectures and checkpoints that are paired have `values` only.", "Remove it.")
+        options: list[tuple[str, tuple[tuple[str, Any], ...]]] = []
+        for index, checkpoint in enumerate(lists[_CHECKPOINT]):
+            option: list[tuple[str, Any]] = []
+            for key, name in named.items():
+                place = (*path, name, "values", index)
+                try:
+                    option.append((key, self.catalogue.check(key, lists[key][index], self.document.plain.get(place))))
+                except Unfit as unfit:
+                    self._problem(place, unfit.reason, unfit.remedy)
+            if any(label == str(checkpoint) for label, _ in options):
+                self._problem((*here, "values", index), f"{shown(checkpoint)} stands in the list twice.", "Remove one of them.")
+            options.append((str(checkpoint), tuple(option)))
+        if all(self._claim(key, (*path, name)) for key, name in named.items()):
+            title = f"{prefix}{named[_CHECKPOINT]}"
+            self.parsed.places[title] = here
+            self.parsed.parameters.append(Bundle(title, tuple(options)))
+            self.parsed.notices.append(
+                f"{named[_ARCHITECTURE]} and {named[_CHECKPOINT]} are paired, position by position: {len(options)} models."
+            )
+        return set(named.values())

@@ -1,19 +1,39 @@
-"""A space: its parameters in order, and the points in it.
+"""A space: its parameters, the rules between them, and the points in it.
 
 Plain data: it can be pickled, and written down and read back. It must not know how points are chosen (`search` does).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from summtune.space import rules as rules_of
+from summtune.space.counting import ABSENT, Counting, Uncountable
 from summtune.space.parameters import Constant, Parameter, from_record, to_record
-from summtune.space.source import Source
+from summtune.space.rules import Backdrop, Rule, When
+from summtune.space.source import Dice, Source
 
 Point = dict[str, Any]
+
+TRIES = 24
+"""How often one parameter is asked for again where what was answered can't be, before its values are looked through."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A point, and how it came about.
+
+    Attributes:
+        point: by dotted settings key, as it is trained; what does not exist here is not in it.
+        answers: what the sampler said, by parameter.
+    """
+
+    point: Point
+    answers: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,61 +41,278 @@ class Space:
     """What varies.
 
     Attributes:
-        parameters: by dotted settings key, in the order of the file; fixed ones too.
+        parameters: by name (the dotted settings key, or a bundle's own name), in the order of the file; fixed ones too.
+        conditions: by a parameter's name, what must hold for it to exist at all.
+        rules: which values go together.
+        backdrop: the settings beneath, as far as rules look at them.
     """
 
     parameters: Mapping[str, Parameter]
+    conditions: Mapping[str, tuple[When, ...]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    backdrop: Backdrop = field(default_factory=Backdrop)
 
     @classmethod
-    def of(cls, parameters: Iterable[Parameter]) -> Space:
+    def of(
+        cls,
+        parameters: Iterable[Parameter],
+        conditions: Mapping[str, tuple[When, ...]] | None = None,
+        rules: Iterable[Rule] = (),
+        backdrop: Backdrop | None = None,
+    ) -> Space:
         """A space of these parameters, in this order."""
-        return cls({parameter.key: parameter for parameter in parameters})
+        named = {parameter.name: parameter for parameter in parameters}
+        return cls(named, dict(conditions or {}), tuple(rules), backdrop or Backdrop())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in ("parameters", "conditions", "rules", "backdrop")}  # not what is cached
 
     @property
     def searched(self) -> tuple[str, ...]:
-        """Keys of the parameters that vary."""
-        return tuple(key for key, parameter in self.parameters.items() if not isinstance(parameter, Constant))
+        """Names of the parameters that vary."""
+        return tuple(name for name, parameter in self.parameters.items() if not isinstance(parameter, Constant))
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Every settings key that a point may have."""
+        return tuple(dict.fromkeys(key for parameter in self.parameters.values() for key in parameter.keys))
 
     @property
     def constants(self) -> Point:
-        """Values of the parameters that don't."""
-        return {key: parameter.value for key, parameter in self.parameters.items() if isinstance(parameter, Constant)}
+        """Values of the parameters that don't vary and always exist."""
+        return {
+            name: parameter.value
+            for name, parameter in self.parameters.items()
+            if isinstance(parameter, Constant) and name not in self.conditions
+        }
 
-    def draw(self, source: Source) -> Point:
-        """One point: a value for every parameter, asked of the source in order."""
-        return {key: parameter.draw(source) for key, parameter in self.parameters.items()}
-
-    def size(self) -> int | None:
-        """How many points there are; None where there is no end of them."""
-        sizes = [parameter.size() for parameter in self.parameters.values()]
-        if any(size is None for size in sizes):
-            return None
-        return math.prod(size for size in sizes if size is not None)
-
-    def points(self) -> Iterator[Point]:
-        """All points, one at a time, the last parameter varying fastest.
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """The names in the order of drawing: models first, then each after what its `when` looks at; otherwise that of the file.
 
         Raises:
-            ValueError: there is no end of them.
+            ValueError: conditions go round in a circle; the message names those in it.
         """
-        if self.size() is None:
-            raise ValueError("this space has no end of points")
-        counts = [parameter.size() or 0 for parameter in self.parameters.values()]
-        for index in range(math.prod(counts)):
-            yield self._at(index, counts)
+        setters: dict[str, list[str]] = {}
+        for name, parameter in self.parameters.items():
+            for output in (name, *parameter.keys):
+                setters.setdefault(output, []).append(name)
+        models = self.backdrop.model_keys
+        ordered: dict[str, None] = {}
+        under_way: list[str] = []
 
-    def _at(self, index: int, counts: list[int]) -> Point:
+        def place(name: str) -> None:
+            if name in ordered:
+                return
+            if name in under_way:
+                raise ValueError(" → ".join([*under_way[under_way.index(name) :], name]))
+            under_way.append(name)
+            for when in self.conditions.get(name, ()):
+                for other in setters.get(when.name, []):
+                    place(other)
+            under_way.pop()
+            ordered[name] = None
+
+        for name in sorted(self.parameters, key=lambda name: not models.intersection(self.parameters[name].keys)):
+            place(name)
+        return tuple(ordered)
+
+    def values_under(self, drawn: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What rules look at: the values drawn so far, over those of the settings beneath."""
+        return {**self.backdrop.under(drawn), **drawn}
+
+    def draw(self, source: Source) -> Draw | None:
+        """One attempt: every parameter asked for once, in order; None where the answers don't go together."""
+        return self._drawn(source, None)
+
+    def draw_narrowed(self, source: Source, seed: int) -> Draw | None:
+        """One attempt that keeps to the rules parameter by parameter: what can't lead to a point is asked for again, then looked through.
+
+        Args:
+            source: asked first.
+            seed: of what is chosen where the source's answers can't be.
+
+        Returns:
+            None only where a rule over numbers without end of values could not be met.
+        """
+        return self._drawn(source, random.Random(seed))
+
+    def keeps_rules(self, draw: Draw) -> bool:
+        """Whether a point keeps every rule."""
+        values = self.values_under({**draw.answers, **draw.point})
+        return all(rule.holds(values) for rule in self.rules)
+
+    def _drawn(self, source: Source, narrowing: random.Random | None) -> Draw | None:
+        values: dict[str, Any] = {}
+        answers: dict[str, Any] = {}
         point: Point = {}
-        for (key, parameter), count in reversed(list(zip(self.parameters.items(), counts, strict=True))):
-            index, place = divmod(index, count)
-            point[key] = parameter.at(place)
-        return {key: point[key] for key in self.parameters}
+        chosen: list[int] = []
+        for name in self.order:
+            parameter = self.parameters[name]
+            if not all(when.holds(self.values_under(values)) for when in self.conditions.get(name, ())):
+                chosen.append(ABSENT)
+                continue
+            found = self._value(parameter, source, narrowing, chosen, values)
+            if found is None:
+                return None
+            answer, value, index = found
+            if not isinstance(parameter, Constant):
+                answers[name] = answer
+            chosen.append(index)
+            values[name] = value
+            settings = parameter.settings_of(value)
+            values |= settings
+            point |= settings
+        drawn = Draw({key: point[key] for key in self.keys if key in point}, answers)
+        return drawn if not self.rules or all(rule.holds(self.values_under(values)) for rule in self.rules) else None
+
+    def _value(
+        self, parameter: Parameter, source: Source, narrowing: random.Random | None, chosen: list[int], values: Mapping[str, Any]
+    ) -> tuple[Any, Any, int] | None:
+        """(answer, value, index of the value; 0 where there is no end of them)."""
+        question = parameter.question()
+        if question is None:
+            return None, parameter.value_of(None), 0
+        if narrowing is None:
+            answer = source.answer(parameter.name, question)
+            return answer, parameter.value_of(answer), 0
+        size = parameter.size()
+        for number in range(TRIES if size is not None else 20 * TRIES):
+            asked = source if number < TRIES else Dice(narrowing)
+            answer = asked.answer(parameter.name, question)
+            value = parameter.value_of(answer)
+            index = parameter.index_of(value)
+            if self._viable(parameter, value, chosen, index, values):
+                return answer, value, index
+        candidates = [index for index in range(size or 0) if self._viable(parameter, parameter.at(index), chosen, index, values)]
+        if not candidates:
+            return None
+        index = narrowing.choice(candidates)
+        value = parameter.at(index)
+        return parameter.answer_to(value), value, index
+
+    def _viable(self, parameter: Parameter, value: Any, chosen: list[int], index: int, values: Mapping[str, Any]) -> bool:
+        """Whether a value may still lead to a point."""
+        if parameter.size() is None:
+            seen = self.values_under({**values, **parameter.settings_of(value)})
+            undrawn = {output for name in self.order[len(chosen) + 1 :] for output in (name, *self.parameters[name].keys)}
+            return all(rule.holds(seen) for rule in self.rules if not rule.names & undrawn)
+        try:
+            here = [*chosen, index]
+            return self._counting.kept_at(here) and self._counting.below(here) > 0
+        except Uncountable:
+            return True
+
+    @cached_property
+    def _counting(self) -> Counting:
+        return Counting(self)
+
+    @cached_property
+    def _size(self) -> int | None:
+        if any(parameter.size() is None for parameter in self.parameters.values()):
+            return None
+        try:
+            return self._counting.total()
+        except Uncountable:
+            return None
+
+    def size(self) -> int | None:
+        """How many points there are, after the rules; None where there is no end of them, or too many are tied together to be counted."""
+        return self._size
+
+    @cached_property
+    def endless(self) -> tuple[str, ...]:
+        """Names of the parameters without an end of values."""
+        return tuple(name for name, parameter in self.parameters.items() if parameter.size() is None)
+
+    def possible(self) -> bool:
+        """Whether anything can be drawn at all; where values have no end, whether a thousand attempts find something."""
+        if self._size is not None:
+            return self._size > 0
+        try:
+            if self._counting.total() == 0:
+                return False
+        except Uncountable:
+            pass
+        dice = Dice(0)
+        return any(self.draw(dice) is not None for _ in range(500)) or any(
+            self.draw_narrowed(dice, seed) is not None for seed in range(100)
+        )
+
+    def at(self, index: int) -> Draw:
+        """The point at an index below `size`, the last parameter varying fastest."""
+        values: dict[str, Any] = {}
+        for name, option in zip(self.order, self._counting.at(index), strict=True):
+            if option != ABSENT:
+                values[name] = self.parameters[name].at(option)
+        return self._of_values(values)
+
+    def points(self) -> Iterator[Point]:
+        """All points, one at a time.
+
+        Raises:
+            ValueError: there is no end of them, or they can't be counted.
+        """
+        size = self.size()
+        if size is None:
+            raise ValueError("this space has no end of points")
+        return (self.at(index).point for index in range(size))
+
+    def locate(self, point: Mapping[str, Any]) -> Draw | None:
+        """How a sampler would have come by a point; None where the space could not have drawn it.
+
+        Settings of parameters that do not exist at this point are not looked at.
+        """
+        values: dict[str, Any] = {}
+        seen: dict[str, Any] = {}
+        for name in self.order:
+            parameter = self.parameters[name]
+            if not all(when.holds(self.values_under(seen)) for when in self.conditions.get(name, ())):
+                continue
+            try:
+                value = _found(parameter, point)
+                parameter.answer_to(value)
+            except (ValueError, KeyError):
+                return None
+            values[name] = value
+            seen |= {name: value, **parameter.settings_of(value)}
+        return self._of_values(values) if all(rule.holds(self.values_under(seen)) for rule in self.rules) else None
+
+    def _of_values(self, values: Mapping[str, Any]) -> Draw:
+        point: Point = {}
+        answers = {}
+        for name, value in values.items():
+            parameter = self.parameters[name]
+            point |= parameter.settings_of(value)
+            if not isinstance(parameter, Constant):
+                answers[name] = parameter.answer_to(value)
+        return Draw({key: point[key] for key in self.keys if key in point}, answers)
 
     def to_record(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {"parameters": [to_record(parameter) for parameter in self.parameters.values()]}
+        return {
+            "parameters": [to_record(parameter) for parameter in self.parameters.values()],
+            "conditions": {name: [[when.name, list(when.values)] for when in whens] for name, whens in self.conditions.items()},
+            "rules": [rules_of.to_record(rule) for rule in self.rules],
+            "backdrop": {
+                "values": dict(self.backdrop.values),
+                "of_models": [[dict(model), dict(values)] for model, values in self.backdrop.of_models],
+            },
+        }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Space:
         """What `to_record` wrote."""
-        return cls.of(from_record(one) for one in record["parameters"])
+        backdrop = record["backdrop"]
+        return cls.of(
+            [from_record(one) for one in record["parameters"]],
+            {name: tuple(When(other, tuple(values)) for other, values in whens) for name, whens in record["conditions"].items()},
+            [rules_of.from_record(one) for one in record["rules"]],
+            Backdrop(backdrop["values"], tuple((model, values) for model, values in backdrop["of_models"])),
+        )
+
+
+def _found(parameter: Parameter, point: Mapping[str, Any]) -> Any:
+    """A parameter's value at a point."""
+    label_of: Callable[[Mapping[str, Any]], str] | None = getattr(parameter, "label_of", None)
+    return label_of(point) if label_of is not None else point[parameter.keys[0]]

@@ -12,37 +12,20 @@ from typing import Any, Literal, Protocol
 
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
+from summtune.space.bundle import Bundle
+from summtune.space.distributions import DISTRIBUTIONS, EXPONENTS, SPEC_KEYS
 from summtune.space.naming import Unfit, did_you_mean
-from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals, multiples_within, shown
+from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
+from summtune.space.rules import When
+from summtune.space.shaped import Shaped
+from summtune.space.values import multiples_within, shown
 
 Kind = Literal["integer", "real", "other"]
 
 NOT_YET = "not yet:"
 """How the reason begins where a key is understood, but its machinery is missing."""
 
-_RANGES = {
-    "int_uniform", "uniform", "q_uniform", "log_uniform_values", "q_log_uniform_values", "log_uniform", "q_log_uniform",
-}  # fmt: skip
-_NOT_YET_DISTRIBUTIONS = (
-    "categorical_w_probabilities",
-    "inv_log_uniform_values",
-    "inv_log_uniform",
-    "normal",
-    "q_normal",
-    "log_normal",
-    "q_log_normal",
-    "beta",
-    "q_beta",
-)
-_FIELDS: Mapping[str, frozenset[str]] = {
-    "constant": frozenset({"value"}),
-    "categorical": frozenset({"values"}),
-    **dict.fromkeys(_RANGES, frozenset({"min", "max"})),
-}
-_QUANTISED = {"q_uniform", "q_log_uniform_values", "q_log_uniform"}
-_NUMBERS = ("min", "max", "q")
-_SPEC_KEYS = ("value", "values", *_NUMBERS, "distribution", "mu", "sigma", "a", "b", "probabilities", "when", "bundle", "parameters")
-_NOT_YET_KEYS = ("probabilities", "when", "bundle", "mu", "sigma", "a", "b")
+_NUMBERS = ("min", "max", "q", "mu", "sigma", "a", "b")
 
 
 class Catalogue(Protocol):
@@ -57,18 +40,36 @@ class Catalogue(Protocol):
     def kind(self, key: str) -> Kind:
         """What values the key takes."""
 
+    def bounds(self, key: str) -> tuple[float, float]:
+        """The least and the greatest number that the key takes; infinite where there is none."""
+
     def check(self, key: str, value: Any, plain: str | None = None) -> Any:
         """The value as the settings hold it; `plain` is how it was written. Raises Unfit."""
 
 
 @dataclass
 class Parsed:
-    """What came of it; where there are problems the parameters are those that could be read."""
+    """What came of it; where there are problems the parameters are those that could be read.
+
+    Attributes:
+        places: where each parameter stands, by its name.
+        claimed: where each settings key that a parameter sets stands.
+        whens: what was written under `when`, by the parameter's name, with the parameter's place.
+        conditions: the same, read.
+    """
 
     parameters: list[Parameter] = field(default_factory=list)
     places: dict[str, KeyPath] = field(default_factory=dict)
+    claimed: dict[str, KeyPath] = field(default_factory=dict)
+    whens: dict[str, tuple[KeyPath, Any]] = field(default_factory=dict)
+    conditions: dict[str, tuple[When, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def bundles(self) -> set[str]:
+        """Names of the bundles."""
+        return {parameter.name for parameter in self.parameters if isinstance(parameter, Bundle)}
 
 
 class SpecReader:
@@ -85,52 +86,48 @@ class SpecReader:
         self.parsed.problems.append(self.document.problem((*self.path, *under), reason, remedy))
 
     def read(self, spec: Any) -> Parameter | None:
+        """The parameter that a spec describes; None where it can't be read. `when` and `bundle` are read elsewhere."""
         if not isinstance(spec, dict):
             given = shown(spec)
             fixed = f"values: {given}" if isinstance(spec, list) else f"value: {given}"
             self._note("it must be a mapping that says how it varies.", f"Write `{{{fixed}}}`.")
             return None
+        spec = {name: value for name, value in spec.items() if name != "when"}
         sound = True
         for name in spec:
-            if name not in _SPEC_KEYS:
-                self._note("no parameter has this key.", did_you_mean(name, _SPEC_KEYS), name)
-                sound = False
-            elif name in _NOT_YET_KEYS:
-                self._note(f"{NOT_YET} `{name}` is understood, but can't be run so far.", "Leave it out.", name)
+            if name not in SPEC_KEYS:
+                self._note("no parameter has this key.", did_you_mean(name, SPEC_KEYS), name)
                 sound = False
         distribution = self._distribution(spec) if sound else None
         if distribution is None:
             return None
-        wanted = _FIELDS[distribution] | ({"q"} if distribution in _QUANTISED else set())
+        known = DISTRIBUTIONS[distribution]
         for name in spec:
-            if name not in wanted | {"distribution"}:
-                self._note(f"{distribution} has no `{name}`.", f"It takes {' and '.join(sorted(wanted))}.", name)
+            if name not in (*known.takes, "distribution"):
+                self._note(f"{distribution} has no `{name}`.", f"It takes {' and '.join(sorted(known.takes))}.", name)
                 sound = False
-        for name in sorted(_FIELDS[distribution] - set(spec)):
+        for name in sorted(set(known.needs) - set(spec)):
             self._note(f"{distribution} needs `{name}`.", "Add it.")
             sound = False
         if not sound:
             return None
         if distribution == "constant":
             return self._constant(spec["value"])
-        if distribution == "categorical":
-            return self._choice(spec["values"])
-        return self._range(distribution, spec)
+        if "values" in known.needs:
+            return self._choice(spec["values"], spec.get("probabilities"))
+        if not self._all_numbers(spec):
+            return None
+        full = {**known.defaults, **spec}
+        if "min" in known.needs:
+            return self._range(distribution, full)
+        return self._shaped(distribution, full)
 
     def _distribution(self, spec: Mapping[str, Any]) -> str | None:
         if "distribution" in spec:
             named = spec["distribution"]
-            if isinstance(named, str) and named in _FIELDS:
+            if isinstance(named, str) and named in DISTRIBUTIONS:
                 return str(named)
-            if named in _NOT_YET_DISTRIBUTIONS:
-                self._note(
-                    f"{NOT_YET} the distribution {named} can't be drawn so far.",
-                    "Use uniform, log_uniform_values or values.",
-                    "distribution",
-                )
-            else:
-                known = [*_FIELDS, *_NOT_YET_DISTRIBUTIONS]
-                self._note(f"{shown(named)} is no distribution.", did_you_mean(str(named), known), "distribution")
+            self._note(f"{shown(named)} is no distribution.", did_you_mean(str(named), DISTRIBUTIONS), "distribution")
             return None
         if "value" in spec:
             return "constant"
@@ -141,9 +138,28 @@ class SpecReader:
         missing = next((name for name, other in (("min", "max"), ("max", "min")) if other in spec), None)
         if missing:
             self._note(f"it has no `{missing}`.", "A range needs both ends.")
+        elif {"mu", "sigma"} & set(spec):
+            self._note("it doesn't say which distribution.", "Write `distribution: normal`.")
         else:
             self._note("it doesn't say how it varies.", "Give `value`, `values`, or `min` and `max`.")
         return None
+
+    def _all_numbers(self, spec: Mapping[str, Any]) -> bool:
+        sound = True
+        for name in _NUMBERS:
+            if name in spec and not (
+                isinstance(spec[name], (int, float)) and not isinstance(spec[name], bool) and math.isfinite(spec[name])
+            ):
+                hint = "Remove the quotes." if isinstance(spec[name], str) and _reads_as_number(spec[name]) else "Give a number."
+                self._note(f"{shown(spec[name])} is no number.", hint, name)
+                sound = False
+        if self.catalogue.kind(self.key) == "other":
+            self._note("its values are no numbers, so that a range says nothing.", "Give `values: [a, b]`.")
+            sound = False
+        if sound and "q" in spec and spec["q"] <= 0:
+            self._note(f"a step of {shown(spec['q'])} leads nowhere.", "Give a q above 0.", "q")
+            sound = False
+        return sound
 
     def _checked(self, value: Any, *under: str | int, key_hint: str = "") -> tuple[bool, Any]:
         try:
@@ -156,7 +172,7 @@ class SpecReader:
         fits, checked = self._checked(value, "value")
         return Constant(self.key, checked) if fits else None
 
-    def _choice(self, values: Any) -> Parameter | None:
+    def _choice(self, values: Any, probabilities: Any) -> Parameter | None:
         if not isinstance(values, list) or not values:
             self._note("it must be a list of at least one value.", "Write `values: [a, b]`.", "values")
             return None
@@ -169,52 +185,93 @@ class SpecReader:
                 self._note(f"{shown(value)} stands in the list twice.", "Remove one of them.", "values", index)
                 return None
             kept.append(value)
-        return Constant(self.key, kept[0]) if len(kept) == 1 else Choice(self.key, tuple(kept))
+        if probabilities is None:
+            return Constant(self.key, kept[0]) if len(kept) == 1 else Choice(self.key, tuple(kept))
+        return self._weighted(kept, probabilities)
+
+    def _weighted(self, values: list[Any], probabilities: Any) -> Parameter | None:
+        numbers = isinstance(probabilities, list) and all(
+            isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) and one >= 0 for one in probabilities
+        )
+        if not numbers:
+            self._note("they must be a list of numbers, none below 0.", "Write `probabilities: [0.5, 0.5]`.", "probabilities")
+            return None
+        if len(probabilities) != len(values):
+            self._note(f"there are {len(probabilities)} of them for {len(values)} values.", "Give one for each.", "probabilities")
+            return None
+        total = math.fsum(probabilities)
+        if abs(total - 1) > 1e-6:
+            hint = f"In the same proportions: {[round(one / total, 4) for one in probabilities]}." if total > 0 else ""
+            self._note(f"they sum to {shown(round(float(total), 6))}, not to 1.", hint, "probabilities")
+            return None
+        drawn = [(value, float(one)) for value, one in zip(values, probabilities, strict=True) if one > 0]
+        for value, one in zip(values, probabilities, strict=True):
+            if one == 0:
+                self.parsed.notices.append(f"{self.key}: {shown(value)} has probability 0, and is never drawn.")
+        if len(drawn) == 1:
+            return Constant(self.key, drawn[0][0])
+        return Choice(self.key, tuple(value for value, _ in drawn), tuple(one for _, one in drawn))
 
     def _range(self, distribution: str, spec: Mapping[str, Any]) -> Parameter | None:
-        sound = True
-        for name in _NUMBERS:
-            if name in spec and not (
-                isinstance(spec[name], (int, float)) and not isinstance(spec[name], bool) and math.isfinite(spec[name])
-            ):
-                hint = "Remove the quotes." if isinstance(spec[name], str) and _reads_as_number(spec[name]) else "Give a number."
-                self._note(f"{shown(spec[name])} is no number.", hint, name)
-                sound = False
-        kind = self.catalogue.kind(self.key)
-        if kind == "other":
-            self._note("its values are no numbers, so that a range says nothing.", "Give `values: [a, b]`.")
-            sound = False
-        if not sound:
-            return None
         low, high = spec["min"], spec["max"]
+        if low > high:
+            self._note(f"min {shown(low)} is above max {shown(high)}.", "Exchange them.", "min")
+            return None
         hint = ""
-        if distribution in ("log_uniform", "q_log_uniform"):
+        if distribution in EXPONENTS:
             hint = f"In {distribution} the bounds are exponents, as in W&B; {distribution}_values takes the values themselves."
+            if distribution.startswith("inv_"):
+                low, high = -high, -low
             try:
                 low, high = math.exp(low), math.exp(high)
             except OverflowError:
                 self._note("e to the power of these bounds is too large.", hint)
                 return None
-        if low > high:
-            self._note(f"min {shown(spec['min'])} is above max {shown(spec['max'])}.", "Exchange them.", "min")
-            return None
         log = "log" in distribution
         if log and low <= 0:
             self._note(f"{shown(low)} has no logarithm: {distribution} needs bounds above 0.", "Raise min, or use uniform.", "min")
             return None
-        step = spec.get("q", 1 if distribution in _QUANTISED else None)  # W&B's default
-        if step is not None and step <= 0:
-            self._note(f"a step of {shown(step)} leads nowhere.", "Give a q above 0.", "q")
-            return None
+        step = spec.get("q")
         return (
             self._whole(distribution, low, high, log, step, hint)
-            if kind == "integer"
+            if self.catalogue.kind(self.key) == "integer"
             else self._fractions(distribution, low, high, log, step, hint)
         )
 
+    def _shaped(self, distribution: str, spec: Mapping[str, Any]) -> Parameter | None:
+        """normal, log_normal, beta: within what the setting takes."""
+        shape: Any = distribution.removeprefix("q_")
+        first, second = (spec["a"], spec["b"]) if shape == "beta" else (spec["mu"], spec["sigma"])
+        for name, number in (("sigma", spec.get("sigma", 1)), ("a", spec.get("a", 1)), ("b", spec.get("b", 1))):
+            if number <= 0:
+                self._note(f"{shown(number)} is too small: it must be above 0.", "", name)
+                return None
+        whole = self.catalogue.kind(self.key) == "integer"
+        step = spec.get("q")
+        if whole and (step is None or step != int(step)):
+            self._note(f"{self.key} takes whole numbers, and {distribution} draws fractions.", f"Use q_{shape} with a whole q.")
+            return None
+        low, high = self.catalogue.bounds(self.key)
+        if shape == "beta":
+            low, high = max(low, 0.0), min(high, 1.0)
+        elif shape == "log_normal":
+            low = max(low, 0.0)
+        if step is not None:
+            low, high = multiples_within(low, high, float(step))
+        parameter = Shaped(self.key, shape, float(first), float(second), low, high, None if step is None else float(step), whole)
+        inside = parameter.below(high) - parameter.below(low) if low < high else 0.0
+        if inside < 0.01:
+            reason = f"hardly any of it ({inside:.2%}) lies within what {self.key} takes, {shown(low)} to {shown(high)}."
+            self._note(reason, "Check the numbers, or use uniform with min and max.")
+            return None
+        if inside < 0.999:
+            said = f"{self.key}: {1 - inside:.1%} of {distribution} lies beyond what it takes, and is not drawn."
+            self.parsed.notices.append(said)
+        return parameter
+
     def _whole(self, distribution: str, low: float, high: float, log: bool, step: float | None, hint: str) -> Parameter | None:
         """A range for a key that takes whole numbers only."""
-        if distribution in ("log_uniform", "q_log_uniform"):
+        if distribution in EXPONENTS:
             low, high = math.ceil(low - 1e-9), math.floor(high + 1e-9)
         fractions = [name for name, number in (("min", low), ("max", high), ("q", step)) if number is not None and number != int(number)]
         if fractions or (distribution == "uniform"):

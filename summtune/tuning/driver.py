@@ -54,6 +54,7 @@ class Driver:
             maximize=experiment.objective.maximize,
             seed=experiment.base.settings.general.seed,
             count=state.count,
+            identity=experiment.identity,
         )
         self._search.replay(state)
         self._catch_up()
@@ -73,7 +74,7 @@ class Driver:
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         number = len(self.state.searched)
-        if number >= self.state.count:
+        if number >= self.state.count or self.target_reached:
             return SpaceUsedUp()
         trial_id = f"{number + 1:04d}"
         proposal = self._search.propose(trial_id, number)
@@ -159,9 +160,14 @@ class Driver:
         return self._search.study
 
     @property
+    def target_reached(self) -> bool:
+        """Whether some trial's score is as good as `metric.target`."""
+        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.trials.values())
+
+    @property
     def complete(self) -> bool:
         """Whether all that was asked for has ended."""
-        used_up = len(self.state.searched) >= self.state.count or self._search.used_up
+        used_up = len(self.state.searched) >= self.state.count or self._search.used_up or self.target_reached
         baseline_done = not self.experiment.baseline or self.state.baseline is not None
         return used_up and baseline_done and not any(True for _ in self.state.unfinished())
 

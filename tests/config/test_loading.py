@@ -241,9 +241,12 @@ def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
         ),
         (
             "parameters: {temperature: {values: [0.5, 1.0]}}\ndecode: inline\n",
-            "generation.temperature does nothing while generation.do_sample is false.",
+            "generation.temperature has no effect: generation.do_sample is false.",
         ),
-        ("parameters: {warmup_ratio: {values: [0.0, 0.1]}}\nsettings: {training: {warmup_steps: 5}}\n", "no value of it would matter"),
+        (
+            "parameters: {warmup_ratio: {values: [0.0, 0.1]}}\nsettings: {training: {warmup_steps: 5}}\n",
+            "training.warmup_ratio has no effect: training.warmup_steps takes its place.",
+        ),
         ("parameters: {learning_rate: {min: 1e-5, max: 1e-3}}\nmethod: grid\n", "a grid needs values that can be counted."),
         ("- a\n- b\nparameters:\n", "this is not YAML"),
     ],
@@ -289,7 +292,11 @@ def test_wandb_s_own_keys_are_accepted(load: Load) -> None:
     assert experiment.base.settings.wandb.project == "2024"
     assert experiment.base.settings.wandb.entity == "team"
     assert (experiment.count, experiment.method) == (7, "bayes")
-    assert experiment.notices == ("program is W&B's, and means nothing here.", "command is W&B's, and means nothing here.")
+    assert experiment.notices == (
+        "program is W&B's, and means nothing here.",
+        "command is W&B's, and means nothing here.",
+        "the space has 2 points: no more trials than that are run.",
+    )
 
 
 def test_numbers_may_be_names(load: Load) -> None:
@@ -306,7 +313,7 @@ def test_generation_inline(load: Load) -> None:
 def test_a_grid_says_what_it_leaves_out(load: Load) -> None:
     experiment = load("method: grid\nrun_cap: 3\nparameters: {seed: {min: 1, max: 5}, weight_decay: {values: [0.0, 0.1]}}\n")
     assert experiment.space.size() == 10
-    assert experiment.notices == ("the grid has 10 points; 3 trials leave out 7 of them.",)
+    assert experiment.notices == ("the grid has 10 points; 3 trials, drawn evenly, leave out 7 of them.",)
 
 
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

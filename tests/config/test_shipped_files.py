@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,12 @@ import yaml
 from summtune import paths
 from summtune.config import presets
 from summtune.config.description import resolved_lines
-from summtune.config.experiment import Experiment, flatten, load_experiment
+from summtune.config.experiment import Experiment, load_experiment
+from summtune.config.layers import flatten
 from summtune.config.settings_file import read_preset
 from summtune.documents import parse_document
 from summtune.errors import SettingsMistake
+from summtune.space.source import Dice
 
 SPACES = sorted(paths.shipped("search_spaces").rglob("*.y*ml"))
 PRESETS = sorted(paths.shipped("presets").rglob("*.y*ml"))
@@ -53,27 +54,13 @@ def test_resolved_settings_are_a_base_that_resolves_to_the_same(file: Path, tmp_
     assert again.base.settings == experiment.base.settings
 
 
-class Dice:
-    """A source that draws evenly."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-
-    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
-        return self.random.choice(choices)
-
-    def integer(self, name: str, low: int, high: int, *, log: bool, step: int) -> int:
-        return self.random.randrange(low, high + 1, step)
-
-    def real(self, name: str, low: float, high: float, *, log: bool, step: float | None) -> float:
-        return self.random.uniform(low, high)
-
-
 @pytest.mark.parametrize("file", SPACES, ids=lambda file: file.stem)
 def test_every_drawn_point_has_settings_that_say_what_was_drawn(file: Path) -> None:
     experiment = load_experiment(file, environ={})
     for seed in range(50):
-        point = experiment.space.draw(Dice(seed))
+        draw = experiment.space.draw_narrowed(Dice(seed), seed)
+        assert draw is not None
+        point = draw.point
         values = flatten(experiment.settings_for(point).model_dump(mode="json"))
         assert {key: values[key] for key in point} == point
 

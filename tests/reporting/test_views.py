@@ -37,7 +37,8 @@ def recorded(tmp_path: Path, output_dir: str = "./results") -> RunPaths:
     story = {"0000": ([0.3, 0.2], "finished"), "0001": ([0.1, 0.6], "finished"), "0002": ([0.2], "stopped"), "0003": ([], "failed")}
     for number, (trial, (scores, status)) in enumerate(story.items()):
         point = {"training.learning_rate": 0.5 if number == 0 else 10.0**-number / 2 / 10, "training.lr_scheduler_kwargs": {}}
-        log.append(kinds.PointDrawn(trial, number, point, {}, baseline=number == 0))
+        params = {} if number == 0 else {**point, "training.lr_scheduler_kwargs": "{}"}
+        log.append(kinds.PointDrawn(trial, number, point, params, baseline=number == 0))
         log.append(kinds.TrialStarted(trial, 1, 0))
         for iteration, score in enumerate(scores, start=1):
             metrics = {"iteration": iteration, "loss": 2.0, "rouge_combined_f1": score}
@@ -130,7 +131,7 @@ def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     backend = optuna.storages.journal.JournalFileBackend(str(run.study))
     study = optuna.load_study(study_name=run.folder.name, storage=optuna.storages.JournalStorage(backend))
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL"]
-    assert study.trials[0].params == {"training.lr_scheduler_kwargs": "{}"}, "the baseline's 0.5 lies outside the space"
+    assert study.trials[0].params == {}, "the baseline's 0.5 lies outside the space"
     assert study.trials[1].params == {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": "{}"}
     assert study.best_trial.user_attrs == {"trial": "0001", "baseline": False}
     assert study.trials[1].intermediate_values == {1: 0.1, 2: 0.6}

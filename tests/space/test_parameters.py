@@ -2,40 +2,38 @@ from __future__ import annotations
 
 import itertools
 import pickle
-import random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summtune.space.parameters import Choice, Constant, Integers, Reals, multiple, multiples_within, shown
+from summtune.space.parameters import Choice, Constant, Integers, Reals
+from summtune.space.source import Dice, OneOf, Question
 from summtune.space.space import Space
+from summtune.space.values import multiple, multiples_within, shown
 
 
-class Dice:
-    """A source that draws evenly, and remembers what it was asked."""
+class Listening(Dice):
+    """Remembers what it was asked."""
 
     def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+        super().__init__(seed)
         self.asked: list[str] = []
 
-    def categorical(self, name: str, choices: tuple[Any, ...]) -> Any:
+    def answer(self, name: str, question: Question) -> Any:
         self.asked.append(name)
-        assert all(choice is None or isinstance(choice, (bool, int, float, str)) for choice in choices)
-        return self.random.choice(choices)
+        if isinstance(question, OneOf):
+            assert all(choice is None or isinstance(choice, (bool, int, float, str)) for choice in question.choices)
+        elif question.log:
+            assert question.step in (1, None), "samplers can't do both"
+        return super().answer(name, question)
 
-    def integer(self, name: str, low: int, high: int, *, log: bool, step: int) -> int:
-        self.asked.append(name)
-        assert not log or step == 1
-        return self.random.randrange(low, high + 1, step)
 
-    def real(self, name: str, low: float, high: float, *, log: bool, step: float | None) -> float:
-        self.asked.append(name)
-        assert not log or step is None
-        if step is None:
-            return self.random.uniform(low, high)
-        return low + step * self.random.randrange(round((high - low) / step) + 1)
+def drawn(space: Space, seed: int) -> dict[str, Any]:
+    draw = space.draw(Listening(seed))
+    assert draw is not None
+    return draw.point
 
 
 SPACE = Space.of(
@@ -54,7 +52,7 @@ SPACE = Space.of(
 
 @given(st.integers(0, 10_000))
 def test_points_lie_in_bounds_and_on_steps(seed: int) -> None:
-    point = SPACE.draw(Dice(seed))
+    point = drawn(SPACE, seed)
     assert list(point) == list(SPACE.parameters)
     assert 1e-5 <= point["a"] <= 1e-3
     assert point["b"] in (0.0, 0.1, 0.2, 0.3)
@@ -72,11 +70,13 @@ def test_quantised_draws_stay_in_bounds(step: float, first: float, second: float
     low, high = multiples_within(min(first, second), max(first, second), step)
     if low <= high:
         parameter = Reals("a", low, high, step=step)
-        assert low <= parameter.draw(Dice(seed)) <= high
+        question = parameter.question()
+        assert question is not None
+        assert low <= parameter.value_of(Dice(seed).answer("a", question)) <= high
 
 
 def test_constants_are_asked_of_no_sampler() -> None:
-    dice = Dice(0)
+    dice = Listening(0)
     SPACE.draw(dice)
     assert "e" not in dice.asked
     assert SPACE.searched == ("a", "b", "c", "d", "f", "g", "h")

@@ -115,10 +115,17 @@ def test_two_integers_mean_whole_numbers_even_for_a_share() -> None:
         ("{distribution: q_uniform, min: 0.01, max: 0.05, q: 0.1}", "there is no multiple of 0.1 from 0.01 to 0.05."),
         ("{distribution: q_uniform, min: 0.01, max: 0.05, q: 0}", "a step of 0 leads nowhere."),
         ("{distribution: log_uniform, min: -10, max: 1e9}", "too large"),
-        ("{distribution: normal, mu: 1, sigma: 2}", "not yet: `mu` is understood, but can't be run so far."),
-        ("{distribution: beta}", "not yet: the distribution beta can't be drawn so far."),
-        ("{values: [1e-4, 2e-4], probabilities: [1, 2]}", "not yet: `probabilities`"),
-        ("{values: [1e-4, 2e-4], when: {seed: 1}}", "not yet: `when`"),
+        ("{distribution: normal, mu: 100, sigma: 2}", "hardly any of it (0.00%) lies within what training.learning_rate takes"),
+        ("{distribution: normal, mu: 0.1, sigma: 0}", "sigma: 0 is too small: it must be above 0."),
+        ("{mu: 0.1, sigma: 1}", "it doesn't say which distribution. Write `distribution: normal`."),
+        ("{distribution: beta, a: -1}", "learning_rate.a: -1 is too small: it must be above 0."),
+        ("{values: [1e-4, 2e-4], probabilities: [1, 2]}", "they sum to 3.0, not to 1. In the same proportions: [0.3333, 0.6667]."),
+        ("{values: [1e-4, 2e-4], probabilities: [1]}", "there are 1 of them for 2 values. Give one for each."),
+        ("{values: [1e-4, 2e-4], probabilities: [-1, 2]}", "they must be a list of numbers, none below 0."),
+        ("{values: [1e-4, 2e-4], distribution: categorical_w_probabilities}", "categorical_w_probabilities needs `probabilities`."),
+        ("{values: [1e-4, 2e-4], when: {}}", "it must say which parameter has which value."),
+        ("{values: [1e-4, 2e-4], when: {learning_rate: 1e-4}}", "a parameter can't depend on itself."),
+        ("{values: [1e-4, 2e-4], when: {optm: sgd}}", "there is no setting 'optm'. Did you mean training.optim?"),
         ("{valus: [1e-4]}", "no parameter has this key. Did you mean values?"),
         ("{parameters: {}}", "a group must name what varies in it."),
     ],
@@ -155,7 +162,7 @@ def test_what_a_key_can_t_be_is_said(name: str, spec: str, text: str) -> None:
 
 def test_groups_have_a_prefix() -> None:
     parsed = parse("training: {parameters: {learning_rate: {value: 1e-4}, optim: {values: [sgd, adafactor]}}}")
-    assert [parameter.key for parameter in parsed.parameters] == ["training.learning_rate", "training.optim"]
+    assert [parameter.name for parameter in parsed.parameters] == ["training.learning_rate", "training.optim"]
     assert "holds `parameters` and nothing else" in str(parse("training: {parameters: {seed: {value: 1}}, min: 3}").problems[0])
 
 

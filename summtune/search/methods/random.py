@@ -1,17 +1,15 @@
-"""Independent random points."""
+"""Independent random points; choices with probabilities are drawn by them."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import optuna
 
-from summtune.search.asking import ask, ask_seed
+from summtune.search.asking import Request, Suggestion, WeightedRandomSampler, ask, ask_seed
 from summtune.space.space import Space
 
 SUMMARY = "independent random points"
 
 
-def suggest(study: optuna.Study, space: Space, number: int, seed: int, count: int) -> tuple[optuna.Trial, dict[str, Any]] | None:
+def suggest(study: optuna.Study, space: Space, request: Request) -> Suggestion | None:
     """The next point."""
-    return ask(study, space, optuna.samplers.RandomSampler(seed=ask_seed(seed, number)))
+    return ask(study, space, WeightedRandomSampler(space, ask_seed(request.seed, request.number)), request)

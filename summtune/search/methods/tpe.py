@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import optuna
 
-from summtune.search.asking import ask, ask_seed
+from summtune.search.asking import Request, Suggestion, ask, ask_seed
 from summtune.space.space import Space
 
 SUMMARY = "tree-structured Parzen estimator, after some random points"
@@ -17,9 +15,13 @@ def startup_points(count: int) -> int:
     return min(10, max(3, count // 2))
 
 
-def suggest(study: optuna.Study, space: Space, number: int, seed: int, count: int) -> tuple[optuna.Trial, dict[str, Any]] | None:
+def suggest(study: optuna.Study, space: Space, request: Request) -> Suggestion | None:
     """The next point."""
     sampler = optuna.samplers.TPESampler(
-        seed=ask_seed(seed, number), n_startup_trials=startup_points(count), multivariate=True, constant_liar=True, group=False
+        seed=ask_seed(request.seed, request.number),
+        n_startup_trials=startup_points(request.count),
+        multivariate=True,
+        constant_liar=True,
+        group=bool(space.conditions),  # parameters that exist together are modelled together
     )
-    return ask(study, space, sampler)
+    return ask(study, space, sampler, request)

@@ -1,0 +1,132 @@
+"""The layers of one search space, and what becomes of its parameters beside them: which are pinned, and which draw a model.
+
+It must not know how layers are read (`settings_file`, `environment`), nor how two are merged (`layers`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from summtune.config import synonyms
+from summtune.config.layers import Entry, Layer, Origin, Resolved, merge
+from summtune.config.settings_file import read_preset
+from summtune.space.bundle import Bundle
+from summtune.space.parameters import Constant, Parameter
+from summtune.space.spec import Parsed
+from summtune.space.values import shown
+
+MODEL_KEYS = ("model.preset", "model.architecture", "model.checkpoint")
+"""What says which model it is. A model is drawn, or pinned, as a whole."""
+
+MAX_MODELS = 64
+
+
+@dataclass(frozen=True)
+class DrawnModel:
+    """A model that may be drawn.
+
+    Attributes:
+        model: its keys and their values.
+        by: a parameter that draws it.
+    """
+
+    model: dict[str, Any]
+    by: str
+
+
+@dataclass
+class Layers:
+    """All layers but what the search draws, weakest first.
+
+    Attributes:
+        base_preset: the preset of the base's own model.
+        base_file: the base file.
+        notices: what a person should know is added here.
+        of_models: for each model that may be drawn: what is drawn, all layers with it, and what they come to.
+    """
+
+    base_preset: str | None
+    base_file: Layer
+    settings: Layer
+    fixed: Layer
+    environment: Layer
+    assigned: Layer
+    notices: list[str]
+    of_models: list[tuple[dict[str, Any], Layer, Resolved]] = field(default_factory=list)
+
+    @cached_property
+    def pinned(self) -> Mapping[str, Entry]:
+        """What the environment and --set say: stronger than what is drawn."""
+        return {**self.environment, **self.assigned}
+
+    @cached_property
+    def base(self) -> Layer:
+        """The baseline's layers as one. Ask for it once `without_pinned` has been called."""
+        return self._merged({})
+
+    def with_model(self, drawn: Mapping[str, Any], origin: Origin) -> Layer:
+        """All layers with a drawn model, and its preset, among them."""
+        return self._merged({key: Entry(value, origin, key) for key, value in drawn.items()})
+
+    def _merged(self, drawn: Layer) -> Layer:
+        above = (self.settings, self.fixed, drawn, self.environment, self.assigned)
+        return merge(self.base_preset, self.base_file, above, read_preset, self.notices)
+
+    def without_pinned(self, parsed: Parsed, notices: list[str]) -> Parsed:
+        """The parameters that the environment and --set leave; those that they pin leave the space, said once each."""
+        gone = set(self.pinned)
+        model = next((self.pinned[key] for key in MODEL_KEYS if key in gone), None)
+        if model is not None:
+            gone |= set(MODEL_KEYS)
+        kept = []
+        for parameter in parsed.parameters:
+            pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone]
+            for key in pinned:
+                entry = self.pinned.get(synonyms.said_as(key), model)
+                assert entry is not None, "gone are only pinned keys, and a pinned model's"
+                by = entry.origin.file if entry.origin.layer == "environment" else "--set"
+                value = f"fixed at {shown(entry.value)}" if synonyms.said_as(key) in self.pinned else "decided"
+                notices.append(f"{key} is {value} by {by}, and leaves the space.")
+                self.fixed.pop(synonyms.said_as(key), None)
+            left = _left(parameter, pinned)
+            kept += [left] if left is not None else []
+        return replace(parsed, parameters=kept)
+
+    def shadowing(self, kept: Parsed) -> Iterator[tuple[str, Entry]]:
+        """Fixed keys of a model that would hold for every model drawn: (what is searched, the fixed entry)."""
+        searched = {key for parameter in kept.parameters if not isinstance(parameter, Constant) for key in parameter.keys}
+        for key, by in (
+            ("model.preset", "model.checkpoint"),
+            ("model.architecture", "model.checkpoint"),
+            ("model.preset", "model.architecture"),
+        ):
+            for layer in (self.settings, self.fixed):
+                if key in searched and by in layer and by not in searched:
+                    yield key, layer[by]
+
+
+def drawn_models(kept: Parsed) -> list[DrawnModel]:
+    """Every model that may be drawn."""
+    drawing = [one for one in kept.parameters if not isinstance(one, Constant) and set(one.keys) & set(MODEL_KEYS)]
+    if not drawing:
+        return []
+    values = [[one.settings_of(one.at(index)) for index in range(one.size() or 0)] for one in drawing]
+    found = []
+    for combination in itertools.islice(itertools.product(*values), MAX_MODELS):
+        model = {key: value for settings in combination for key, value in settings.items() if key in MODEL_KEYS}
+        found.append(DrawnModel(model, drawing[0].name))
+    return found
+
+
+def _left(parameter: Parameter, gone: list[str]) -> Parameter | None:
+    """What is left of a parameter without some of its keys."""
+    if not gone:
+        return parameter
+    if not isinstance(parameter, Bundle):
+        return None
+    options = tuple((label, tuple((key, value) for key, value in settings if key not in gone)) for label, settings in parameter.options)
+    return replace(parameter, options=options) if any(settings for _, settings in options) else None

@@ -1,0 +1,127 @@
+"""The effect receipt: whether each parameter could ever change what is trained or decoded.
+
+It must not know how a space was written; whoever asks makes problems of the verdicts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from summtune.config import effects
+from summtune.space.parameters import Constant, Parameter
+from summtune.space.source import Dice, Number, Question
+from summtune.space.space import Point, Space
+
+Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""A point to the flat settings that it comes to."""
+
+MAX_CONTEXTS = 200
+_MODEL = ("model.preset", "model.architecture", "model.checkpoint")
+
+
+@dataclass(frozen=True)
+class Inert:
+    """A parameter that no two values of which make a difference, and why."""
+
+    name: str
+    reasons: tuple[str, ...]
+
+
+def inert_parameters(space: Space, resolve: Resolve) -> list[Inert]:
+    """The parameters that vary in name only, in any context in which they exist."""
+    found = []
+    for name in space.searched:
+        reasons = _inert(space, space.parameters[name], resolve)
+        if reasons is not None:
+            found.append(Inert(name, reasons))
+    return found
+
+
+def _inert(space: Space, parameter: Parameter, resolve: Resolve) -> tuple[str, ...] | None:
+    """Why a parameter is inert; None where it isn't. Empty where it never exists."""
+    reasons: dict[str, None] = {}
+    for point, answers in _contexts(space, parameter):
+        if parameter.name not in answers:
+            continue
+        bare = {key: value for key, value in point.items() if key not in parameter.keys}
+        seen = set()
+        for value in _samples(parameter):
+            values = resolve({**bare, **parameter.settings_of(value)})
+            seen.add(effects.identity(values))
+            if len(seen) > 1:
+                return None
+            for key in parameter.keys:
+                reason = effects.idle(values, key)
+                if reason is not None:
+                    reasons[reason] = None
+    return tuple(reasons)
+
+
+def _samples(parameter: Parameter) -> list[Any]:
+    """Values that stand for all: each of a short list; of a range its ends and what lies between."""
+    size = parameter.size()
+    if size is not None:
+        steps = range(size) if size <= 16 else sorted({0, 1, size // 2, size - 1})
+        return [parameter.at(step) for step in steps]
+    question = parameter.question()
+    assert isinstance(question, Number), "only numbers have no end of values"
+    return [parameter.value_of(answer) for answer in (question.low, question.high, (question.low + question.high) / 2)]
+
+
+def _contexts(space: Space, parameter: Parameter) -> Iterator[tuple[Point, Mapping[str, Any]]]:
+    """Points in which the parameter is tried: one for every combination of what decides its effect and its existence."""
+    wanted = {*_MODEL, *(key for own in parameter.keys for key in effects.depends_on(own))}
+    deciding: list[Parameter] = []
+    for other in space.parameters.values():
+        if other.name != parameter.name and not isinstance(other, Constant) and (wanted & {other.name, *other.keys}):
+            deciding.append(other)
+    for other in _ancestors(space, parameter.name):
+        if other not in deciding:
+            deciding.append(other)
+    combinations = itertools.product(*([(other.name, value) for value in _tried(space, other)] for other in deciding))
+    for number, combination in enumerate(itertools.islice(combinations, MAX_CONTEXTS)):
+        forced = {name: space.parameters[name].answer_to(value) for name, value in combination}
+        draw = space.draw_narrowed(_Forced(forced, number), number)
+        if draw is not None:
+            yield draw.point, draw.answers
+
+
+def _tried(space: Space, parameter: Parameter) -> list[Any]:
+    """Values that stand for all, and those that some condition asks for by name."""
+    values = _samples(parameter)
+    for when in (one for conditions in space.conditions.values() for one in conditions if one.name == parameter.name):
+        for value in when.values:
+            try:
+                parameter.answer_to(value)
+            except ValueError:
+                continue
+            values += [value] if value not in values else []
+    return values
+
+
+def _ancestors(space: Space, name: str) -> list[Parameter]:
+    """What a parameter's existence hangs on."""
+    found: list[Parameter] = []
+    for when in space.conditions.get(name, ()):
+        for other in space.parameters.values():
+            if when.name in (other.name, *other.keys) and not isinstance(other, Constant) and other not in found:
+                found += [other, *(one for one in _ancestors(space, other.name) if one not in found)]
+    return found
+
+
+class _Forced:
+    """A source that gives set answers, and draws the others."""
+
+    def __init__(self, answers: Mapping[str, Any], seed: int) -> None:
+        self._answers = answers
+        self._dice = Dice(seed)
+        self._given: set[str] = set()
+
+    def answer(self, name: str, question: Question) -> Any:
+        if name in self._answers and name not in self._given:
+            self._given.add(name)
+            return self._answers[name]
+        return self._dice.answer(name, question)

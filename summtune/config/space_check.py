@@ -1,0 +1,190 @@
+"""What can only be judged of a whole space: whether anything can be drawn, and whether every parameter has an effect.
+
+It must not know how the space was read, beyond where its parts stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from summtune.config import effects
+from summtune.config.experiment import Experiment, laid_over
+from summtune.config.layers import Layer, Resolved
+from summtune.config.receipts import inert_parameters
+from summtune.config.space_document import SpaceDocument
+from summtune.config.transformers_arguments import installed
+from summtune.config.validation import Searched
+from summtune.errors import Problem
+from summtune.space.bundle import Bundle
+from summtune.space.constraints import Constraints
+from summtune.space.parameters import Choice, Constant
+from summtune.space.rules import Backdrop, Rule
+from summtune.space.source import Dice, Question
+from summtune.space.space import Space
+from summtune.space.spec import Parsed
+
+Models = Sequence[tuple[Mapping[str, Any], Resolved]]
+
+
+def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: Models) -> Space:
+    """The space of what was read, over the settings beneath."""
+    names = {name for rule in rules for name in rule.names} | {when.name for whens in parsed.conditions.values() for when in whens}
+    names -= parsed.bundles
+    beneath = {name: _value(base, name) for name in sorted(names)}
+    of_models = tuple(
+        (drawn, {name: _value(resolved, name) for name in beneath if _value(resolved, name) != beneath[name]}) for drawn, resolved in models
+    )
+    kept = {parameter.name for parameter in parsed.parameters}
+    conditions = {name: whens for name, whens in parsed.conditions.items() if name in kept}
+    backdrop = Backdrop(beneath, of_models if any(values for _, values in of_models) else ())
+    return Space.of(parsed.parameters, conditions, rules, backdrop)
+
+
+def _value(resolved: Resolved, key: str) -> Any:
+    if key in resolved.flat:
+        return resolved.flat[key]
+    argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
+    return argument.default if argument else None
+
+
+@dataclass(frozen=True)
+class SpaceCheck:
+    """One space, and where its parts stand."""
+
+    document: SpaceDocument
+    parsed: Parsed
+    constraints: Constraints
+    space: Space
+    base: Resolved
+    models: Models
+
+    @cached_property
+    def searched(self) -> list[Searched]:
+        """What varies, key by key; a bundle's keys each as a choice."""
+        found = []
+        for parameter in self.space.parameters.values():
+            if isinstance(parameter, Constant):
+                continue
+            if not isinstance(parameter, Bundle):
+                found.append(Searched(parameter, self._blame(parameter.name)))
+                continue
+            for key in parameter.keys:
+                values = [dict(settings)[key] for _, settings in parameter.options if key in dict(settings)]
+                found.append(Searched(Choice(key, tuple(values)), self._blame(parameter.name)))
+        return found
+
+    def _blame(self, name: str) -> Callable[[str, str], Problem]:
+        return lambda reason, remedy: self.document.problem(self.parsed.places[name], reason, remedy)
+
+    def possible_with(self, drawn: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+        """Whether a point with this model may have certain values, too."""
+
+        def possible(wanted: Mapping[str, Any]) -> bool:
+            asked = {**drawn, **wanted}
+            found = self.space.draw_narrowed(_Wishes(self.space, asked), 0)
+            return found is not None and all(found.point.get(key) == value for key, value in asked.items())
+
+        return possible
+
+    def resolve(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """A point's flat settings."""
+        for drawn, resolved in self.models:
+            if all(key in point and point[key] == value for key, value in drawn.items()):
+                return laid_over(resolved.flat, point)
+        return laid_over(self.base.flat, point)
+
+    def problems(self, method: str) -> list[Problem]:
+        """What is wrong with the space as a whole."""
+        found = []
+        if method == "grid":
+            for name in self.space.endless:
+                found.append(self._blame(name)("a grid needs values that can be counted.", "Give `values`, two integers, or a `q`."))
+        if (self.space.rules or self.space.conditions) and not self.space.possible():
+            return [*found, self._nothing_left()]
+        if method == "grid" and not self.space.endless and self.space.size() is None:
+            reason = "the rules tie too many values together for the grid to be counted."
+            found.append(self.document.problem(("constraints",), reason, "Use `method: random` or `bayes`, or fewer values."))
+        return [*found, *self._inert()]
+
+    def _nothing_left(self) -> Problem:
+        for rule in self.space.rules:
+            others = tuple(one for one in self.space.rules if one is not rule)
+            if replace(self.space, rules=others).possible():
+                path = self.constraints.places.get(rule.title, ("constraints",))
+                return self.document.problem(path, f"{rule.title!r} leaves nothing to draw.", "Widen it, or the parameters.")
+        return self.document.problem(("constraints",), "the rules together leave nothing to draw.", "Widen them, or the parameters.")
+
+    def _inert(self) -> Iterator[Problem]:
+        """Parameters that no two values of which would ever come to different arguments: trials would differ in name only."""
+        for inert in inert_parameters(self.space, self.resolve):
+            if not inert.reasons:
+                yield self._blame(inert.name)("it never exists: what its `when` asks for never holds.", "Change the condition.")
+                continue
+            reason = f"{inert.name} has no effect: {'; '.join(inert.reasons)}."
+            yield self._blame(inert.name)(reason, "Change that, or leave it out.")
+
+    def notices(self, layer: Layer) -> Iterator[str]:
+        """What a person should know of settings that are fixed."""
+        varying = set(self.space.keys)
+        for key, entry in layer.items():
+            given = entry.origin.layer in ("base", "settings", "parameters", "environment", "--set")
+            if not given or key in effects.HOUSEKEEPING or entry.value == _default(key):
+                continue
+            if varying & {"model.preset", "model.architecture", "model.checkpoint", *effects.depends_on(key)}:
+                continue
+            reason = effects.idle(self.base.flat, key) if key.startswith(("generation.", "training.", "tokenizer.")) else None
+            if reason is not None:
+                yield f"{key} has no effect: {reason}."
+
+
+def counted(experiment: Experiment, *, asked: bool) -> Iterator[str]:
+    """What a finite space comes to, and what is left out of it; `asked`: whether a person said how many trials."""
+    size = experiment.space.size()
+    if size is None:
+        return
+    named = "the grid" if experiment.method == "grid" else "the space"
+    if size > experiment.count:
+        if experiment.method == "grid":
+            left = f"{experiment.count:,} trials, drawn evenly, leave out {size - experiment.count:,} of them"
+            yield f"{named} has {size:,} points; {left}."
+    elif size < experiment.count and asked:
+        yield f"{named} has {size:,} point{'' if size == 1 else 's'}: no more trials than that are run."
+    if experiment.baseline and size <= experiment.count and experiment.space.locate(experiment.baseline_point()) is not None:
+        yield "one of the points is the base's own settings: it is trained once, as the baseline."
+
+
+def _default(key: str) -> Any:
+    section, _, name = key.partition(".")
+    from summtune.config.settings import Settings
+
+    fields = type(getattr(Settings(), section)).model_fields
+    if name in fields:
+        return fields[name].default
+    argument = installed().arguments.get(name)
+    return argument.default if argument else None
+
+
+class _Wishes:
+    """A source that gives the wanted values where it can, and draws the others."""
+
+    def __init__(self, space: Space, wanted: Mapping[str, Any]) -> None:
+        self._space = space
+        self._wanted = wanted
+        self._dice = Dice(0)
+
+    def answer(self, name: str, question: Question) -> Any:
+        parameter = self._space.parameters[name]
+        wanted = {key: self._wanted[key] for key in parameter.keys if key in self._wanted}
+        if wanted:
+            for index in range(min(parameter.size() or 0, 1000)):
+                settings = parameter.settings_of(parameter.at(index))
+                if all(settings.get(key) == value for key, value in wanted.items()):
+                    return parameter.answer_to(parameter.at(index))
+            try:
+                return parameter.answer_to(next(iter(wanted.values())))
+            except ValueError:
+                pass
+        return self._dice.answer(name, question)

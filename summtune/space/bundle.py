@@ -1,0 +1,72 @@
+"""Parameters that are several settings at once: architecture and checkpoint, batch size and accumulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from summtune.space.source import OneOf, Question
+from summtune.space.values import index_in, same, shown
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Several settings that move together, under one label.
+
+    Attributes:
+        title: the bundle's own name; no settings key.
+        options: label and its settings (dotted key, value), in the order of the file.
+    """
+
+    kind: ClassVar[str] = "bundle"
+    title: str
+    options: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+
+    @property
+    def name(self) -> str:
+        return self.title
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(label for label, _ in self.options)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(key for _, settings in self.options for key, _ in settings))
+
+    def question(self) -> Question | None:
+        return OneOf(self.labels)
+
+    def value_of(self, answer: Any) -> str:
+        return self.labels[index_in(self.labels, answer)]
+
+    def answer_to(self, value: Any) -> Any:
+        return self.labels[index_in(self.labels, value)]
+
+    def settings_of(self, value: Any) -> dict[str, Any]:
+        return dict(self.options[index_in(self.labels, value)][1])
+
+    def label_of(self, point: Mapping[str, Any]) -> str:
+        """The label whose settings a point has.
+
+        Raises:
+            ValueError: none.
+        """
+        for label, settings in self.options:
+            if all(key in point and same(point[key], value) for key, value in settings):
+                return label
+        raise ValueError(f"{self.title} has no such settings")
+
+    def size(self) -> int | None:
+        return len(self.options)
+
+    def at(self, index: int) -> str:
+        return self.labels[index]
+
+    def index_of(self, value: Any) -> int:
+        return index_in(self.labels, value)
+
+    def describe(self) -> str:
+        said = (f"{label} ({', '.join(f'{key} {shown(value)}' for key, value in settings)})" for label, settings in self.options)
+        return "one of " + ", ".join(said)

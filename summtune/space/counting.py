@@ -1,0 +1,152 @@
+"""Counts the points of a space after its rules, and finds the one at any index, without ever holding them.
+
+Parameters are gone through in the order in which they are drawn. What is still possible below a parameter depends only on those
+before it that a later rule looks at; so each such state is counted once and remembered (dynamic programming over a path decomposition),
+and a parameter that no rule looks at multiplies the count by its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from summtune.space.space import Space
+
+MAX_STEPS = 400_000
+"""How many states are looked at before a count is given up: about two seconds."""
+
+ABSENT = -1
+"""Instead of a value's index: the parameter does not exist here."""
+
+
+class Uncountable(Exception):
+    """Rules tie so many values together that counting them would take too long."""
+
+
+class Counting:
+    """The counts of one space.
+
+    Args:
+        space: what is counted. Parameters without an end of values count as one, and rules that look at them as kept: then `below`
+            says whether a beginning may still lead to a point, not how many there are.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._names = space.order
+        self._sizes = [space.parameters[name].size() for name in self._names]
+        outputs = {name: {name, *space.parameters[name].keys} for name in self._names}
+        places: dict[str, int] = {}
+        for place, name in enumerate(self._names):
+            for output in outputs[name]:
+                places[output] = max(places.get(output, place), place)
+        endless = {place for place, size in enumerate(self._sizes) if size is None}
+        model_places = {places[key] for key in space.backdrop.model_keys if key in places}
+        self._rules: list[list[int]] = [[] for _ in self._names]
+        self._first_rules: list[int] = []
+        looked_at: list[tuple[int, set[int]]] = []  # (place where it is looked at, places that it looks at)
+        for number, rule in enumerate(space.rules):
+            seen = {places[name] for name in rule.names if name in places} | (model_places if rule.names - set(places) else set())
+            # Several bundles may set one key: all of them count as seen.
+            seen |= {place for place, name in enumerate(self._names) if outputs[name] & rule.names}
+            if seen & endless:
+                continue
+            if not seen:
+                self._first_rules.append(number)
+                continue
+            self._rules[max(seen)].append(number)
+            looked_at.append((max(seen), seen))
+        for place, name in enumerate(self._names):
+            for when in space.conditions.get(name, ()):
+                seen = {other for other, known in enumerate(self._names) if when.name in outputs[known]} | model_places
+                if not seen & endless:
+                    looked_at.append((place, seen - {place}))
+        self._needed = [
+            sorted({place for at, seen in looked_at for place in seen if place < here <= at}) for here in range(len(self._names) + 1)
+        ]
+        self._seen = [any(place in seen for _, seen in looked_at) for place in range(len(self._names))]
+        self._known: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._steps = 0
+
+    def total(self) -> int:
+        """How many points there are.
+
+        Raises:
+            Uncountable: it would take too long to tell.
+        """
+        values = self._space.values_under({})
+        if not all(self._space.rules[number].holds(values) for number in self._first_rules):
+            return 0
+        return self.below([])
+
+    def below(self, chosen: list[int]) -> int:
+        """How many points begin with these indices of values, in the order of drawing (ABSENT where a parameter does not exist).
+
+        Raises:
+            Uncountable: it would take too long to tell.
+        """
+        place = len(chosen)
+        if place == len(self._names):
+            return 1
+        state = (place, tuple(chosen[other] for other in self._needed[place]))
+        if state not in self._known:
+            options = self._options(place, chosen)
+            if self._seen[place]:
+                count = sum(self._count([*chosen, option]) for option in options)
+            else:
+                count = len(options) * self.below([*chosen, options[0]])
+            self._known[state] = count
+        return self._known[state]
+
+    def kept_at(self, chosen: list[int]) -> bool:
+        """Whether the rules that can be judged with the last of these indices are kept."""
+        place = len(chosen) - 1
+        rules = self._rules[place]
+        if not rules:
+            return True
+        values = self._values(chosen, [*self._needed[place], place])
+        return all(self._space.rules[number].holds(values) for number in rules)
+
+    def at(self, index: int) -> list[int]:
+        """The indices of the values of the point at an index, which lies below `total`."""
+        chosen: list[int] = []
+        for place in range(len(self._names)):
+            options = self._options(place, chosen)
+            if not self._seen[place]:
+                step, index = divmod(index, self.below([*chosen, options[0]]))
+                chosen.append(options[step])
+                continue
+            for option in options:
+                count = self._count([*chosen, option])
+                if index < count:
+                    chosen.append(option)
+                    break
+                index -= count
+        return chosen
+
+    def _count(self, chosen: list[int]) -> int:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            self._steps = 0  # whoever asks for another point later is not held to what was spent on this one
+            raise Uncountable
+        return self.below(chosen) if self.kept_at(chosen) else 0
+
+    def _options(self, place: int, chosen: list[int]) -> Sequence[int]:
+        conditions = self._space.conditions.get(self._names[place], ())
+        if conditions:
+            values = self._values(chosen, self._needed[place])
+            if not all(when.holds(values) for when in conditions):
+                return (ABSENT,)
+        return range(self._sizes[place] or 1)
+
+    def _values(self, chosen: list[int], places: list[int]) -> Mapping[str, Any]:
+        """The values that these places give, and those beneath."""
+        drawn: dict[str, Any] = {}
+        for place in places:
+            parameter = self._space.parameters[self._names[place]]
+            if chosen[place] != ABSENT and self._sizes[place] is not None:
+                value = parameter.at(chosen[place])
+                drawn[self._names[place]] = value
+                drawn |= parameter.settings_of(value)
+        return self._space.values_under(drawn)

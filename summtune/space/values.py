@@ -1,0 +1,69 @@
+"""Values and how they are shown, compared, and quantised."""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+from typing import Any
+
+
+def multiple(step: float, times: int) -> float:
+    """`times` steps, without the dust of binary fractions: three steps of 0.1 are 0.3."""
+    return float(Decimal(repr(step)) * times)
+
+
+def multiples_within(low: float, high: float, step: float) -> tuple[float, float]:
+    """The least and the greatest multiple of step in a range (its ends may be infinite); the first is above the second if there is none."""
+    tolerance = 1e-9
+    bottom = low if math.isinf(low) else multiple(step, math.ceil(low / step - tolerance))
+    top = high if math.isinf(high) else multiple(step, math.floor(high / step + tolerance))
+    return bottom, top
+
+
+def shown(value: Any) -> str:
+    """A value as it would stand in YAML."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, float):
+        return repr(value).replace("e-0", "e-").replace("e+0", "e+")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, and not merely because Python holds `true` and 1 for equal."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def index_in(values: tuple[Any, ...], wanted: Any) -> int:
+    """Where a value stands among others.
+
+    Raises:
+        ValueError: nowhere.
+    """
+    for index, value in enumerate(values):
+        if same(value, wanted):
+            return index
+    raise ValueError(f"{shown(wanted)} is not among {', '.join(map(shown, values))}")
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a sampler takes it as it is."""
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+class OfOneKey:
+    """What all kinds but bundles share: the name is the one key that is set."""
+
+    key: str
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.key,)
+
+    def settings_of(self, value: Any) -> dict[str, Any]:
+        return {self.key: value}
