@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
 from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Reported, TrialStarted
 from summtune.paths import RunPaths
@@ -42,6 +43,7 @@ class Screen:
         self.console = console
         self._live: Live | None = None
         self._count = self._ended = 0
+        self._points: int | None = None
         self._table = Table()
         self._rest = ""
         self._lasts: Mapping[str, int] = {}
@@ -54,6 +56,8 @@ class Screen:
     def begin(self, state: RunState) -> None:
         """Begin to show trials."""
         self._lasts = last_iterations(state)
+        assert state.opened is not None, "a run is shown once it is open"
+        self._points = Experiment.from_record(state.opened.experiment).space.size()
         self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
@@ -82,7 +86,8 @@ class Screen:
         """Make the table now, in the thread that changes the state; the one that draws it only reads what was made."""
         shown = rows(state)
         self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        self._count, self._ended = state.count, sum(trial.over for trial in state.searched)
+        self._count = state.count if self._points is None else min(state.count, self._points)
+        self._ended = sum(trial.over for trial in state.searched)
         self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
 
     def _render(self) -> Group:

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from summtune.config.experiment import Experiment
-from summtune.config.layers import Resolved
-from summtune.documents import parse_scalar
+from summtune.config.layers import Resolved, nest
+from summtune.config.settings import Settings
+from summtune.documents import parse_document, parse_scalar
 from summtune.space.parameters import Constant
 from summtune.space.values import shown
 
@@ -66,6 +67,12 @@ def resolved_lines(resolved: Resolved) -> list[str]:
         rows.append((f"  {name}: {_yaml(value)}", str(resolved.origin(key))))
     width = min(max(len(text) for text, _ in rows), 60)
     return [f"{text:<{width}}  # {origin}" if origin else text for text, origin in rows]
+
+
+def read_resolved(text: str) -> Settings:
+    """The settings that `resolved_lines` wrote."""
+    sections = parse_document(text, "settings.yaml").value
+    return Settings.model_validate(nest({f"{section}.{name}": value for section, keys in sections.items() for name, value in keys.items()}))
 
 
 def _yaml(value: Any) -> str:

@@ -193,9 +193,8 @@ def idle(values: Values, key: str, consumed: frozenset[str] | None = None) -> st
         return "another setting says the same"
     if key in HOUSEKEEPING:
         return HOUSEKEEPING[key]
-    for rule in _by_key().get(key, ()):
-        if rule.holds(values):
-            return rule.because
+    for rule in idle_rules(values, key):
+        return rule.because
     if key in _ALWAYS or key.startswith(_OF_THE_DATA):
         return None
     if consumed is None:
@@ -203,6 +202,11 @@ def idle(values: Values, key: str, consumed: frozenset[str] | None = None) -> st
     if covers(consumed, key):
         return None
     return _not_consumed(values.get("model.architecture"), key)
+
+
+def idle_rules(values: Values, key: str) -> list[Idle]:
+    """The rules by which a key is idle beside these settings."""
+    return [rule for rule in _by_key().get(key, ()) if rule.holds(values)]
 
 
 def identity(values: Values) -> str:

@@ -19,6 +19,7 @@ Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A point to the flat settings that it comes to."""
 
 MAX_CONTEXTS = 200
+ATTEMPTS = 8
 _MODEL = ("model.preset", "model.architecture", "model.checkpoint")
 
 
@@ -84,7 +85,8 @@ def _contexts(space: Space, parameter: Parameter) -> Iterator[tuple[Point, Mappi
     combinations = itertools.product(*([(other.name, value) for value in _tried(space, other)] for other in deciding))
     for number, combination in enumerate(itertools.islice(combinations, MAX_CONTEXTS)):
         forced = {name: space.parameters[name].answer_to(value) for name, value in combination}
-        draw = space.draw_narrowed(_Forced(forced, number), number)
+        seeds = range(number, number + ATTEMPTS)
+        draw = next((draw for seed in seeds if (draw := space.draw_narrowed(_Forced(forced, seed), seed)) is not None), None)
         if draw is not None:
             yield draw.point, draw.answers
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+from summtune.config import effects
 from summtune.config.settings import Generation, Settings
 from summtune.decoding.cleaning import cleaner
 
@@ -19,32 +20,22 @@ SEED_OF_SAMPLING = 0
 def generation_config(model: Any, generation: Generation) -> Any:
     """A GenerationConfig: the model's special tokens, and the settings' decoding.
 
-    Arguments that mean nothing beside the others (beams' with one beam, sampling's without sampling) are left out:
-    transformers refuses to save such a configuration.
+    transformers refuses to save a configuration with arguments that mean nothing beside the others.
     """
     from transformers import GenerationConfig
 
     own = model.generation_config
     kept = ("pad", "bos", "eos", "decoder_start", "forced_bos", "forced_eos")
-    arguments: dict[str, Any] = {f"{role}_token_id": getattr(own, f"{role}_token_id", None) for role in kept}
-    if generation.max_new_tokens is not None:
-        arguments["max_new_tokens"] = generation.max_new_tokens
-    else:
-        arguments["max_length"] = generation.max_length
-    arguments |= {
-        "min_length": generation.min_length,
-        "num_beams": generation.num_beams,
-        "no_repeat_ngram_size": generation.no_repeat_ngram_size,
-        "repetition_penalty": generation.repetition_penalty,
-        "do_sample": generation.do_sample,
-        "use_cache": True,
+    tokens = {f"{role}_token_id": getattr(own, f"{role}_token_id", None) for role in kept}
+    return GenerationConfig(**tokens, **generation_arguments(generation), use_cache=True)
+
+
+def generation_arguments(generation: Generation) -> dict[str, Any]:
+    """The settings of `generation` that transformers is given: without those that mean nothing beside the others."""
+    values = {f"generation.{name}": value for name, value in generation.model_dump().items()}
+    return {
+        key.removeprefix("generation."): value for key, value in values.items() if value is not None and not effects.idle_rules(values, key)
     }
-    if generation.num_beams > 1:
-        arguments |= {"length_penalty": generation.length_penalty, "early_stopping": generation.early_stopping}
-    if generation.do_sample:
-        drawn = {"temperature": generation.temperature, "top_k": generation.top_k, "top_p": generation.top_p}
-        arguments |= {name: value for name, value in drawn.items() if value is not None}
-    return GenerationConfig(**arguments)
 
 
 def by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:

@@ -106,7 +106,16 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "baseline": trial.baseline,
         "score": state.score(trial),
         "best_iteration": trial.best.iteration if trial.best else None,
+        "differs_from_baseline": _differences(run, trial),
     }
+
+
+def _differences(run: RunPaths, trial: TrialState) -> Any:
+    """How what the trial was given differs from the baseline, from its own results; None where it did not get that far."""
+    try:
+        return json.loads(run.trial(trial.id).results.read_text(encoding="utf-8")).get("differs_from_baseline")
+    except (OSError, ValueError):
+        return None
 
 
 def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:

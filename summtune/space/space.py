@@ -193,10 +193,12 @@ class Space:
 
     def _viable(self, parameter: Parameter, value: Any, chosen: list[int], index: int, values: Mapping[str, Any]) -> bool:
         """Whether a value may still lead to a point."""
+        seen = self.values_under({**values, parameter.name: value, **parameter.settings_of(value)})
+        undrawn = {output for name in self.order[len(chosen) + 1 :] for output in (name, *self.parameters[name].keys)}
+        if not all(rule.holds(seen) for rule in self.rules if not rule.names & undrawn):
+            return False
         if parameter.size() is None:
-            seen = self.values_under({**values, **parameter.settings_of(value)})
-            undrawn = {output for name in self.order[len(chosen) + 1 :] for output in (name, *self.parameters[name].keys)}
-            return all(rule.holds(seen) for rule in self.rules if not rule.names & undrawn)
+            return True
         try:
             here = [*chosen, index]
             return self._counting.kept_at(here) and self._counting.below(here) > 0

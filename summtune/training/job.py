@@ -27,6 +27,7 @@ class Job:
         best_iteration: iteration of the best score that was recorded before this attempt.
         best_score: that score.
         threads: CPU threads for torch; None leaves them as they are.
+        baseline: the settings that the results say the difference to.
     """
 
     settings: Settings
@@ -38,3 +39,4 @@ class Job:
     best_iteration: int | None = None
     best_score: float | None = None
     threads: int | None = None
+    baseline: Settings | None = None

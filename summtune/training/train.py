@@ -21,6 +21,7 @@ from summtune.training.job import Job, Report
 from summtune.training.log import LOG, to_file
 from summtune.training.process import restored
 from summtune.training.progress import Progress, Standing, callback_class
+from summtune.training.receipt import differs_from
 from summtune.training.store import Store
 from summtune.training.trainer import trainer_class
 
@@ -102,6 +103,7 @@ def _optimise(job: Job, family: ModuleType, loaded: Loaded, rows: tuple[Any, Any
 
     _check_objective(job)
     arguments = training_arguments(job.settings, hardware, job.attempt.checkpoints, job.objective_name, maximize=job.maximize)
+    progress.facts["differs_from_baseline"] = differs_from(job.baseline, job.settings, arguments, job.attempt.checkpoints)
     trainer = trainer_class()(
         family=family,
         assess=progress.assess,

@@ -19,7 +19,7 @@ from summtune import durable
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
 from summtune.corpus.check import CorpusFacts, check_corpus
-from summtune.errors import Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
+from summtune.errors import CheckpointMistake, Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import RunClosed, RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
@@ -82,7 +82,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     """
     check_writable(Path(output_dir))
     facts = check_corpus(experiment.base.settings)
-    check_available(experiment.base.settings)
+    _check_models(experiment)
     with _surroundings(output_dir), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster)
         run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
@@ -123,7 +123,7 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
             return run
         experiment = Experiment.from_record(state.opened.experiment)
         changed = _check_data_again(run, check_corpus(experiment.base.settings))
-        check_available(experiment.base.settings)
+        _check_models(experiment)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
@@ -148,6 +148,22 @@ def _check_data_again(run: RunPaths, facts: CorpusFacts) -> list[str]:
         for split in before
         if split in now and before[split].get("fingerprint") != now[split]["fingerprint"]
     ]
+
+
+def _check_models(experiment: Experiment) -> None:
+    """Make sure that the base's model, and every model that may be drawn, can be had.
+
+    Raises:
+        CheckpointMistake: with all of those that can't.
+    """
+    problems: list[Problem] = []
+    for resolved in (experiment.base, *(one for _, one in experiment.models)):
+        try:
+            check_available(resolved.settings)
+        except CheckpointMistake as mistake:
+            problems += [problem for problem in mistake.problems if problem not in problems]
+    if problems:
+        raise CheckpointMistake(problems)
 
 
 @contextmanager

@@ -96,4 +96,14 @@ def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str,
         "final_metrics": trial.final,
         "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
         "attempts": trial.attempts,
+        "differs_from_baseline": _differences(paths, trial),
     }
+
+
+def _differences(paths: TrialPaths, trial: TrialState) -> object:
+    """How what the last attempt was given differs from the baseline; None where it did not get that far."""
+    results = paths.attempt(trial.attempts).results
+    try:
+        return json.loads(results.read_text(encoding="utf-8")).get("differs_from_baseline")
+    except (OSError, ValueError):
+        return None

@@ -18,6 +18,7 @@ from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from summtune import paths as run_paths
+from summtune.config.description import read_resolved
 from summtune.config.settings import Settings
 from summtune.tuning.failures import failure_of, write_failure
 from summtune.tuning.orders import Orders
@@ -48,17 +49,18 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
     """
     # A stopped trial's thread has to be gone before the actor is used again; freeing a large model can take more than Tune's 2 s.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", "60")
-    paths = run_paths.RunPaths(Path(run_folder)).trial(config[TRIAL_KEY])
+    run = run_paths.RunPaths(Path(run_folder))
+    paths = run.trial(config[TRIAL_KEY])
     orders = Orders.read(paths.progress)
 
     def loop() -> None:
-        _train(paths, orders, allotment)
+        _train(run, paths, orders, allotment)
 
     # Local mode: the loop runs in this very process, Tune keeps reports and checkpoints, and actors can be used again.
     TorchTrainer(loop, scaling_config=ScalingConfig(num_workers=0, use_gpu=allotment.gpus > 0)).fit()
 
 
-def _train(paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment) -> None:
+def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment) -> None:
     from summtune.training.job import Job
     from summtune.training.train import train
 
@@ -84,6 +86,7 @@ def _train(paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment) ->
             best_iteration=orders.best_iteration,
             best_score=orders.best_score,
             threads=max(1, int(allotment.cpus)),
+            baseline=read_resolved(run.settings.read_text(encoding="utf-8")),
         )
         train(job, report)
     except Exception as error:  # the one trial boundary: whatever it was becomes a cause on record, and goes on its way
