@@ -25,6 +25,7 @@ VERBS = {
     "show": "print a run's leaderboard",
     "predict": "summarise a file with a run's best model",
     "validate": "check search spaces without running anything",
+    "settings": "print complete settings and where each came from, or what differs between two",
     "doctor": "say what this machine offers, and what is missing",
 }
 """Every verb with its line of help; its function is `summtune.cli.<verb>.<verb>`, and returns the exit code."""

@@ -71,7 +71,8 @@ def mismatch(value: Any, meant: str) -> Unfit:
 
 def one_of(value: Any, choices: list[str]) -> Unfit:
     """A word that isn't among those allowed."""
-    close = get_close_matches(str(value).lower(), choices, n=1, cutoff=0.6)
+    begun = [choice for choice in choices if len(str(value)) >= 3 and choice.startswith(str(value).lower())]
+    close = begun or get_close_matches(str(value).lower(), choices, n=1, cutoff=0.6)
     remedy = f"Did you mean {close[0]}?" if close else ""
     if close and len(choices) > 12:  # the nearest says more than a paragraph of words
         return Unfit(f"{shown(value)} is not one of the {len(choices)} that there are.", remedy)

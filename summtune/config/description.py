@@ -38,7 +38,7 @@ def summary_lines(experiment: Experiment) -> list[str]:
     for name, parameter in experiment.space.parameters.items():
         fixed = "fixed at " if isinstance(parameter, Constant) else ""
         lines.append(f"  {name:<{width}}  {fixed}{parameter.describe()}{_existence(experiment, name)}")
-    lines += [f"{'constraints' if number == 0 else '':<{COLUMN}}{rule.title}" for number, rule in enumerate(experiment.space.rules)]
+    lines += [f"{'constraints' if number == 0 else '':<{COLUMN}}{rule.describe()}" for number, rule in enumerate(experiment.space.rules)]
     return lines
 
 
@@ -67,6 +67,20 @@ def resolved_lines(resolved: Resolved) -> list[str]:
         rows.append((f"  {name}: {_yaml(value)}", str(resolved.origin(key))))
     width = min(max(len(text) for text, _ in rows), 60)
     return [f"{text:<{width}}  # {origin}" if origin else text for text, origin in rows]
+
+
+def difference_lines(one: Resolved, other: Resolved) -> list[str]:
+    """What differs between two settings, a line each: key, value and layer of either."""
+    rows = []
+    for key in dict.fromkeys([*one.flat, *other.flat]):
+        mine, theirs = one.flat.get(key), other.flat.get(key)
+        if mine != theirs and not (mine in ({}, None) and theirs in ({}, None)):
+            rows.append((key, _yaml(mine), str(one.origin(key)), _yaml(theirs), str(other.origin(key))))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
+    return [
+        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  ({row[2]}){' ' * (widths[2] - len(row[2]))}  →  {row[3]:<{widths[3]}}  ({row[4]})"
+        for row in rows
+    ]
 
 
 def read_resolved(text: str) -> Settings:

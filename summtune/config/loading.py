@@ -7,25 +7,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from summtune.config import presets, synonyms, validation
 from summtune.config.catalogue import catalogue
-from summtune.config.complaints import explain
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources, longest
 from summtune.config.layering import Layers, drawn_models
-from summtune.config.layers import Entry, Layer, Origin, Resolved, nest
+from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.objective import Objective, check_reported, objective
 from summtune.config.places import is_there, placed_parameter, resolved_path
+from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.settings import Settings
-from summtune.config.settings_file import Reading, SectionReader, read_sections
+from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, MetricSpec, SpaceFile
 from summtune.config.stopping import Stopping, stopping
 from summtune.config.top_level import TopLevel
-from summtune.documents import read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
@@ -63,7 +60,7 @@ class _Loading:
         constraints = self._constraints(top, parsed)
         layers = self._layers(top, parsed)
         kept = layers.without_pinned(parsed, self.notices)
-        settings = self._settings(layers.base)
+        settings = resolved_settings(layers.base, self.problems)
         models = self._models(layers, kept) if settings is not None else ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
         space = built_space(kept, constraints.rules, base, models)
@@ -75,6 +72,8 @@ class _Loading:
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, check.possible_with(drawn)))
             self.problems.extend(check.problems(top.method))
             self.notices.extend(check.notices(layers.base))
+            if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
+                self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         self._device(top, settings)
         self._decoding(top, check.searched)
         stop = self._stopping(top, [base, *(resolved for _, resolved in models)], kept)
@@ -138,7 +137,7 @@ class _Loading:
         for drawn in drawn_models(kept):
             where = self.space.document.marks.get(kept.places[drawn.by])
             layer = layers.with_model(drawn.model, Origin("search", self.space.document.file, where.line if where else None))
-            settings = self._settings(layer)
+            settings = resolved_settings(layer, self.problems)
             if settings is not None:
                 resolved = Resolved(settings, synonyms.mirrored_origins(layer))
                 layers.of_models.append((drawn.model, layer, resolved))
@@ -164,15 +163,11 @@ class _Loading:
             self.problems.append(self.space.problem(("base",), f"there is no preset {named!r}, and no file {path}.", remedy))
             return DEFAULT_BASE, {}
         try:
-            base = self._take(read_sections(read_document(path, shown_as=_shown(path)), "base", path.absolute().parent))
+            preset, base = read_base(path)
         except SettingsMistake as mistake:
             self.problems.extend(mistake.problems)
             return DEFAULT_BASE, {}
-        model = {key: base[key].value for key in ("model.preset", "model.checkpoint", "model.architecture") if key in base}
-        if not any(model.values()):
-            self.notices.append(f"{_shown(path)} names no model: {DEFAULT_BASE} is used.")
-            return DEFAULT_BASE, base
-        return presets.of_model(model.get("model.preset"), model.get("model.checkpoint"), model.get("model.architecture")), base
+        return preset, self._take(base)
 
     def _settings_layer(self) -> Reading:
         """`settings:`, and the keys at the top that are settings, too."""
@@ -205,20 +200,6 @@ class _Loading:
             layer[absolute.key] = Entry(absolute.value, origin, ".".join(str(part) for part in path), mark.column)
         self.problems.extend(synonyms.reduce(layer))
         return layer
-
-    def _settings(self, layer: Layer) -> Settings | None:
-        synonyms.settle_warmup(layer)
-        values = {key: entry.value for key, entry in layer.items()}
-        synonyms.mirror(values)
-        try:
-            return Settings.model_validate(nest(values))
-        except ValidationError as error:
-            for one in error.errors(include_url=False):
-                unfit = explain(one)
-                key = ".".join(str(part) for part in one["loc"][:2])
-                entry = next((entry for known, entry in layer.items() if known == key or known.startswith(f"{key}.")), None)
-                self.problems.append(entry.problem(unfit.reason, unfit.remedy) if entry else Problem(unfit.reason, unfit.remedy, key))
-            return None
 
     def _device(self, top: SpaceFile, settings: Settings | None) -> None:
         if settings is not None and settings.general.device == "cpu" and top.resources.gpus_per_trial:
@@ -264,10 +245,3 @@ def _in_order(problems: Sequence[Problem]) -> list[Problem]:
     files = list(dict.fromkeys(problem.file for problem in problems if problem.file))
     known = {file: number for number, file in enumerate([*files, ""])}
     return sorted(dict.fromkeys(problems), key=lambda problem: (known[problem.file], problem.line or 0, problem.column or 0))
-
-
-def _shown(path: Path) -> str:
-    """A path as short as it can be from where the person stands."""
-    absolute = path.resolve()
-    here = Path.cwd()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

@@ -14,6 +14,7 @@ It is parsed here and evaluated over plain values; nothing is ever run as code. 
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -76,6 +77,24 @@ class Node:
             yield self.word[0]
         for part in self.parts:
             yield from part.names()
+
+    def __str__(self) -> str:
+        """As a person would write it."""
+        parts = [str(part) if part.kind in ("name", "value", "list") or self.kind != "not" else f"({part})" for part in self.parts]
+        match self.kind:
+            case "value":
+                return json.dumps(self.value, ensure_ascii=False)
+            case "name":
+                return self.word[0]
+            case "list":
+                return f"[{', '.join(parts)}]"
+            case "negative" | "not":
+                return f"{'-' if self.kind == 'negative' else 'not '}{parts[0]}"
+            case "and" | "or":
+                return f" {self.kind} ".join(
+                    f"({part})" if inner.kind == "or" else part for inner, part in zip(self.parts, parts, strict=True)
+                )
+        return parts[0] + "".join(f" {sign} {part}" for sign, part in zip(self.word, parts[1:], strict=True))
 
     def renamed(self, rename: Callable[[str], str]) -> Node:
         """The same with every name replaced."""

@@ -91,7 +91,8 @@ class Vocabulary:
         here = {key.rpartition(".")[2]: key for key in (*self.keys, *self.lesser) if section and key.startswith(f"{section}.")}
         anywhere = {**{last_part: keys[0] for last_part, keys in self._by_last_part.items()}, **self.aliases}
         for known in (here, anywhere):
-            close = get_close_matches(last.lower(), known, n=1, cutoff=0.7)
+            begun = [name for name in known if len(last) >= 4 and name.startswith(f"{last.lower()}_")]
+            close = begun or get_close_matches(last.lower(), known, n=1, cutoff=0.7)
             if close:
                 return f"Did you mean {known[close[0]]}?"
         if section and section not in self.sections:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from summtune.space.expressions import Node
+from summtune.space.values import shown
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,16 @@ class Rule:
         """Everything that it looks at."""
         nodes = [node for node in (self.condition, self.require) if node is not None]
         return frozenset([*(name for node in nodes for name in node.names()), *(one.name for one in self.narrowings)])
+
+    def describe(self) -> str:
+        """What it says, in words."""
+        said = [str(self.require)] if self.require is not None else []
+        for one in self.narrowings:
+            said += [f"{one.name} at least {shown(one.low)}"] if one.low is not None else []
+            said += [f"{one.name} at most {shown(one.high)}"] if one.high is not None else []
+            said += [f"{one.name} {' or '.join(map(shown, one.values))}"] if one.values is not None else []
+        where = f"where {self.condition}: " if self.condition is not None else ""
+        return f"{self.title}: {where}{', '.join(said)}"
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is kept."""

@@ -92,6 +92,7 @@ def test_the_guide_s_files_load(load: Load) -> None:
     assert list(experiment.space.parameters) == ["training.learning_rate", "training.warmup_ratio", "training.label_smoothing"]
     assert experiment.stopping == Stopping("asha", 3, 3, 3)
     assert experiment.notices == (
+        "no data are named, neither by the base nor here: the sample data are used.",
         "no trial will be stopped early: the first rung, 3, is not below the last iteration, 3."
         " Train for more epochs, or lower early_terminate.min_iter.",
     )

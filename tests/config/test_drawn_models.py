@@ -1,0 +1,122 @@
+"""Models among the parameters: each drawn one brings its own preset; a person's own settings keep their say over the base's preset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from summtune.config.experiment import Experiment
+from summtune.config.layers import Origin
+
+if TYPE_CHECKING:
+    from tests.config.conftest import Load, Refuse
+
+KOBART = "digit82/kobart-summarization"
+
+
+def test_each_drawn_model_has_its_own_preset_beneath(load: Load, tmp_path: Path) -> None:
+    base = "model: {preset: kobart}\ntraining: {learning_rate: 7e-5, weight_decay: 0.3}\ntokenizer: {encoder_max_len: 300}\n"
+    experiment = load("parameters: {model: {values: [kobart, tiny-kobart]}}\nsettings: {training: {max_grad_norm: 0.5}}\n", base=base)
+    own, tiny = (experiment.settings_for({"model.preset": name}) for name in ("kobart", "tiny-kobart"))
+    assert own == experiment.base.settings
+    assert own.model.checkpoint == KOBART
+    assert (own.training.learning_rate, own.tokenizer.vocab_size) == (7e-5, None)
+    # What belongs to the model is the drawn one's; what a person set of lengths and the rest stays; `settings:` is over both.
+    assert tiny.model.checkpoint is None
+    assert not tiny.model.load_pretrained
+    assert tiny.tokenizer.vocab_size == 3000
+    assert tiny.training.learning_rate == 1.5e-3
+    assert tiny.generation.num_beams == 1
+    assert (tiny.training.weight_decay, tiny.tokenizer.encoder_max_len, tiny.training.max_grad_norm) == (0.3, 300, 0.5)
+    origin = experiment.resolved_under({"model.preset": "tiny-kobart"}).origin("training.learning_rate")
+    assert (origin.layer, origin.file) == ("preset", "tiny-kobart.yaml")
+    assert experiment.resolved_under({"model.preset": "tiny-kobart"}).origin("model.preset") == Origin(
+        "search", str(tmp_path / "s.yaml"), 2
+    )
+    assert any(
+        notice.startswith("training.learning_rate: preset tiny-kobart's own 0.0015 takes the place of 7e-05 from")
+        for notice in experiment.notices
+    )
+
+
+def test_what_is_drawn_beside_a_model_is_stronger_than_its_preset(load: Load) -> None:
+    experiment = load("parameters: {model: {values: [kobart, tiny-kobart]}, learning_rate: {values: [1e-4, 2e-4]}}\n")
+    point = {"model.preset": "tiny-kobart", "training.learning_rate": 2e-4}
+    assert experiment.settings_for(point).training.learning_rate == 2e-4
+    assert experiment.identity(point) != experiment.identity({**point, "model.preset": "kobart"})
+
+
+def test_the_environment_and_set_hold_for_every_model(load: Load) -> None:
+    experiment = load(
+        "parameters: {model: {values: [kobart, tiny-kobart]}}\n", environ={"LEARNING_RATE": "3e-4"}, sets=["generation.num_beams=3"]
+    )
+    for name in ("kobart", "tiny-kobart"):
+        settings = experiment.settings_for({"model.preset": name})
+        assert (settings.training.learning_rate, settings.generation.num_beams) == (3e-4, 3)
+
+
+@pytest.mark.parametrize("pin", [{"environ": {"MODEL_NAME": KOBART}}, {"sets": [f"model.checkpoint={KOBART}"]}])
+def test_a_pinned_model_leaves_the_space_whole(pin: dict[str, object], load: Load) -> None:
+    experiment = load("parameters: {model: {values: [kobart, tiny-kobart]}, seed: {values: [1, 2]}}\n", **pin)
+    assert list(experiment.space.parameters) == ["general.seed"]
+    assert experiment.models == ()
+    assert experiment.base.settings.model.checkpoint == KOBART
+    assert len([notice for notice in experiment.notices if notice.startswith("model.preset is decided by")]) == 1
+
+
+def test_architectures_and_checkpoints_are_paired_and_never_crossed(load: Load) -> None:
+    experiment = load(
+        "method: grid\nparameters:\n  model_architecture: {values: [kobart, t5, t5]}\n"
+        f"  model_checkpoint: {{values: [{KOBART}, a/t5-small, a/t5-base]}}\n  seed: {{values: [1, 2]}}\n"
+    )
+    assert experiment.space.size() == 6
+    pairs = [(point["model.architecture"], point["model.checkpoint"]) for point in experiment.space.points()]
+    assert pairs[::2] == [("kobart", KOBART), ("t5", "a/t5-small"), ("t5", "a/t5-base")]
+    assert "model_architecture and model_checkpoint are paired, position by position: 3 models." in experiment.notices
+    settings = experiment.settings_for({"model.architecture": "t5", "model.checkpoint": "a/t5-base", "general.seed": 1})
+    assert (settings.model.architecture, settings.model.checkpoint, settings.model.load_pretrained) == ("t5", "a/t5-base", True)
+
+
+def test_what_can_t_be_paired_is_refused(refuse: Refuse) -> None:
+    found = refuse("parameters:\n  model_architecture: {values: [kobart, t5]}\n  model_checkpoint: {values: [a/b, c/d, e/f]}\n")
+    assert found == [
+        "s.yaml:3:3: parameters.model_checkpoint: 2 architectures and 3 checkpoints can't be paired, and their product makes no sense."
+        " Give lists of equal length."
+    ]
+
+
+def test_a_fixed_checkpoint_beside_searched_models_is_refused(refuse: Refuse) -> None:
+    found = refuse(f"parameters: {{model: {{values: [kobart, tiny-kobart]}}}}\nsettings: {{model: {{checkpoint: {KOBART}}}}}\n")
+    assert any(
+        problem.startswith("s.yaml:2:20: settings.model.checkpoint: it is fixed, and model.preset is searched") for problem in found
+    ), found
+
+
+def test_lengths_are_judged_by_each_model_s_positions(refuse: Refuse, load: Load) -> None:
+    text = "parameters: {model: {values: [kobart, tiny-kobart]}, encoder_max_len: {values: [512, 1026]}}\n"
+    found = refuse(text)
+    assert len(found) == 1
+    assert "encoder_max_len: 1026 is beyond the model's 1024 positions." in found[0]
+    # A rule may keep the two apart: then there is nothing to refuse.
+    load(text + "constraints: [{condition: model == 'tiny-kobart', then: {encoder_max_len: {max: 512}}}]\n")
+
+
+def test_rules_see_the_settings_of_the_drawn_model(load: Load) -> None:
+    experiment = load(
+        "parameters: {model: {values: [kobart, tiny-kobart]}, batch_size: {values: [4, 32]}}\n"
+        "constraints: [{condition: num_train_epochs == 3, then: {batch_size: {max: 4}}}]\n"
+    )
+    points = {(point["model.preset"], point["training.per_device_train_batch_size"]) for point in experiment.space.points()}
+    assert points == {("kobart", 4), ("tiny-kobart", 4), ("tiny-kobart", 32)}, "kobart's preset has 3 epochs, tiny-kobart's 4"
+
+
+def test_an_experiment_with_models_survives_json(load: Load) -> None:
+    experiment = load("parameters: {model: {values: [kobart, tiny-kobart]}}\n")
+    copy = Experiment.from_record(json.loads(json.dumps(experiment.to_record(), allow_nan=False)))
+    assert copy == experiment
+    assert copy.settings_for({"model.preset": "kobart"}) == experiment.settings_for({"model.preset": "kobart"})
+    assert [copy.iterations({"model.preset": name}) for name in ("kobart", "tiny-kobart")] == [3, 4]
+    assert copy.longest == 4
