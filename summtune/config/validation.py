@@ -29,7 +29,6 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "model.quantization": ("none",),
     "model.gguf_file": (None,),
     "general.storage": (None,),
-    "tokenizer.input_format": (None,),
     "training.timeout_s": (None,),
     "training.deepspeed": (None,),
     "training.fsdp": (None, ""),
@@ -118,7 +117,8 @@ def values_of(parameter: Parameter) -> tuple[Any, ...]:
 
 def positions(settings: Settings) -> int | None:
     """How many positions the model has, where that is known without loading it."""
-    given = settings.model.config_overrides.get("max_position_embeddings")
+    overrides = settings.model.config_overrides
+    given = overrides.get("max_position_embeddings", overrides.get("n_positions"))
     if isinstance(given, int):
         return given
     checkpoint = settings.model.checkpoint

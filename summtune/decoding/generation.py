@@ -66,7 +66,7 @@ def generate(
     import torch
 
     clean = cleaner(tokenizer, settings.inference.remove_tokens)
-    config = generation_config(model, settings.generation)
+    config = family.adapted(generation_config(model, settings.generation))
     summaries = [""] * len(sources)
     was_training = model.training
     model.eval()

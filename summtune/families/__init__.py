@@ -4,6 +4,7 @@ A family's file begins with its declaration, free of torch:
     ARCHITECTURES   tuple of names that `model.architecture` may have for it
     CONSUMES        frozenset of dotted settings keys that change what it trains or decodes
     LIMITS          mapping of dotted settings keys that it can't honour to the reason
+    SHARES_POSITIONS  whether source and target share the model's positions; left out: they don't
 and then offers, importing torch and transformers inside functions:
     load(settings, sources) -> Loaded                   model and tokenizer, ready to train
     load_folder(folder, settings) -> Loaded             the same from a folder that training wrote
@@ -11,7 +12,8 @@ and then offers, importing torch and transformers inside functions:
     encoding_digest(loaded, settings) -> str            digest of all that `encode` depends on
     collate(tokenizer, rows) -> batch                   padded tensors
     logits_and_targets(model, batch)                    teacher-forced logits and the tokens they predict
-    new_tokens(model, tokenizer, batch, arguments)      generated token ids, prompt excluded
+    adapted(generation_config)                          the same lengths and rules in the words of this family's models
+    new_tokens(model, batch, generation_config)         generated token ids, prompt excluded
 """
 
 from __future__ import annotations
@@ -27,10 +29,17 @@ from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import _checkpoints as checkpoints
 
-__all__ = ["Loaded", "Once", "Sources", "checkpoints", "family_of"]
+__all__ = ["IGNORED", "PAD_TO", "Loaded", "Once", "Sources", "checkpoints", "family_of"]
 
 Once = Callable[[str, str, Callable[[Path], None]], Path]
 """(kind, key, make) to a folder that was made once by whoever came first, and is complete."""
+
+
+PAD_TO = 8
+"""Lengths are padded to multiples of this: what tensor cores like."""
+
+IGNORED = -100
+"""Target of a position that is not predicted."""
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ It must not know where data come from, nor how training is driven.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
-from summtune.families import Loaded, Sources
-from summtune.families._checkpoints import check_available, local_folder, unavailable
-from summtune.families._made_up import digest_of, initial_weights, tokenizer_folder
+from summtune.families import IGNORED, PAD_TO, Loaded, Sources
+from summtune.families._checkpoints import check_available
+from summtune.families._loading import check_tokens, had_model, had_tokenizer, share_token_ids, weights_arguments
+from summtune.families._made_up import digest_of
 
 ARCHITECTURES = ("kobart", "bart", "t5", "mt5", "umt5", "pegasus")
 
@@ -37,15 +38,6 @@ LIMITS: Mapping[str, str] = {
     "model.gguf_file": "GGUF files hold causal models",
 }
 
-PAD_TO = 8
-"""Lengths are padded to multiples of this: what tensor cores like."""
-
-IGNORED = -100
-"""Target of a position that is not predicted."""
-
-KOREAN_PROBE = "안녕하세요 오늘은 책을 읽어요"
-
-_MODEL_TYPES = {"kobart": "bart"}
 _STARTS_WITH_PAD = ("t5", "mt5", "umt5", "pegasus")
 
 
@@ -58,12 +50,10 @@ def load(settings: Settings, sources: Sources) -> Loaded:
     if sources.resume_from is not None:
         return load_folder(sources.resume_from, settings)
     check_available(settings)
-    tokenizer = _tokenizer(settings, sources)
-    model = _pretrained(settings) if settings.model.load_pretrained else _random(settings, tokenizer, sources)
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        # mean_resizing draws from a normal distribution fitted to the old rows: seeded by the trainer's global seed.
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    return _agreed(Loaded(model, tokenizer), settings)
+    from transformers import AutoModelForSeq2SeqLM
+
+    tokenizer = had_tokenizer(settings, sources)
+    return _agreed(Loaded(had_model(settings, tokenizer, sources, AutoModelForSeq2SeqLM, _prepare), tokenizer), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:
@@ -71,134 +61,23 @@ def load_folder(folder: Path, settings: Settings) -> Loaded:
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    model = AutoModelForSeq2SeqLM.from_pretrained(str(folder), local_files_only=True, **_loading(settings))
+    model = AutoModelForSeq2SeqLM.from_pretrained(str(folder), local_files_only=True, **weights_arguments(settings))
     return _agreed(Loaded(model, tokenizer), settings)
 
 
-def _loading(settings: Settings) -> dict[str, Any]:
-    import torch
-
-    # fp32 always: half-precision weights can't be unscaled by mixed precision.
-    return {"dtype": torch.float32, "trust_remote_code": settings.model.trust_remote_code}
-
-
-def _tokenizer(settings: Settings, sources: Sources) -> Any:
-    from tokenizers import AddedToken
-    from transformers import AutoTokenizer
-
-    wanted = settings.tokenizer
-    checkpoint = settings.model.checkpoint
-    if checkpoint is None:
-        assert wanted.vocab_size is not None, "check_available has seen to it"
-        folder = tokenizer_folder(wanted.vocab_size, wanted.special_tokens, sources)
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    else:
-        named = {f"{role}_token": token for role in ("bos", "eos", "pad") if (token := getattr(wanted, f"{role}_token"))}
-        tokenizer = _published(checkpoint, trust_remote_code=settings.model.trust_remote_code, **named)
-    # Not additional_special_tokens: skip_special_tokens would delete the speakers from every prediction.
-    known = set(tokenizer.get_added_vocab())
-    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in wanted.special_tokens if token not in known])
-    return tokenizer
-
-
-def _published(checkpoint: str, **arguments: Any) -> Any:
-    """The checkpoint's tokenizer as its tokenizer.json says.
-
-    Where a checkpoint doesn't name its tokenizer's class, transformers 5 rebuilds the one that is usual for the architecture, BART's own
-    for KoBART, and loses all Korean without a word. So what can't give back Korean is loaded by the file instead, if that one can.
-    """
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    usual = _had(checkpoint, AutoTokenizer.from_pretrained, **arguments)
-    if _gives_back(usual, KOREAN_PROBE):
-        return usual
-    arguments.pop("trust_remote_code")
-    try:
-        by_file = _had(checkpoint, PreTrainedTokenizerFast.from_pretrained, **arguments)
-    except CheckpointMistake:
-        return usual
-    return by_file if _gives_back(by_file, KOREAN_PROBE) else usual
-
-
-def _gives_back(tokenizer: Any, text: str) -> bool:
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return bool(tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(" ", ""))
-
-
-def _had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
-    """What `get` returns for a checkpoint, from this machine where it has it, with the hub's many ways to fail made one mistake."""
-    here = local_folder(checkpoint) is not None
-    try:
-        return get(checkpoint, local_files_only=True, **arguments)
-    except (OSError, ValueError) as problem:
-        if here:
-            raise CheckpointMistake(Problem(f"{checkpoint} can't be loaded: {problem}", key="model.checkpoint")) from problem
-    try:
-        return get(checkpoint, **arguments)
-    except (OSError, ValueError) as problem:
-        raise unavailable(checkpoint, str(problem).splitlines()[0].rstrip(".")) from problem
-
-
-def _pretrained(settings: Settings) -> Any:
-    from transformers import AutoModelForSeq2SeqLM
-
-    checkpoint = settings.model.checkpoint
-    assert checkpoint is not None, "check_available has seen to it"
-    return _had(checkpoint, AutoModelForSeq2SeqLM.from_pretrained, config=_config(settings), **_loading(settings))
-
-
-def _random(settings: Settings, tokenizer: Any, sources: Sources) -> Any:
-    from transformers import AutoModelForSeq2SeqLM
-
-    config = _config(settings)
-    config.vocab_size = len(tokenizer)
-    for role in ("pad", "bos", "eos"):
-        setattr(config, f"{role}_token_id", getattr(tokenizer, f"{role}_token_id"))
+def _prepare(config: Any, tokenizer: Any) -> None:
+    """What a configuration without checkpoint needs besides the tokens that all families share."""
     starts_with_pad = config.model_type in _STARTS_WITH_PAD
     config.decoder_start_token_id = tokenizer.pad_token_id if starts_with_pad else tokenizer.eos_token_id
     if getattr(config, "forced_eos_token_id", None) is not None:  # BART's configuration has it, with its own tokenizer's id
         config.forced_eos_token_id = tokenizer.eos_token_id
-    folder = initial_weights(AutoModelForSeq2SeqLM, config, settings.general.seed, sources.once)
-    return AutoModelForSeq2SeqLM.from_pretrained(str(folder), local_files_only=True, **_loading(settings))
-
-
-def _config(settings: Settings) -> Any:
-    """The checkpoint's configuration, or the architecture's, with the settings' laid over it."""
-    from transformers import AutoConfig
-
-    model = settings.model
-    if model.checkpoint is not None:
-        config = _had(model.checkpoint, AutoConfig.from_pretrained, trust_remote_code=model.trust_remote_code)
-    else:
-        assert model.architecture is not None, "family_of has seen to it"
-        config = AutoConfig.for_model(_MODEL_TYPES.get(model.architecture, model.architecture))
-    _override(config, settings)
-    return config
-
-
-def _override(config: Any, settings: Settings) -> None:
-    for key, value in settings.model.config_overrides.items():
-        if not hasattr(config, key):
-            raise CheckpointMistake(
-                Problem(f"a {config.model_type} configuration has no {key}.", key=f"model.config_overrides.{key}"),
-            )
-        setattr(config, key, value)
-    if settings.model.dropout_rate is not None:
-        # BART calls it dropout, T5 dropout_rate.
-        name = "dropout_rate" if hasattr(config, "dropout_rate") else "dropout"
-        setattr(config, name, settings.model.dropout_rate)
 
 
 def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
     """Model, tokenizer and settings made to agree on special tokens and lengths."""
     model, tokenizer = loaded.model, loaded.tokenizer
     config, generation = model.config, model.generation_config
-    if tokenizer.pad_token_id is None:
-        reason = "the tokenizer has no padding token."
-        raise CheckpointMistake(Problem(reason, "Name one of its tokens, such as `</s>`.", key="tokenizer.pad_token"))
-    if tokenizer.eos_token_id is None:
-        reason = "the tokenizer has no end token, so summaries would never end."
-        raise CheckpointMistake(Problem(reason, "Name one of its tokens.", key="tokenizer.eos_token"))
+    check_tokens(loaded)
     positions = getattr(config, "max_position_embeddings", None)
     for key in ("encoder_max_len", "decoder_max_len"):
         length = getattr(settings.tokenizer, key)
@@ -208,10 +87,7 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
     tokenizer.truncation_side = settings.tokenizer.truncation_side
     # token_type_ids would make `model.generate(**tokenizer(text))` fail: these models have no such input.
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
-    for role in ("pad", "eos", "bos"):
-        token_id = getattr(tokenizer, f"{role}_token_id")
-        setattr(config, f"{role}_token_id", token_id)
-        setattr(generation, f"{role}_token_id", token_id)
+    share_token_ids(loaded)
     if config.decoder_start_token_id is None:
         config.decoder_start_token_id = tokenizer.pad_token_id if config.model_type in _STARTS_WITH_PAD else tokenizer.eos_token_id
     generation.decoder_start_token_id = config.decoder_start_token_id
@@ -291,3 +167,8 @@ def logits_and_targets(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:
 def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> Any:
     """Generated token ids (batch, tokens), start token included."""
     return model.generate(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=generation_config)
+
+
+def adapted(generation_config: Any) -> Any:
+    """The generation configuration as these models take it: as it is, since the decoder's lengths are the summary's."""
+    return generation_config

@@ -66,7 +66,7 @@ def _train(job: Job, report: Report, began: float) -> None:
     store = Store(job.cache)
     family = family_of(settings)
     loaded = family.load(settings, Sources(store.once, partial(_texts, train_split), train_split.digest, resume_from=job.resume_from))
-    loaded.model.generation_config = generation_config(loaded.model, settings.generation)
+    loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
     _freeze(loaded.model, settings)
     train_rows = _tokenised(family, loaded, train_split, settings, store)
     dev_rows = _tokenised(family, loaded, dev_split, settings, store)

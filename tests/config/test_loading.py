@@ -206,7 +206,7 @@ def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
         ("settings: 3\n", "settings: sections of settings are meant here."),
         ("settings: {learning_rate: 1e-4}\n", "Did you mean training.learning_rate? A setting stands in its section."),
         ("settings: {generation: {learning_rate: 1e-4}}\n", "Did you mean training.learning_rate?"),
-        ("settings: {model: {preset: t6}}\n", "t6 is not one of kobart, tiny-kobart."),
+        ("settings: {model: {preset: t6}}\n", "t6 is not one of kobart, kogpt2, mt5, t5, tiny-kobart"),
         ("settings: {model: {architecture: kobrat}}\n", "Did you mean kobart?"),
         ("data: {train: nowhere.csv, dev: s.yaml}\n", "s.yaml:1:8: data.train: there is no file"),
         ("data: {train: s.yaml}\n", "data.train is yours, and without data.dev the sample data would take its place. Give data.dev, too."),

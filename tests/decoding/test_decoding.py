@@ -96,7 +96,9 @@ def test_batches_change_nothing(small: Loaded, shared: Path) -> None:
 
 
 def test_order_is_kept(small: Loaded, shared: Path) -> None:
-    echo = SimpleNamespace(collate=seq2seq.collate, new_tokens=lambda model, batch, config: batch["input_ids"])
+    echo = SimpleNamespace(
+        adapted=lambda config: config, collate=seq2seq.collate, new_tokens=lambda model, batch, config: batch["input_ids"]
+    )
     texts = [row["dialogue"] for row in rows(9)]
     sources = seq2seq.encode(small.tokenizer, texts, None, small_settings(shared))["input_ids"]
     for batch_size in (1, 4, 32):
@@ -131,5 +133,9 @@ def test_evaluation(small: Loaded, shared: Path, tmp_path: Path) -> None:
 
 
 def test_empty_output_is_an_empty_summary(small: Loaded, shared: Path) -> None:
-    family = SimpleNamespace(collate=seq2seq.collate, new_tokens=lambda model, batch, config: [[2, 0, 2, 1]] * len(batch["input_ids"]))
+    family = SimpleNamespace(
+        adapted=lambda config: config,
+        collate=seq2seq.collate,
+        new_tokens=lambda model, batch, config: [[2, 0, 2, 1]] * len(batch["input_ids"]),
+    )
     assert generate(family, small.model, small.tokenizer, [[0, 2]], small_settings(shared), batch_size=1) == [""]  # type: ignore[arg-type]

@@ -93,6 +93,51 @@ def test_same_seed_gives_the_same_history_bit_for_bit(uninterrupted: Reports, sh
     assert other.lasting() != uninterrupted.lasting()
 
 
+def test_a_causal_training_interrupted_after_two_epochs_equals_the_uninterrupted_one(shared: Path) -> None:
+    overrides = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 256, "initializer_range": 0.1}
+    given = small_settings(
+        shared,
+        model={"architecture": "kogpt2", "config_overrides": overrides},
+        training={"num_train_epochs": 4, "per_device_train_batch_size": 4, "learning_rate": 3e-3},
+    )
+    whole, first, rest = Reports(), Reports(stop_after=2), Reports()
+    train(job(shared, given, "causal"), whole)
+    with pytest.raises(SystemExit):
+        train(job(shared, given, "causal-first"), first)
+    train(job(shared, given, "causal-rest", resume_from=first.checkpoints[-1]), rest)
+    assert first.lasting() + rest.lasting() == whole.lasting()
+    assert whole.metrics[-1]["loss"] < whole.metrics[0]["loss"]
+    model = job(shared, given, "causal").attempt.models
+    saved = json.loads(next(model.rglob("generation_config.json")).read_text())
+    assert saved["max_new_tokens"] == 24, "people who load the model generate summaries of the same length"
+
+
+def test_results_say_how_what_was_given_differs_from_the_baseline(shared: Path) -> None:
+    baseline = small_settings(shared)
+    mine = small_settings(
+        shared,
+        training={"learning_rate": 1e-3, "warmup_ratio": 0.0, "label_smoothing": 0.1, "num_train_epochs": 1},
+        generation={"num_beams": 2, "max_length": 24},
+        tokenizer={"vocab_size": 600, "encoder_max_len": 96, "decoder_max_len": 48},
+    )
+    asked = job(shared, mine, "receipt", baseline=baseline)
+    train(asked, Reports())
+    differences = json.loads(asked.attempt.results.read_text())["differs_from_baseline"]
+    assert differences == {
+        "tokenizer.encoder_max_len": {"baseline": 128, "trial": 96},
+        "training.learning_rate": {"baseline": 3e-3, "trial": 1e-3},
+        "training.num_train_epochs": {"baseline": 2, "trial": 1},
+        "training.label_smoothing_factor": {"baseline": 0.0, "trial": 0.1},
+        "training.warmup_steps": {"baseline": 0.1, "trial": 0.0},
+        "generation.num_beams": {"baseline": 1, "trial": 2},
+        "generation.length_penalty": {"baseline": None, "trial": 1.0},
+        "generation.early_stopping": {"baseline": None, "trial": True},
+    }, differences
+    alone = job(shared, small_settings(shared, training={"num_train_epochs": 1}), "no-receipt")
+    train(alone, Reports())
+    assert json.loads(alone.attempt.results.read_text())["differs_from_baseline"] is None
+
+
 def test_interrupted_after_two_epochs_equals_uninterrupted(uninterrupted: Reports, shared: Path) -> None:
     settings = small_settings(shared, training={"num_train_epochs": 4})
     first, second = Reports(stop_after=2), Reports()

@@ -1,0 +1,205 @@
+"""Decoder-only models (KoGPT2, GPT-2, Llama-likes): prompt and summary in one sequence, the model learns to go on after the prompt.
+
+It must not know where data come from, nor how training is driven.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from summtune.config.settings import Settings
+from summtune.errors import CheckpointMistake, Problem
+from summtune.families import IGNORED, PAD_TO, Loaded, Sources
+from summtune.families._checkpoints import check_available
+from summtune.families._loading import check_tokens, had_model, had_tokenizer, share_token_ids, weights_arguments
+from summtune.families._made_up import digest_of
+from summtune.families._prompt import prompt_frame
+
+ARCHITECTURES = (
+    "kogpt2", "gpt2", "gpt_neo", "gpt_neox", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2",
+    "gemma3_text", "phi", "phi3", "smollm3", "exaone4", "olmo2", "granite",
+)  # fmt: skip
+
+CONSUMES = frozenset(
+    {
+        "general.seed",
+        "general.device",
+        *(f"model.{key}" for key in ("architecture", "checkpoint", "load_pretrained", "trust_remote_code", "config_overrides")),
+        *(f"model.{key}" for key in ("dropout_rate", "freeze_embeddings")),
+        *(f"tokenizer.{key}" for key in ("encoder_max_len", "decoder_max_len", "special_tokens", "truncation_side", "prefix")),
+        *(f"tokenizer.{key}" for key in ("bos_token", "eos_token", "pad_token", "vocab_size", "input_format")),
+        *(f"generation.{key}" for key in ("max_length", "min_length", "max_new_tokens", "num_beams", "length_penalty")),
+        *(f"generation.{key}" for key in ("no_repeat_ngram_size", "repetition_penalty", "early_stopping", "do_sample")),
+        *(f"generation.{key}" for key in ("temperature", "top_k", "top_p")),
+        "training.*",
+    }
+)
+
+LIMITS: Mapping[str, str] = {"model.freeze_encoder": "there is no encoder to freeze"}
+
+SHARES_POSITIONS = True
+
+
+def load(settings: Settings, sources: Sources) -> Loaded:
+    """Model and tokenizer as the settings say, special tokens added, embeddings resized, in fp32 on the CPU.
+
+    Raises:
+        CheckpointMistake: it can't be had, or model and tokenizer don't fit the settings.
+    """
+    if sources.resume_from is not None:
+        return load_folder(sources.resume_from, settings)
+    check_available(settings)
+    from transformers import AutoModelForCausalLM
+
+    tokenizer = had_tokenizer(settings, sources)
+    return _agreed(Loaded(had_model(settings, tokenizer, sources, AutoModelForCausalLM, _prepare), tokenizer), settings)
+
+
+def load_folder(folder: Path, settings: Settings) -> Loaded:
+    """Model and tokenizer from a folder that training wrote."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(str(folder), local_files_only=True, **weights_arguments(settings))
+    return _agreed(Loaded(model, tokenizer), settings)
+
+
+def _prepare(config: Any, tokenizer: Any) -> None:
+    """Nothing beyond the tokens that all families share."""
+
+
+def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
+    """Model, tokenizer and settings made to agree on special tokens and lengths."""
+    tokenizer = loaded.tokenizer
+    if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
+        # Usual for decoder-only models. It can be confused with nothing: batches are masked by length, and a summary ends at the first.
+        tokenizer.pad_token = tokenizer.eos_token
+    check_tokens(loaded)
+    positions = getattr(loaded.model.config, "max_position_embeddings", None)
+    wanted = settings.tokenizer.encoder_max_len + settings.tokenizer.decoder_max_len
+    if positions is not None and wanted > positions:
+        reason = f"prompt and summary, {wanted} tokens together, are more than the model's {positions} positions."
+        raise CheckpointMistake(Problem(reason, f"Give at most {positions} for both together.", key="tokenizer.encoder_max_len"))
+    tokenizer.model_input_names = ["input_ids", "attention_mask"]
+    share_token_ids(loaded)
+    return loaded
+
+
+def encoding_digest(loaded: Loaded, settings: Settings) -> str:
+    """Digest of all that `encode` depends on."""
+    wanted = settings.tokenizer
+    tokenizer = loaded.tokenizer
+    return digest_of(
+        [
+            "causal encoding 1",
+            tokenizer.backend_tokenizer.to_str(),
+            [tokenizer.eos_token_id, tokenizer.chat_template, wanted.truncation_side, wanted.prefix, wanted.input_format],
+            [wanted.encoder_max_len, wanted.decoder_max_len],
+        ]
+    )
+
+
+def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | None, settings: Settings) -> dict[str, list[Any]]:
+    """Token ids of prompts and summaries.
+
+    Only the dialogue is ever cut, never what stands around it in the prompt, and never to make room for the summary, which has its own.
+
+    Returns:
+        `input_ids` (the prompt), `length` (tokens of prompt and summary), `cut` (1 where the dialogue was truncated), and with summaries
+        `labels` (the summary), which always end with the end token, also where they were truncated.
+    """
+    wanted = settings.tokenizer
+    frame = prompt_frame(tokenizer, wanted)
+    room = max(wanted.encoder_max_len - len(frame.before) - len(frame.after), 1)
+    bodies = tokenizer(list(dialogues), add_special_tokens=False)["input_ids"]
+    cut = [int(len(body) > room) for body in bodies]
+    kept = [body[-room:] if wanted.truncation_side == "left" else body[:room] for body in bodies]
+    prompts = [[*frame.before, *body, *frame.after] for body in kept]
+    columns: dict[str, list[Any]] = {"input_ids": prompts, "length": [len(prompt) for prompt in prompts], "cut": cut}
+    if summaries is not None:
+        targets = tokenizer(list(summaries), add_special_tokens=False)["input_ids"]
+        columns["labels"] = [[*target[: wanted.decoder_max_len - 1], tokenizer.eos_token_id] for target in targets]
+        columns["length"] = [len(prompt) + len(target) for prompt, target in zip(prompts, columns["labels"], strict=True)]
+    return columns
+
+
+def collate(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A padded batch of `input_ids` and `attention_mask` (batch, tokens).
+
+    With `labels` in the rows: prompt and summary in one, padded on the right, and `labels` (batch, tokens) with the prompt masked.
+    Without: prompts alone, padded on the left, so that what is generated follows each of them at once.
+    """
+    import torch
+
+    learning = "labels" in rows[0]
+    sequences = [[*row["input_ids"], *(row["labels"] if learning else ())] for row in rows]
+    longest = -(-max(map(len, sequences)) // PAD_TO) * PAD_TO
+
+    def padded(values: Sequence[int], filler: int) -> list[int]:
+        filling = [filler] * (longest - len(values))
+        return [*values, *filling] if learning else [*filling, *values]
+
+    batch = {
+        "input_ids": torch.tensor([padded(one, tokenizer.pad_token_id) for one in sequences], dtype=torch.long),
+        # By length, not by comparing with the padding token: some tokenizers pad with their end token.
+        "attention_mask": torch.tensor([padded([1] * len(one), 0) for one in sequences], dtype=torch.long),
+    }
+    if learning:
+        masked = [padded([*[IGNORED] * len(row["input_ids"]), *row["labels"]], IGNORED) for row in rows]
+        batch["labels"] = torch.tensor(masked, dtype=torch.long)
+    return batch
+
+
+def logits_and_targets(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Teacher-forced logits (batch, tokens - 1, vocabulary) and the tokens that they predict (batch, tokens - 1; -100: none)."""
+    outputs = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False)
+    return outputs.logits[:, :-1], batch["labels"][:, 1:]
+
+
+def adapted(generation_config: Any) -> Any:
+    """The generation configuration with lengths of the summary alone: these models count the prompt among `max_length`."""
+    config = copy.deepcopy(generation_config)
+    if config.max_new_tokens is None:
+        config.max_new_tokens = config.max_length
+    config.min_new_tokens = config.min_length or None
+    config.max_length, config.min_length = None, None
+    config.decoder_start_token_id = config.forced_bos_token_id = config.forced_eos_token_id = None
+    return config
+
+
+def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> Any:
+    """Generated token ids (batch, new tokens), prompts excluded.
+
+    transformers would forbid a decoder-only model every n-gram of the dialogue, and penalise all its words: the rules against
+    repetition look at the summary alone here, as they do in encoder-decoder models.
+    """
+    prompt = batch["input_ids"].shape[1]
+    config, rules = _rules_for_summaries(generation_config, prompt)
+    tokens = model.generate(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=config, logits_processor=rules
+    )
+    return tokens[:, prompt:]
+
+
+def _rules_for_summaries(generation_config: Any, prompt: int) -> tuple[Any, Any]:
+    """The configuration without its rules against repetition, and those rules as processors that begin after the prompt."""
+    from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
+
+    class AfterThePrompt(LogitsProcessor):  # type: ignore[misc]  # transformers exports it lazily
+        def __init__(self, inner: Any) -> None:
+            self._inner = inner
+
+        def __call__(self, input_ids: Any, scores: Any) -> Any:
+            return self._inner(input_ids[:, prompt:], scores) if input_ids.shape[1] > prompt else scores
+
+    config = copy.deepcopy(generation_config)
+    rules = LogitsProcessorList()
+    if config.no_repeat_ngram_size:
+        rules.append(AfterThePrompt(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size)))
+    if config.repetition_penalty not in (None, 1.0):
+        rules.append(AfterThePrompt(RepetitionPenaltyLogitsProcessor(config.repetition_penalty)))
+    config.no_repeat_ngram_size, config.repetition_penalty = 0, 1.0
+    return config, rules
