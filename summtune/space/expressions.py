@@ -80,7 +80,9 @@ class Node:
 
     def __str__(self) -> str:
         """As a person would write it."""
-        parts = [str(part) if part.kind in ("name", "value", "list") or self.kind != "not" else f"({part})" for part in self.parts]
+        bare = {"compare": ("arithmetic", "negative"), "and": ("compare", "not"), "or": ("compare", "not", "and"), "list": ("arithmetic",)}
+        plain = ("value", "name", "list", *bare.get(self.kind, ()))
+        parts = [str(part) if part.kind in plain else f"({part})" for part in self.parts]
         match self.kind:
             case "value":
                 return json.dumps(self.value, ensure_ascii=False)
@@ -91,9 +93,7 @@ class Node:
             case "negative" | "not":
                 return f"{'-' if self.kind == 'negative' else 'not '}{parts[0]}"
             case "and" | "or":
-                return f" {self.kind} ".join(
-                    f"({part})" if inner.kind == "or" else part for inner, part in zip(self.parts, parts, strict=True)
-                )
+                return f" {self.kind} ".join(parts)
         return parts[0] + "".join(f" {sign} {part}" for sign, part in zip(self.word, parts[1:], strict=True))
 
     def renamed(self, rename: Callable[[str], str]) -> Node:

@@ -51,8 +51,8 @@ class Shaped(OfOneKey):
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         question = self.question()
         assert isinstance(question, Number)
-        share = self.below(value) if number else math.nan
-        if not question.low <= share <= question.high or not math.isclose(self.value_of(share), value, rel_tol=1e-9, abs_tol=1e-12):
+        share = min(max(self.below(value), question.low), question.high) if number else math.nan
+        if not number or not math.isclose(self.value_of(share), value, rel_tol=1e-9, abs_tol=1e-12):
             raise ValueError(f"{value} is not among {self.describe()}")
         return share
 

@@ -257,7 +257,12 @@ class SpecReader:
         elif shape == "log_normal":
             low = max(low, 0.0)
         if step is not None:
-            low, high = multiples_within(low, high, float(step))
+            bottom, top = multiples_within(low, high, float(step))
+            # A bound that lies a hair beside a multiple leaves it out.
+            low = bottom + step if bottom < low else bottom
+            high = top - step if top > high else top
+            if low == high:
+                return Constant(self.key, int(low) if whole else low)
         parameter = Shaped(self.key, shape, float(first), float(second), low, high, None if step is None else float(step), whole)
         inside = parameter.below(high) - parameter.below(low) if low < high else 0.0
         if inside < 0.01:

@@ -6,6 +6,8 @@ import pytest
 
 from summtune.config.catalogue import catalogue
 from summtune.documents import parse_document
+from summtune.space.bundle import Bundle
+from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
 from summtune.space.parsing import parse_parameters
 from summtune.space.spec import Parsed
@@ -195,3 +197,116 @@ def test_one_key_under_two_names_is_refused() -> None:
 )
 def test_names_mean_keys(name: str, key: str) -> None:
     assert catalogue().resolve(name) == key
+
+
+SEARCH = """
+parameters:
+  size: {bundle: {small: {batch_size: 8, encoder_max_len: 128}, large: {batch_size: 32}}}
+  optim: {values: [adamw_torch, sgd]}
+  adam_beta1: {min: 0.8, max: 0.95, when: {optim: adamw_torch}}
+  weight_decay: {values: [0.0, 0.1]}
+"""
+
+
+def rules(constraints: str, parameters: str = SEARCH) -> tuple[Constraints, Parsed]:
+    document = parse_document(f"{parameters}\nconstraints: {constraints}", "s.yaml")
+    parsed = parse_parameters(document, ("parameters",), catalogue())
+    assert not parsed.problems, parsed.problems
+    return parse_constraints(document, ("constraints",), document.value["constraints"], catalogue(), parsed), parsed
+
+
+def test_bundles_move_together() -> None:
+    _, parsed = rules("[]")
+    bundle = parsed.parameters[0]
+    assert isinstance(bundle, Bundle)
+    assert (bundle.name, bundle.labels) == ("size", ("small", "large"))
+    assert bundle.keys == (BATCH, "tokenizer.encoder_max_len")
+    assert bundle.settings_of("large") == {BATCH: 32}
+    assert parse("one: {bundle: {only: {batch_size: 8, optim: sgd}}}").parameters == [Constant(BATCH, 8), Constant("training.optim", "sgd")]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("size: {bundle: {}}", "s.yaml:1:8: size.bundle: it must be labels, each with its settings."),
+        ("size: {bundle: [1]}", "it must be labels, each with its settings."),
+        ("size: {bundle: {a: 3}}", "s.yaml:1:17: size.bundle.a: a label of a bundle holds settings."),
+        ("size: {bundle: {a: {bach_size: 3}}}", "size.bundle.a.bach_size: there is no setting 'bach_size'. Did you mean"),
+        ("size: {bundle: {a: {batch_size: 0}}}", "size.bundle.a.batch_size: 0 is too small"),
+        ("size: {bundle: {a: {wandb.project: x}}}", "wandb.project can't be searched"),
+        ("size: {bundle: {a: {batch_size: 1}}, min: 3}", "size.min: a bundle has no such key."),
+        ("batch_size: {values: [1, 2]}\nsize: {bundle: {a: {batch_size: 1}, b: {batch_size: 2}}}", "which batch_size is already."),
+        ("a: {bundle: {x: {batch_size: 1}}}\nb: {bundle: {x: {batch_size: 2}}}", "which a.bundle.x.batch_size is already."),
+        ("optim: {values: [sgd, lomo], when: {seed: 1}}\nseed: {values: [1, 2], when: {optim: sgd}}", "depend on each other in a circle"),
+        ("optim: {values: [sgd, lomo], when: 3}", "s.yaml:1:30: optim.when: it must say which parameter has which value."),
+        ("optim: {values: [sgd, lomo], when: {seed: []}}", "an empty list holds never."),
+        ("optim: {values: [sgd, lomo], when: {seed: x}}", '"x" is text, where a whole number is meant.'),
+        ("optim: {values: [sgd, lomo], when: {seed: 7}}\nseed: {values: [1, 2]}", "general.seed never has the value 7. It has 1, 2."),
+        ("optim: {values: [sgd, lomo], when: {seed: 7}}\nseed: {min: 10, max: 5000}", "general.seed never has the value 7."),
+        ("optim: {values: [sgd, lomo], when: {s: c}}\ns: {bundle: {a: {seed: 1}, b: {seed: 2}}}", "s never has the value c. It has a, b."),
+    ],
+)
+def test_what_is_wrong_with_bundles_and_conditions_is_said(text: str, found: str) -> None:
+    assert any(found in str(problem) for problem in parse(text).problems), parse(text).problems
+
+
+def test_rules_are_read_with_the_names_resolved() -> None:
+    found, _ = rules(
+        """
+  - name: memory
+    condition: size == 'large' and encoder_max_len > 256
+    then: {weight_decay: {value: 0.0}, adam_beta1: {max: 0.9}}
+  - require: "weight_decay * batch_size <= 2"
+  - require_metric: "guardrails/invented_speakers <= 0.02"
+"""
+    )
+    assert not found.problems
+    assert [rule.title for rule in found.rules] == ["memory", "constraint 2"]
+    assert found.rules[0].names == {"size", "tokenizer.encoder_max_len", "training.weight_decay", "training.adam_beta1"}
+    assert found.rules[0].describe() == (
+        'memory: where size == "large" and tokenizer.encoder_max_len > 256: training.weight_decay 0.0, training.adam_beta1 at most 0.9'
+    )
+    assert found.rules[1].names == {"training.weight_decay", BATCH}
+    assert [(limit.metric, limit.sign, limit.limit) for limit in found.limits] == [("guardrails/invented_speakers", "<=", 0.02)]
+
+
+@pytest.mark.parametrize(
+    ("constraints", "text"),
+    [
+        ("{a: 1}", "s.yaml:8:1: constraints: it must be a list of rules."),
+        ("[3]", "constraints.0: a rule is a mapping."),
+        ("[{}]", "it says nothing: there is neither `then` nor `require`."),
+        ("[{cond: a}]", "constraints.0.cond: a rule has no such key. Did you mean condition?"),
+        ("[{then: {optim: {value: sgd}}}]", "`then` needs a `condition`."),
+        ("[{condition: 3, then: {optim: {value: sgd}}}]", "3 is no comparison."),
+        ("[{condition: 'optim', then: {weight_decay: {value: 0.0}}}]", "this compares nothing."),
+        ("[{condition: 'optm == 1', require: 'seed > 0'}]", "there is no setting 'optm'. Did you mean training.optim? Text needs quotes."),
+        ("[{require: 'optim == sgd'}]", "there is no setting 'sgd'."),
+        ("[{require: 'optim == ''adam'''}]", "adam is not one of the"),
+        ("[{require: 'optim == ''lomo'''}]", "training.optim never has the value lomo. It has adamw_torch, sgd."),
+        ("[{require: 'optim > 3'}]", "training.optim is no number, so that > says nothing."),
+        ("[{require: 'weight_decay > ''x'''}]", "training.weight_decay is a number, and x is none."),
+        ("[{require: 'optim in 3'}]", "`in` needs a list."),
+        ("[{require: 'optim in [''sgd'', ''lomo'']'}]", "training.optim never has the value lomo."),
+        ("[{require: 'optim = ''sgd'''}]", "at letter 7 '=' is not expected. Write == to compare."),
+        ("[{require: 'seed > 3'}]", "nothing in it varies."),
+        ("[{condition: weight_decay > 0, then: 3}]", "it must name parameters."),
+        ("[{condition: weight_decay > 0, then: {seed: {max: 3}}}]", "general.seed does not vary, so that nothing can be narrowed."),
+        ("[{condition: weight_decay > 0, then: {optim: sgd}}]", "it must say what is left."),
+        ("[{condition: weight_decay > 0, then: {optim: {maximum: 3}}}]", "nothing is narrowed by `maximum`."),
+        ("[{condition: weight_decay > 0, then: {batch_size: {max: x}}}]", "max: x is no number."),
+        ("[{condition: weight_decay > 0, then: {batch_size: {max: 4}}}]", "nothing is left of training.per_device_train_batch_size"),
+        ("[{condition: weight_decay > 0, then: {adam_beta1: {min: 0.99}}}]", "nothing is left of training.adam_beta1"),
+        ("[{condition: weight_decay > 0, then: {adam_beta1: {value: 0.9}}}]", "has no end of values, of which these are never drawn."),
+        ("[{condition: weight_decay > 0, then: {optim: {values: []}}}]", "`values` must be a list of at least one value."),
+        ("[{condition: weight_decay > 0, then: {optim: {value: sgd, values: [sgd]}}}]", "there are both `value` and `values`."),
+        ("[{condition: weight_decay > 0, then: {optim: {value: lomo}}}]", "training.optim never has the value lomo."),
+        ("[{require_metric: loss}]", "loss is no limit on a metric. Write `loss <= 2.0`."),
+        ("[{require_metric: 'loss <= 1.2.3'}]", "1.2.3 is no number."),
+        ("[{require_metric: 'loss <= 1', then: {optim: {value: sgd}}}]", "a limit on a metric stands by itself."),
+        ("[{name: [1], require: 'weight_decay > 0'}]", "[1] is no name."),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_said(constraints: str, text: str) -> None:
+    found, _ = rules(constraints)
+    assert any(text in str(problem) for problem in found.problems), found.problems
