@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format bench clean
+.PHONY: help demo test test-slow test-gpu check format schema bench clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -35,6 +35,11 @@ check: $(STAMP)  ## Format, lint, types, import contracts
 format: $(STAMP)  ## Mend format and imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+schema: $(STAMP)  ## Make the shipped schemas and the reference anew
+	$(BIN)/summtune schema space > search_spaces/space.schema.json
+	$(BIN)/summtune schema settings > search_spaces/settings.schema.json
+	$(BIN)/summtune schema reference > docs/reference.md
 
 bench: $(STAMP)  ## The measurements that the documents quote
 	$(BIN)/python -m benchmarks

@@ -26,6 +26,7 @@ VERBS = {
     "predict": "summarise a file with a run's best model",
     "validate": "check search spaces without running anything",
     "settings": "print complete settings and where each came from, or what differs between two",
+    "schema": "print the JSON schema of search spaces or settings, for editors",
     "doctor": "say what this machine offers, and what is missing",
 }
 """Every verb with its line of help; its function is `summtune.cli.<verb>.<verb>`, and returns the exit code."""

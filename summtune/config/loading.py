@@ -26,7 +26,7 @@ from summtune.config.top_level import TopLevel
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
-from summtune.space.parameters import Constant
+from summtune.space.parameters import Choice, Constant
 from summtune.space.parsing import parse_parameters
 from summtune.space.spec import NOT_YET, Parsed
 
@@ -74,6 +74,8 @@ class _Loading:
             self.notices.extend(check.notices(layers.base))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
+        if top.method != "random" and any(isinstance(one, Choice) and one.weights for one in kept.parameters):
+            self.notices.append(f"method {top.method} does not look at `probabilities`; `random` draws by them.")
         self._device(top, settings)
         self._decoding(top, check.searched)
         stop = self._stopping(top, [base, *(resolved for _, resolved in models)], kept)

@@ -23,8 +23,7 @@ from summtune.space.parameters import Choice, Constant, Parameter
 from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
 
-# Keys whose machinery is missing so far, with the values that are fine.
-_ONLY: Mapping[str, tuple[Any, ...]] = {
+ONLY: Mapping[str, tuple[Any, ...]] = {
     "model.lora": (None,),
     "model.quantization": ("none",),
     "model.gguf_file": (None,),
@@ -46,6 +45,7 @@ _ONLY: Mapping[str, tuple[Any, ...]] = {
     "inference.output_format": ("csv",),
     "wandb.log_model": (False,),
 }
+"""Keys whose machinery is missing so far, with the values that are fine."""
 _LENGTHS = ("tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length")
 
 Possible = Callable[[Mapping[str, Any]], bool]
@@ -64,7 +64,7 @@ def not_yet(layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
     """Values that are understood, but that nothing acts upon so far."""
     problems = []
     for key, entry in layer.items():
-        allowed = _ONLY.get(key)
+        allowed = ONLY.get(key)
         if allowed is not None and entry.value not in allowed:
             problems.append(
                 entry.problem(f"{NOT_YET} {key}: {shown(entry.value)} is understood, but can't be run so far.", _meanwhile(allowed))
@@ -73,7 +73,7 @@ def not_yet(layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
             problems.append(entry.problem(_no_family(entry.value), f"There are {', '.join(handled())}."))
     for one in searched:
         key = one.parameter.name
-        allowed = _ONLY.get(key)
+        allowed = ONLY.get(key)
         if allowed is not None:
             problems.append(one.problem(f"{NOT_YET} {key} can't be searched so far.", _meanwhile(allowed)))
         for value in values_of(one.parameter) if key == "model.architecture" else ():

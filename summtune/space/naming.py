@@ -40,7 +40,8 @@ class Vocabulary:
     open_keys: tuple[str, ...] = ()
 
     @cached_property
-    def _by_last_part(self) -> dict[str, list[str]]:
+    def by_last_part(self) -> dict[str, list[str]]:
+        """The keys that end in each last part; where there are several it is ambiguous."""
         named: dict[str, list[str]] = {}
         for key in self.keys:
             named.setdefault(key.rpartition(".")[2], []).append(key)
@@ -63,6 +64,13 @@ class Vocabulary:
         """Whether a dotted key exists."""
         return key in self._all or any(key.startswith(f"{open_key}.") for open_key in self.open_keys)
 
+    def meaning(self, name: str) -> str | None:
+        """The dotted key that a name means; None where there is none, or several."""
+        try:
+            return self.resolve(name)
+        except Unfit:
+            return None
+
     def resolve(self, name: str) -> str:
         """The dotted key that a name means.
 
@@ -73,7 +81,7 @@ class Vocabulary:
             return self.aliases[name]
         if self.knows(name):
             return name
-        candidates = [] if "." in name else self._by_last_part.get(name, [])
+        candidates = [] if "." in name else self.by_last_part.get(name, [])
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
@@ -83,13 +91,13 @@ class Vocabulary:
     def suggestion(self, name: str) -> str:
         """`Did you mean …?` with the section that the key belongs in, or what to look at."""
         section, _, last = name.rpartition(".")
-        homes = [key for key in self._by_last_part.get(last, []) if key != name]
+        homes = [key for key in self.by_last_part.get(last, []) if key != name]
         if homes:
             return f"Did you mean {_either(homes)}?"
         if last in self.aliases:
             return f"Did you mean {self.aliases[last]}?"
         here = {key.rpartition(".")[2]: key for key in (*self.keys, *self.lesser) if section and key.startswith(f"{section}.")}
-        anywhere = {**{last_part: keys[0] for last_part, keys in self._by_last_part.items()}, **self.aliases}
+        anywhere = {**{last_part: keys[0] for last_part, keys in self.by_last_part.items()}, **self.aliases}
         for known in (here, anywhere):
             begun = [name for name in known if len(last) >= 4 and name.startswith(f"{last.lower()}_")]
             close = begun or get_close_matches(last.lower(), known, n=1, cutoff=0.7)
