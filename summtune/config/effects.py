@@ -174,20 +174,31 @@ def _by_key() -> Mapping[str, tuple[Idle, ...]]:
 
 def arguments(values: Values) -> dict[str, Any]:
     """The arguments that settings come to: without those that are idle, not consumed, or transformers' own default anyway."""
-    consumed = _consumed(values.get("model.architecture"))
-    known = installed().arguments
-    found = {}
-    for key, value in values.items():
-        if idle(values, key, consumed) is not None:
-            continue
-        argument = known.get(key.removeprefix("training.")) if key.startswith("training.") else None
-        if argument is not None and value == argument.default and isinstance(value, bool) == isinstance(argument.default, bool):
-            continue
-        found[key] = value
-    return found
+    return {key: value for key, value in values.items() if idle(values, key) is None and not _is_default(key, value)}
 
 
-def idle(values: Values, key: str, consumed: frozenset[str] | None = None) -> str | None:
+def own_arguments(values: Values, keys: Iterable[str]) -> list[Any]:
+    """What these keys alone come to: None where they change nothing."""
+    return [None if idle(values, key) is not None or _is_default(key, values.get(key)) else values.get(key) for key in keys]
+
+
+def decides_others(key: str) -> bool:
+    """Whether a key's value decides if other keys are idle, or which model it is."""
+    return key in _deciding()
+
+
+def _is_default(key: str, value: Any) -> bool:
+    """Whether transformers would do the same without being told."""
+    argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
+    return argument is not None and value == argument.default and isinstance(value, bool) == isinstance(argument.default, bool)
+
+
+@cache
+def _deciding() -> frozenset[str]:
+    return frozenset({"model.preset", "model.architecture", "model.checkpoint", *(key for rule in IDLE for key in rule.depends)})
+
+
+def idle(values: Values, key: str) -> str | None:
     """Why a key changes nothing beside these settings; None where it does."""
     if key in _MIRRORED:
         return "another setting says the same"
@@ -197,11 +208,7 @@ def idle(values: Values, key: str, consumed: frozenset[str] | None = None) -> st
         return rule.because
     if key in _ALWAYS or key.startswith(_OF_THE_DATA):
         return None
-    if consumed is None:
-        consumed = _consumed(values.get("model.architecture"))
-    if covers(consumed, key):
-        return None
-    return _not_consumed(values.get("model.architecture"), key)
+    return _unconsumed(values.get("model.architecture"), key)
 
 
 def idle_rules(values: Values, key: str) -> list[Idle]:
@@ -219,24 +226,19 @@ def depends_on(key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(other for rule in _by_key().get(key, ()) for other in rule.depends))
 
 
-def covers(consumed: Iterable[str], key: str) -> bool:
+@cache
+def _unconsumed(architecture: object, key: str) -> str | None:
+    """Why the family of an architecture takes no notice of a key; None where it does. Where the checkpoint decides, any family may."""
+    named = family_of(architecture)
+    families = [registry.load("families", name) for name in registry.names("families") if named in (None, name)]
+    if any(_covers(family.CONSUMES, key) for family in families):
+        return None
+    for family in families:
+        if key in family.LIMITS:
+            return str(family.LIMITS[key])
+    return f"{named or 'no'} models take {'no ' if named else ''}notice of it"
+
+
+def _covers(consumed: Iterable[str], key: str) -> bool:
     """Whether a family's declaration covers a key: itself, a mapping that it lies in, or `section.*`."""
     return any(key == one or key.startswith(f"{one}.") or (one.endswith(".*") and key.startswith(one[:-1])) for one in consumed)
-
-
-@cache
-def _consumed(architecture: object) -> frozenset[str]:
-    """What the family of an architecture consumes; of all families together where the checkpoint decides it."""
-    named = family_of(architecture)
-    families = [name for name in registry.names("families") if named in (None, name)]
-    return frozenset(key for name in families for key in registry.load("families", name).CONSUMES)
-
-
-def _not_consumed(architecture: object, key: str) -> str:
-    named = family_of(architecture)
-    families = [name for name in registry.names("families") if named in (None, name)]
-    for name in families:
-        limits = registry.load("families", name).LIMITS
-        if key in limits:
-            return str(limits[key])
-    return f"{named or 'no'} models take {'no ' if named else ''}notice of it"

@@ -13,7 +13,7 @@ from typing import Any
 from summtune.config import effects
 from summtune.space.parameters import Constant, Parameter
 from summtune.space.source import Dice, Number, Question
-from summtune.space.space import Point, Space
+from summtune.space.space import Draw, Space
 
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A point to the flat settings that it comes to."""
@@ -33,31 +33,31 @@ class Inert:
 
 def inert_parameters(space: Space, resolve: Resolve) -> list[Inert]:
     """The parameters that vary in name only, in any context in which they exist."""
+    shared = _context(space, {}, 0)
     found = []
     for name in space.searched:
-        reasons = _inert(space, space.parameters[name], resolve)
+        reasons = _inert(space, space.parameters[name], resolve, shared)
         if reasons is not None:
             found.append(Inert(name, reasons))
     return found
 
 
-def _inert(space: Space, parameter: Parameter, resolve: Resolve) -> tuple[str, ...] | None:
+def _inert(space: Space, parameter: Parameter, resolve: Resolve, shared: Draw | None) -> tuple[str, ...] | None:
     """Why a parameter is inert; None where it isn't. Empty where it never exists."""
     reasons: dict[str, None] = {}
-    for point, answers in _contexts(space, parameter):
-        if parameter.name not in answers:
+    whole = any(effects.decides_others(key) for key in parameter.keys)
+    for draw in _contexts(space, parameter, shared):
+        if parameter.name not in draw.answers:
             continue
-        bare = {key: value for key, value in point.items() if key not in parameter.keys}
-        seen = set()
+        bare = {key: value for key, value in draw.point.items() if key not in parameter.keys}
+        seen: list[Any] = []
         for value in _samples(parameter):
             values = resolve({**bare, **parameter.settings_of(value)})
-            seen.add(effects.identity(values))
-            if len(seen) > 1:
+            comes_to = effects.identity(values) if whole else effects.own_arguments(values, parameter.keys)
+            if seen and comes_to != seen[0]:
                 return None
-            for key in parameter.keys:
-                reason = effects.idle(values, key)
-                if reason is not None:
-                    reasons[reason] = None
+            seen.append(comes_to)
+            reasons |= dict.fromkeys(reason for key in parameter.keys if (reason := effects.idle(values, key)) is not None)
     return tuple(reasons)
 
 
@@ -72,7 +72,7 @@ def _samples(parameter: Parameter) -> list[Any]:
     return [parameter.value_of(answer) for answer in (question.low, question.high, (question.low + question.high) / 2)]
 
 
-def _contexts(space: Space, parameter: Parameter) -> Iterator[tuple[Point, Mapping[str, Any]]]:
+def _contexts(space: Space, parameter: Parameter, shared: Draw | None) -> Iterator[Draw]:
     """Points in which the parameter is tried: one for every combination of what decides its effect and its existence."""
     wanted = {*_MODEL, *(key for own in parameter.keys for key in effects.depends_on(own))}
     deciding: list[Parameter] = []
@@ -82,13 +82,21 @@ def _contexts(space: Space, parameter: Parameter) -> Iterator[tuple[Point, Mappi
     for other in _ancestors(space, parameter.name):
         if other not in deciding:
             deciding.append(other)
+    if not deciding and shared is not None and parameter.name in shared.answers:
+        yield shared
+        return
     combinations = itertools.product(*([(other.name, value) for value in _tried(space, other)] for other in deciding))
     for number, combination in enumerate(itertools.islice(combinations, MAX_CONTEXTS)):
         forced = {name: space.parameters[name].answer_to(value) for name, value in combination}
-        seeds = range(number, number + ATTEMPTS)
-        draw = next((draw for seed in seeds if (draw := space.draw_narrowed(_Forced(forced, seed), seed)) is not None), None)
+        draw = _context(space, forced, number)
         if draw is not None:
-            yield draw.point, draw.answers
+            yield draw
+
+
+def _context(space: Space, forced: Mapping[str, Any], first_seed: int) -> Draw | None:
+    """A point with these answers, as far as the rules let it have them."""
+    seeds = range(first_seed, first_seed + ATTEMPTS)
+    return next((draw for seed in seeds if (draw := space.draw_narrowed(_Forced(forced, seed), seed)) is not None), None)
 
 
 def _tried(space: Space, parameter: Parameter) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from summtune.space.expressions import Node
@@ -62,7 +63,7 @@ class Rule:
     narrowings: tuple[Narrowing, ...] = ()
     require: Node | None = None
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """Everything that it looks at."""
         nodes = [node for node in (self.condition, self.require) if node is not None]

@@ -193,10 +193,13 @@ class Space:
 
     def _viable(self, parameter: Parameter, value: Any, chosen: list[int], index: int, values: Mapping[str, Any]) -> bool:
         """Whether a value may still lead to a point."""
-        seen = self.values_under({**values, parameter.name: value, **parameter.settings_of(value)})
-        undrawn = {output for name in self.order[len(chosen) + 1 :] for output in (name, *self.parameters[name].keys)}
-        if not all(rule.holds(seen) for rule in self.rules if not rule.names & undrawn):
-            return False
+        if not self.rules:
+            return True
+        decided = self._decided_at[len(chosen)]
+        if decided:
+            seen = self.values_under({**values, parameter.name: value, **parameter.settings_of(value)})
+            if not all(rule.holds(seen) for rule in decided):
+                return False
         if parameter.size() is None:
             return True
         try:
@@ -204,6 +207,15 @@ class Space:
             return self._counting.kept_at(here) and self._counting.below(here) > 0
         except Uncountable:
             return True
+
+    @cached_property
+    def _decided_at(self) -> tuple[tuple[Rule, ...], ...]:
+        """For each place in the order of drawing the rules that can be judged then, and not before."""
+        last: dict[str, int] = {}
+        for place, name in enumerate(self.order):
+            last |= dict.fromkeys((name, *self.parameters[name].keys), place)
+        places = [max((last[name] for name in rule.names if name in last), default=0) for rule in self.rules]
+        return tuple(tuple(rule for rule, at in zip(self.rules, places, strict=True) if at == place) for place in range(len(self.order)))
 
     @cached_property
     def _counting(self) -> Counting:
