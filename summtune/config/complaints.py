@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from summtune.space.naming import Unfit
-from summtune.space.values import shown
+from summtune.space.values import brief, shown
 
 _MEANT: Mapping[str, str] = {
     "int_type": "a whole number",
@@ -75,8 +75,8 @@ def one_of(value: Any, choices: list[str]) -> Unfit:
     close = begun or get_close_matches(str(value).lower(), choices, n=1, cutoff=0.6)
     remedy = f"Did you mean {close[0]}?" if close else ""
     if close and len(choices) > 12:  # the nearest says more than a paragraph of words
-        return Unfit(f"{shown(value)} is not one of the {len(choices)} that there are.", remedy)
-    return Unfit(f"{shown(value)} is not one of {', '.join(choices)}.", remedy)
+        return Unfit(f"{brief(value)} is not one of the {len(choices)} that there are.", remedy)
+    return Unfit(f"{brief(value)} is not one of {', '.join(choices)}.", remedy)
 
 
 def explain(error: ErrorDetails) -> Unfit:
@@ -112,8 +112,7 @@ def _choices(expected: str) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = shown(value if not isinstance(value, tuple) else list(value))
-    return text if len(text) <= 60 else text[:57] + "..."
+    return brief(value if not isinstance(value, tuple) else list(value))
 
 
 def _reads_as_number(text: str) -> bool:

@@ -10,7 +10,7 @@ from summtune.space.parameters import Parameter
 from summtune.space.rules import When
 from summtune.space.space import Space
 from summtune.space.spec import Catalogue, Parsed
-from summtune.space.values import same, shown
+from summtune.space.values import brief, same
 
 
 def read_conditions(document: Document, catalogue: Catalogue, parsed: Parsed) -> None:
@@ -66,12 +66,12 @@ def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path
         return value
     possible = possible_values(parameter, key)
     if possible is not None and not any(same(value, one) for one in possible):
-        raise Unfit(f"{key} never has the value {shown(value)}.", f"It has {', '.join(shown(one) for one in possible[:12])}.")
+        raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {', '.join(brief(one) for one in possible[:12])}.")
     if possible is None and parameter.size() is not None:
         try:
             parameter.answer_to(value)
         except ValueError:
-            raise Unfit(f"{key} never has the value {shown(value)}.", f"It has {parameter.describe()}.") from None
+            raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {parameter.describe()}.") from None
     return value
 
 

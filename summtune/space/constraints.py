@@ -15,7 +15,7 @@ from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.rules import Narrowing, Rule
 from summtune.space.shaped import Shaped
 from summtune.space.spec import Catalogue, Parsed
-from summtune.space.values import shown
+from summtune.space.values import brief
 
 CONSTRAINT_KEYS: Mapping[str, str] = {
     "name": "What messages call it.",
@@ -86,7 +86,7 @@ class _Reader:
                 self._note((key,), "a rule has no such key.", did_you_mean(key, CONSTRAINT_KEYS))
         name = item.get("name", title)
         if not isinstance(name, (str, int, float)) or isinstance(name, bool):
-            self._note(("name",), f"{shown(name)} is no name.", "Give text.")
+            self._note(("name",), f"{brief(name)} is no name.", "Give text.")
         if "require_metric" in item:
             self._limit(item)
             return
@@ -112,7 +112,7 @@ class _Reader:
     def _expression(self, key: str, item: Mapping[str, Any]) -> Node | None:
         text = item[key]
         if not isinstance(text, str):
-            self._note((key,), f"{shown(text)} is no comparison.", "Write one, such as `encoder_max_len > 512`.")
+            self._note((key,), f"{brief(text)} is no comparison.", "Write one, such as `encoder_max_len > 512`.")
             return None
         try:
             node = parse_expression(text).renamed(self._named)
@@ -163,7 +163,7 @@ class _Reader:
             if other.kind == "value" and isinstance(other.value, (int, float)) and not numbers:
                 raise Unfit(f"{key} is no number, so that {sign} says nothing.", "Compare with == or in.")
             if other.kind == "value" and not isinstance(other.value, (int, float)) and numbers:
-                raise Unfit(f"{key} is a number, and {shown(other.value)} is none.", "Give a number.")
+                raise Unfit(f"{key} is a number, and {brief(other.value)} is none.", "Give a number.")
             return other
         if sign in ("in", "not in") and other.kind not in ("list", "name"):
             raise Unfit(f"`{sign}` needs a list.", "Write `optim in ['adamw_torch', 'adafactor']`.")
@@ -199,7 +199,7 @@ class _Reader:
             raise Unfit("there are both `value` and `values`.", "Keep one of them.")
         for word in ("min", "max"):
             if word in spec and (not isinstance(spec[word], (int, float)) or isinstance(spec[word], bool)):
-                raise Unfit(f"{word}: {shown(spec[word])} is no number.", "Give a number.")
+                raise Unfit(f"{word}: {brief(spec[word])} is no number.", "Give a number.")
         values = spec.get("values", [spec["value"]] if "value" in spec else None)
         if values is not None and (not isinstance(values, list) or not values):
             raise Unfit("`values` must be a list of at least one value.", "Write `{values: [8, 16]}`.")
@@ -227,7 +227,7 @@ class _Reader:
         text = item["require_metric"]
         found = _METRIC.fullmatch(text) if isinstance(text, str) else None
         if found is None:
-            self._note(("require_metric",), f"{shown(text)} is no limit on a metric.", "Write `loss <= 2.0`.")
+            self._note(("require_metric",), f"{brief(text)} is no limit on a metric.", "Write `loss <= 2.0`.")
             return
         try:
             limit = float(found[3])

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from summtune.space.space import Space
 
-MAX_STEPS = 400_000
-"""How many states are looked at before a count is given up: about two seconds."""
+MAX_STEPS = 120_000
+"""How many states are looked at before a count is given up: about a second."""
 
 ABSENT = -1
 """Instead of a value's index: the parameter does not exist here."""
@@ -68,6 +68,7 @@ class Counting:
         self._seen = [any(place in seen for _, seen in looked_at) for place in range(len(self._names))]
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._steps = 0
+        self._outputs: dict[tuple[int, int], dict[str, Any]] = {}
 
     def total(self) -> int:
         """How many points there are.
@@ -127,8 +128,7 @@ class Counting:
 
     def _count(self, chosen: list[int]) -> int:
         self._steps += 1
-        if self._steps > MAX_STEPS:
-            self._steps = 0  # whoever asks for another point later is not held to what was spent on this one
+        if self._steps > MAX_STEPS:  # once given up it stays so: nobody waits twice
             raise Uncountable
         return self.below(chosen) if self.kept_at(chosen) else 0
 
@@ -144,9 +144,12 @@ class Counting:
         """The values that these places give, and those beneath."""
         drawn: dict[str, Any] = {}
         for place in places:
-            parameter = self._space.parameters[self._names[place]]
-            if chosen[place] != ABSENT and self._sizes[place] is not None:
-                value = parameter.at(chosen[place])
-                drawn[self._names[place]] = value
-                drawn |= parameter.settings_of(value)
+            option = chosen[place]
+            if option != ABSENT and self._sizes[place] is not None:
+                outputs = self._outputs.get((place, option))
+                if outputs is None:
+                    parameter = self._space.parameters[self._names[place]]
+                    value = parameter.at(option)
+                    outputs = self._outputs[place, option] = {self._names[place]: value, **parameter.settings_of(value)}
+                drawn |= outputs
         return self._space.values_under(drawn)

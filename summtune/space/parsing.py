@@ -12,7 +12,7 @@ from summtune.space.conditions import read_conditions
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Constant, Parameter
 from summtune.space.spec import Catalogue, Parsed, SpecReader
-from summtune.space.values import shown
+from summtune.space.values import brief
 
 MAX_PARAMETERS = 200
 
@@ -30,14 +30,19 @@ def parse_parameters(document: Document, path: KeyPath, catalogue: Catalogue) ->
             document.problem(path, "it must name what varies.", "Write `parameters: {learning_rate: {min: 1e-5, max: 1e-3}}`.")
         )
         return parsed
-    reader = _Reader(document, catalogue, parsed)
-    reader.group(path, value, "")
-    if len(parsed.parameters) > MAX_PARAMETERS:
-        parsed.problems.append(
-            document.problem(path, f"there are {len(parsed.parameters)} parameters.", f"A space has at most {MAX_PARAMETERS}.")
-        )
+    count = _count(value)
+    if count > MAX_PARAMETERS:
+        parsed.problems.append(document.problem(path, f"there are {count:,} parameters.", f"A space has at most {MAX_PARAMETERS}."))
+        return parsed
+    _Reader(document, catalogue, parsed).group(path, value, "")
     read_conditions(document, catalogue, parsed)
     return parsed
+
+
+def _count(group: Mapping[str, Any]) -> int:
+    """How many parameters a group has, and those in it."""
+    inner = (spec["parameters"] for spec in group.values() if isinstance(spec, dict) and isinstance(spec.get("parameters"), dict))
+    return len(group) + sum(map(_count, inner))
 
 
 @dataclass
@@ -197,7 +202,7 @@ class _Reader:
                 except Unfit as unfit:
                     self._problem(place, unfit.reason, unfit.remedy)
             if any(label == str(checkpoint) for label, _ in options):
-                self._problem((*here, "values", index), f"{shown(checkpoint)} stands in the list twice.", "Remove one of them.")
+                self._problem((*here, "values", index), f"{brief(checkpoint)} stands in the list twice.", "Remove one of them.")
             options.append((str(checkpoint), tuple(option)))
         if all(self._claim(key, (*path, name)) for key, name in named.items()):
             title = f"{prefix}{named[_CHECKPOINT]}"

@@ -18,7 +18,7 @@ from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
 from summtune.space.rules import When
 from summtune.space.shaped import Shaped
-from summtune.space.values import multiples_within, shown
+from summtune.space.values import brief, multiples_within
 
 Kind = Literal["integer", "real", "other"]
 
@@ -88,7 +88,7 @@ class SpecReader:
     def read(self, spec: Any) -> Parameter | None:
         """The parameter that a spec describes; None where it can't be read. `when` and `bundle` are read elsewhere."""
         if not isinstance(spec, dict):
-            given = shown(spec)
+            given = brief(spec)
             fixed = f"values: {given}" if isinstance(spec, list) else f"value: {given}"
             self._note("it must be a mapping that says how it varies.", f"Write `{{{fixed}}}`.")
             return None
@@ -127,7 +127,7 @@ class SpecReader:
             named = spec["distribution"]
             if isinstance(named, str) and named in DISTRIBUTIONS:
                 return str(named)
-            self._note(f"{shown(named)} is no distribution.", did_you_mean(str(named), DISTRIBUTIONS), "distribution")
+            self._note(f"{brief(named)} is no distribution.", did_you_mean(str(named), DISTRIBUTIONS), "distribution")
             return None
         if "value" in spec:
             return "constant"
@@ -151,13 +151,13 @@ class SpecReader:
                 isinstance(spec[name], (int, float)) and not isinstance(spec[name], bool) and math.isfinite(spec[name])
             ):
                 hint = "Remove the quotes." if isinstance(spec[name], str) and _reads_as_number(spec[name]) else "Give a number."
-                self._note(f"{shown(spec[name])} is no number.", hint, name)
+                self._note(f"{brief(spec[name])} is no number.", hint, name)
                 sound = False
         if self.catalogue.kind(self.key) == "other":
             self._note("its values are no numbers, so that a range says nothing.", "Give `values: [a, b]`.")
             sound = False
         if sound and "q" in spec and spec["q"] <= 0:
-            self._note(f"a step of {shown(spec['q'])} leads nowhere.", "Give a q above 0.", "q")
+            self._note(f"a step of {brief(spec['q'])} leads nowhere.", "Give a q above 0.", "q")
             sound = False
         return sound
 
@@ -182,7 +182,7 @@ class SpecReader:
         kept: list[Any] = []
         for index, (_, value) in enumerate(outcomes):
             if any(type(other) is type(value) and other == value for other in kept):
-                self._note(f"{shown(value)} stands in the list twice.", "Remove one of them.", "values", index)
+                self._note(f"{brief(value)} stands in the list twice.", "Remove one of them.", "values", index)
                 return None
             kept.append(value)
         if probabilities is None:
@@ -202,12 +202,12 @@ class SpecReader:
         total = math.fsum(probabilities)
         if abs(total - 1) > 1e-6:
             hint = f"In the same proportions: {[round(one / total, 4) for one in probabilities]}." if total > 0 else ""
-            self._note(f"they sum to {shown(round(float(total), 6))}, not to 1.", hint, "probabilities")
+            self._note(f"they sum to {brief(round(float(total), 6))}, not to 1.", hint, "probabilities")
             return None
         drawn = [(value, float(one)) for value, one in zip(values, probabilities, strict=True) if one > 0]
         for value, one in zip(values, probabilities, strict=True):
             if one == 0:
-                self.parsed.notices.append(f"{self.key}: {shown(value)} has probability 0, and is never drawn.")
+                self.parsed.notices.append(f"{self.key}: {brief(value)} has probability 0, and is never drawn.")
         if len(drawn) == 1:
             return Constant(self.key, drawn[0][0])
         return Choice(self.key, tuple(value for value, _ in drawn), tuple(one for _, one in drawn))
@@ -215,7 +215,7 @@ class SpecReader:
     def _range(self, distribution: str, spec: Mapping[str, Any]) -> Parameter | None:
         low, high = spec["min"], spec["max"]
         if low > high:
-            self._note(f"min {shown(low)} is above max {shown(high)}.", "Exchange them.", "min")
+            self._note(f"min {brief(low)} is above max {brief(high)}.", "Exchange them.", "min")
             return None
         hint = ""
         if distribution in EXPONENTS:
@@ -229,7 +229,7 @@ class SpecReader:
                 return None
         log = "log" in distribution
         if log and low <= 0:
-            self._note(f"{shown(low)} has no logarithm: {distribution} needs bounds above 0.", "Raise min, or use uniform.", "min")
+            self._note(f"{brief(low)} has no logarithm: {distribution} needs bounds above 0.", "Raise min, or use uniform.", "min")
             return None
         step = spec.get("q")
         return (
@@ -244,7 +244,7 @@ class SpecReader:
         first, second = (spec["a"], spec["b"]) if shape == "beta" else (spec["mu"], spec["sigma"])
         for name, number in (("sigma", spec.get("sigma", 1)), ("a", spec.get("a", 1)), ("b", spec.get("b", 1))):
             if number <= 0:
-                self._note(f"{shown(number)} is too small: it must be above 0.", "", name)
+                self._note(f"{brief(number)} is too small: it must be above 0.", "", name)
                 return None
         whole = self.catalogue.kind(self.key) == "integer"
         step = spec.get("q")
@@ -266,7 +266,7 @@ class SpecReader:
         parameter = Shaped(self.key, shape, float(first), float(second), low, high, None if step is None else float(step), whole)
         inside = parameter.below(high) - parameter.below(low) if low < high else 0.0
         if inside < 0.01:
-            reason = f"hardly any of it ({inside:.2%}) lies within what {self.key} takes, {shown(low)} to {shown(high)}."
+            reason = f"hardly any of it ({inside:.2%}) lies within what {self.key} takes, {brief(low)} to {brief(high)}."
             self._note(reason, "Check the numbers, or use uniform with min and max.")
             return None
         if inside < 0.999:
@@ -290,7 +290,7 @@ class SpecReader:
         if step is not None:
             first, last = -(-first // stride) * stride, last // stride * stride
         if first > last:
-            self._note(f"there is no multiple of {stride} from {shown(low)} to {shown(high)}.", "Widen the range, or lower q.")
+            self._note(f"there is no multiple of {stride} from {brief(low)} to {brief(high)}.", "Widen the range, or lower q.")
             return None
         outcomes = [self._checked(end, name, key_hint=hint) for name, end in (("min", first), ("max", last))]
         if not all(fits for fits, _ in outcomes):
@@ -312,7 +312,7 @@ class SpecReader:
         if step is not None:
             bottom, top = multiples_within(bottom, top, float(step))
             if bottom > top or (log and bottom <= 0):
-                self._note(f"there is no multiple of {shown(step)} from {shown(low)} to {shown(high)}.", "Widen the range, or lower q.")
+                self._note(f"there is no multiple of {brief(step)} from {brief(low)} to {brief(high)}.", "Widen the range, or lower q.")
                 return None
         outcomes = [self._checked(end, name, key_hint=hint) for name, end in (("min", bottom), ("max", top))]
         if not all(fits for fits, _ in outcomes):

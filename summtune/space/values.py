@@ -30,6 +30,12 @@ def shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
+def brief(value: Any) -> str:
+    """A value in a message: as `shown`, and never a screenful."""
+    text = shown(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal, and not merely because Python holds `true` and 1 for equal."""
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

@@ -325,3 +325,114 @@ def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch:
     assert load_experiment(Path("lr"), environ={}).name == "lr"  # shipped
     with pytest.raises(SettingsMistake, match="there is no such file"):
         load_experiment(Path("nothing"), environ={})
+
+
+WANDB_DOCUMENTED = """\
+program: train.py
+name: sweepdemo
+project: first_sweep
+entity: geekyrakshit
+method: bayes
+metric:
+  goal: minimize
+  name: validation_loss
+  target: 0.1
+early_terminate:
+  type: hyperband
+  s: 2
+  eta: 3
+  max_iter: 27
+parameters:
+  epochs:
+    values: [10, 20, 50]
+  learning_rate:
+    min: 0.0001
+    max: 0.1
+  weight_decay:
+    distribution: inv_log_uniform_values
+    min: 1e-4
+    max: 1e-1
+  batch_size:
+    distribution: q_log_uniform_values
+    q: 8
+    min: 32
+    max: 256
+  optim:
+    values: ["adamw_torch", "sgd"]
+    probabilities: [0.7, 0.3]
+  tokenizer:
+    parameters:
+      encoder_max_len:
+        value: 128
+      decoder_max_len:
+        distribution: categorical
+        values: [32, 64]
+  label_smoothing:
+    distribution: beta
+    a: 1
+    b: 20
+  warmup_ratio:
+    distribution: q_uniform
+    min: 0.0
+    max: 0.4
+    q: 0.1
+run_cap: 25
+command:
+  - ${env}
+  - python
+  - ${program}
+  - ${args}
+"""
+
+
+def test_a_sweep_file_with_all_that_wandb_has_runs_unchanged(load: Load) -> None:
+    experiment = load(WANDB_DOCUMENTED.replace("validation_loss", "val/loss"))
+    assert experiment.objective == Objective("loss", "minimize", 0.1)
+    assert experiment.stopping.rungs() == (3, 9)
+    assert experiment.count == 25
+    settings = experiment.base.settings
+    assert (settings.wandb.project, settings.wandb.entity) == ("first_sweep", "geekyrakshit")
+    assert settings.tokenizer.encoder_max_len == 128
+    kinds = {name: parameter.kind for name, parameter in experiment.space.parameters.items()}
+    assert kinds == {
+        "training.num_train_epochs": "choice",
+        "training.learning_rate": "reals",
+        "training.weight_decay": "reals",
+        "training.per_device_train_batch_size": "integers",
+        "training.optim": "choice",
+        "tokenizer.encoder_max_len": "constant",
+        "tokenizer.decoder_max_len": "choice",
+        "training.label_smoothing": "shaped",
+        "training.warmup_ratio": "reals",
+    }
+    assert set(experiment.notices) == {
+        "program is W&B's, and means nothing here.",
+        "command is W&B's, and means nothing here.",
+        "method bayes does not look at `probabilities`; `random` draws by them.",
+    }
+
+
+def test_what_a_family_can_t_do_is_refused(refuse: Refuse, load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label smoothing with a family that can't: no shipped one can't, so that one is told so here."""
+    from summtune.config import effects
+    from summtune.families import causal
+
+    text = "base: tiny-kogpt2\nsettings: {training: {label_smoothing: 0.1}}\n"
+    load(text)
+    monkeypatch.setattr(causal, "LIMITS", {**causal.LIMITS, "training.label_smoothing": "its loss is made elsewhere"})
+    monkeypatch.setattr(causal, "CONSUMES", causal.CONSUMES - {"training.*"} | {"training.weight_decay"})
+    effects._unconsumed.cache_clear()
+    try:
+        found = refuse(text)
+        assert any("label_smoothing: causal models can't do it: its loss is made elsewhere." in problem for problem in found), found
+        found = refuse("base: tiny-kogpt2\nparameters: {label_smoothing: {values: [0.0, 0.1]}}\n")
+        assert any("has no effect: its loss is made elsewhere." in problem for problem in found), found
+    finally:
+        effects._unconsumed.cache_clear()
+
+
+def test_the_objective_must_be_reported(refuse: Refuse) -> None:
+    patience = "settings: {training: {early_stopping_patience: 2}}\n"
+    assert any("nobody reports a metric 'bleu'" in problem for problem in refuse(f"{patience}metric: {{name: bleu}}\n"))
+    found = refuse("settings: {training: {early_stopping_patience: 2, metric_for_best_model: bleu}}\n")
+    assert any("metric_for_best_model is not yours to set here: the search space's metric.name decides it." in problem for problem in found)

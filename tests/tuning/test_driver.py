@@ -270,3 +270,29 @@ def test_replaying_the_log_gives_the_very_state(opened: Opened, tmp_path: Path) 
     assert not isinstance(first, SpaceUsedUp)
     assert not isinstance(second, SpaceUsedUp)
     assert first.point == second.point
+
+
+def test_no_more_trials_are_begun_once_the_target_is_reached(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "SPACE", SPACE + "metric: {name: rouge_combined_f1, goal: maximize, target: 0.5}\n")
+    driver = opened(tmp_path / "run")
+    baseline, first = drawn(driver), drawn(driver)
+    for score in (0.1, 0.2, 0.3, 0.6):
+        assert step(driver, first, score)
+    driver.over(first)
+    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert not driver.complete, "the baseline still runs"
+    for score in (0.1, 0.2, 0.3, 0.4):
+        step(driver, baseline, score)
+    driver.over(baseline)
+    assert driver.complete
+
+
+def test_the_baseline_s_own_point_is_not_drawn_again(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = "name: plain\nmethod: grid\nparameters: {num_train_epochs: {values: [2, 4]}, max_grad_norm: {values: [0.5, 1.0]}}\nrun_cap: 9\n"
+    monkeypatch.setitem(globals(), "SPACE", space + "early_terminate: none\n")
+    driver = opened(tmp_path / "run")
+    assert drawn(driver) == "0000"
+    points = []
+    while not isinstance(trial := driver.next_trial(), SpaceUsedUp):
+        points.append((trial.point["training.num_train_epochs"], trial.point["training.max_grad_norm"]))
+    assert points == [(2, 0.5), (2, 1.0), (4, 0.5)], "4 and 1.0 are tiny-kobart's own"
