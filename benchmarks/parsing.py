@@ -53,7 +53,17 @@ def fifty_parameters() -> str:
         "  train_sampling_strategy: {values: [random, group_by_length]}",
     ]
     overrides = ("d_model", "encoder_layers", "decoder_layers", "encoder_ffn_dim", "decoder_ffn_dim", "attention_dropout", "extra_2")
-    more = (*overrides, "init_std", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop", "classifier_dropout", "scale", "extra_1", "extra_3")
+    more = (
+        *overrides,
+        "init_std",
+        "activation_dropout",
+        "encoder_layerdrop",
+        "decoder_layerdrop",
+        "classifier_dropout",
+        "scale",
+        "extra_1",
+        "extra_3",
+    )
     lines += [f"  model.config_overrides.{name}: {{values: [1, 2, 3]}}" for name in more]
     lines += [
         "constraints:",

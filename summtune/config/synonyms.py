@@ -26,7 +26,7 @@ def reduce(layer: Layer) -> list[Problem]:
     _reduce_precision(layer, problems)
     _reduce_checkpoint(layer, problems)
     _reduce_data(layer)
-    if "training.warmup_steps" in layer and "training.warmup_ratio" in layer and layer["training.warmup_steps"].value:
+    if all(key in layer and layer[key].value for key in ("training.warmup_steps", "training.warmup_ratio")):
         reason = "training.warmup_ratio says how long the warm-up is, too."
         problems.append(layer["training.warmup_steps"].problem(reason, "Remove one of them."))
     return problems
