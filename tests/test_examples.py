@@ -12,9 +12,8 @@ from summtune.config.experiment import load_experiment
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "search_spaces" / "README.md"]
-EXAMPLES = [
-    (page, block) for page in PAGES for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-]
+FENCED = re.compile(r"^```yaml\n(.*?)^```", re.DOTALL | re.MULTILINE)
+EXAMPLES = [(page, block) for page in PAGES for block in FENCED.findall(page.read_text(encoding="utf-8"))]
 
 
 def test_there_are_examples() -> None:
