@@ -64,7 +64,7 @@ class Split:
     Attributes:
         file: where they were read from.
         fingerprint: sha256 of the file's bytes.
-        digest: sha256 of the texts that were taken, whatever columns, limits and cleaning they come of.
+        digest: sha256 of the texts that are tokenised, whatever format, columns, limits and cleaning they come of.
         dialogues: what was taken.
         header: the file's columns.
         cleaned: what cleaning changed in the file; None where it was not asked for.
@@ -150,7 +150,8 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
 
 
 def _split(file: Path, fingerprint: str, dialogues: tuple[Dialogue, ...], header: tuple[str, ...], cleaned: Cleaned | None) -> Split:
-    texts = json.dumps([(dialogue.dialogue, dialogue.summary, dialogue.references) for dialogue in dialogues], ensure_ascii=False)
+    # Only the first reference is ever tokenised: further ones must not make anything anew.
+    texts = json.dumps([(dialogue.dialogue, dialogue.summary, dialogue.references[:1]) for dialogue in dialogues], ensure_ascii=False)
     return Split(file, fingerprint, hashlib.sha256(texts.encode()).hexdigest(), dialogues, header, cleaned)
 
 
