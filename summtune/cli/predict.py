@@ -13,7 +13,7 @@ DEFAULT_OUT = "prediction/output.csv"
 
 def predict(
     run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or a model's folder.")],
-    data: Annotated[Path, typer.Argument(help="CSV of dialogues, with or without summaries.")],
+    data: Annotated[Path, typer.Argument(help="Dialogues (CSV, TSV, JSON, JSON Lines, Parquet), with or without summaries.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The CSV to write; else inference.result_path.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="data.…, generation.… or inference.… key=value.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda or cpu; left out: as in training.")] = None,
@@ -41,10 +41,19 @@ def predict(
     target = out or Path(inference.stored_settings(folder).inference.result_path or DEFAULT_OUT)
     done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
     if as_json:
-        record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics, "seconds": round(done.seconds, 3)}
+        record = {
+            "model": str(folder),
+            "out": str(done.out),
+            "rows": done.rows,
+            "metrics": done.metrics,
+            "seconds": round(done.seconds, 3),
+            "notices": list(done.notices),
+        }
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return 0
     typer.echo(f"{done.rows} summaries by {folder} in {done.seconds:.1f} s: {done.out}")
+    for notice in done.notices:
+        typer.echo(f"note: {notice}")
     if done.metrics is not None:
         typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items()))
     return 0

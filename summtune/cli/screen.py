@@ -15,7 +15,7 @@ from rich.text import Text
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Reported, TrialStarted
+from summtune.events.kinds import Decided, Ended, Event, Noted, PointDrawn, Reported, TrialStarted
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, shown_path
@@ -109,6 +109,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             star = "  * best so far" if trial.best is event and state.ranking()[0] is trial else ""
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
+        case Noted():
+            return f"note: {event.text}"
         case Decided() if event.stop:
             verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
@@ -175,6 +177,7 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     share = found.iterations_saved / max(1, found.iterations_saved + found.iterations_spent)
     saved = f"{found.iterations_saved} ({share:.0%}) saved by early stopping"
     lines.append(f"Time      {duration(found.seconds)}; {found.iterations_spent} evaluations made, {saved}")
+    lines += [f"Note      {note}" for note in state.notes]
     model = best_model(run, state)
     if model is not None:
         lines.append(f"Model     {_reachable(run, state, model.best_model)}")

@@ -141,15 +141,13 @@ class SettingsCatalogue:
         value = _renamed(key, value)
         if key.startswith("model.lora."):
             raise Unfit(f"{NOT_YET} model.lora is understood, but adapters can't be trained so far.", "Leave it out.")
-        if key == "data.summary" and isinstance(value, list):
-            raise Unfit(f"{NOT_YET} several references are understood, but can't be used so far.", "Give one column.")
         field = self.fields.get(key)
         if field is None:
             return check_argument(key.removeprefix("training."), value) if key.startswith("training.") else _plain(value)
         types = _leaf_types(field.annotation)
         if isinstance(value, float) and int in types and value.is_integer():
             value = int(value)
-        if isinstance(value, (bool, int, float)) and str in types and types <= {str, type(None)}:
+        if isinstance(value, (bool, int, float)) and str in types and types <= {str, tuple, type(None)}:
             value = plain if plain is not None else str(value)  # `version: 1.0` is text, whatever YAML thinks
         if isinstance(value, str) and any(ord(letter) < 32 and letter not in "\n\t" for letter in value):
             raise Unfit("there are control characters in it.", "Remove them.")

@@ -92,6 +92,8 @@ def explain(error: ErrorDetails) -> Unfit:
         return Unfit(f"{shown(value)} is {verdict}: it must be {relation} {limit}.")
     if kind == "literal_error":
         return one_of(value, _choices(context["expected"]))
+    if kind == "too_short":
+        return Unfit("it is an empty list.", "Name at least one.")
     if kind == "missing":
         return Unfit("it is missing.", "Add it.")
     if kind == "extra_forbidden":
@@ -103,7 +105,8 @@ def explain_all(errors: list[ErrorDetails]) -> Unfit:
     """The verdict on one value. A union gives one error per member, of which the last names the most."""
     bounds = [error for error in errors if error["type"] in _BOUNDS]
     words = [error for error in errors if error["type"] == "literal_error"]
-    return explain((bounds or words or errors)[0])
+    listed = isinstance(errors[0]["input"], (list, tuple)) and len(errors) > 1  # text or a list: what is wrong with the list
+    return explain((bounds or words or errors[1 if listed else 0 :])[0])
 
 
 def _choices(expected: str) -> list[str]:

@@ -121,7 +121,8 @@ def _setting(key: str, made: Schema) -> Schema:
     elif key == "model.preset":
         schema = _or_null({"enum": list(presets.names())})
     elif catalogue().takes_text(key) and "enum" not in str(made):
-        schema = _or_null(dict(ANY_WORD)) if "null" in str(made) else dict(ANY_WORD)
+        lists = [part for part in made.get("anyOf", ()) if part.get("type") == "array"]
+        schema = _or_null(dict(ANY_WORD)) if "null" in str(made) else {"anyOf": [dict(ANY_WORD), *lists]} if lists else dict(ANY_WORD)
     return {**_described(schema, field.description), **({"default": made["default"]} if "default" in made else {})}
 
 

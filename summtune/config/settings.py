@@ -160,19 +160,30 @@ class Evaluation(Section):
 
 
 class Data(Section):
-    """Which dialogues, and how their columns are called. Paths: CSV."""
+    """Which dialogues, and how their columns are called. Paths: .csv, .tsv, .json, .jsonl, .ndjson or .parquet."""
 
     train: Path | None = Field(None, description="Training data; left out: the sample data.")
     dev: Path | None = Field(None, description="Development data, by which trials are scored; left out: the sample data.")
     test: Path | None = Field(None, description="Test data, with or without summaries; left out: the sample data.")
     dialogue: str = Field("dialogue", description="Column of the dialogue.")
-    summary: str = Field("summary", description="Column of the summary.")
+    summary: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        "summary",
+        description="Column of the summary, or a list of columns: a dialogue is scored against all that it has, and taught the first.",
+    )
     id: str = Field("fname", description="Column of the id.")
-    references: tuple[str, ...] = Field((), description="Columns of further references.")
+    references: tuple[str, ...] = Field((), description="Columns of further references, after data.summary.")
     max_train_samples: PositiveInt | None = Field(None, description="Take only the first so many training rows.")
     max_val_samples: PositiveInt | None = Field(None, description="Take only the first so many development rows.")
-    clean: StrictBool = Field(False, description="Normalise white space and quotes.")
-    topic_prefix: StrictBool = Field(False, description="Put the topic before the dialogue.")
+    clean: StrictBool = Field(
+        False,
+        description="Clean dialogues and the summaries that are taught: Unicode NFC; control and format characters such as zero-width "
+        "spaces go; runs of spaces become one; spaces around lines and empty lines go. Line breaks between turns and tags stay, and so do "
+        "the references that are scored by.",
+    )
+    topic_prefix: StrictBool = Field(
+        False, description="Put the topic before the dialogue, in square brackets on a line of its own, in training and in predict."
+    )
+    topic: str = Field("topic", description="Column of the topic, for topic_prefix.")
 
 
 class Inference(Section):

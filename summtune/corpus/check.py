@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from summtune.config.settings import Settings
+from summtune.corpus.columns import Columns, nowhere_to_be_found
 from summtune.corpus.dialogues import SplitName, read_split
 from summtune.errors import DataMistake, Problem
 
@@ -19,13 +20,14 @@ _TAG = re.compile(r"#[A-Za-z]+\d*#")
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """One file: where it is, how many rows were taken, sha256, and the share of letters that are Hangul."""
+    """One file: where it is, how many rows were taken, sha256, the share of letters that are Hangul, and its columns of references."""
 
     file: str
     rows: int
     fingerprint: str
     hangul_share: float
     with_summaries: bool
+    references: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def check_corpus(settings: Settings, splits: Iterable[SplitName] = ("train", "de
     wanted = set(splits) | ({"test"} if settings.data.test is not None else set())
     found: dict[str, SplitFacts] = {}
     problems: list[Problem] = []
+    headers = []
+    columns = Columns.of(settings.data)
     for name in get_args(SplitName):
         if name not in wanted:
             continue
@@ -59,7 +63,10 @@ def check_corpus(settings: Settings, splits: Iterable[SplitName] = ("train", "de
             problems += mistake.problems
             continue
         share = hangul_share(dialogue.dialogue for dialogue in split.dialogues)
-        found[name] = SplitFacts(str(split.file), len(split.dialogues), split.fingerprint, round(share, 3), split.has_summaries)
+        has = tuple(column for column in columns.references if column in split.header)
+        headers.append(split.header)
+        found[name] = SplitFacts(str(split.file), len(split.dialogues), split.fingerprint, round(share, 3), split.has_summaries, has)
+    problems = problems or nowhere_to_be_found(columns, headers)
     if problems:
         raise DataMistake(problems)
     return CorpusFacts(found)

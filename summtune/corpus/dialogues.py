@@ -5,9 +5,9 @@ It must not know about tokens or models. Rows are never dropped: a row that can'
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,22 +15,46 @@ from typing import Literal
 
 from summtune import paths
 from summtune.config.settings import Data
-from summtune.corpus.csvfile import Record, Table, read_table
+from summtune.corpus.cells import Reader, dialogue_text, name_text, plain_text
+from summtune.corpus.cleaning import cleaned
+from summtune.corpus.columns import Columns, header_problems
+from summtune.corpus.reading import read_table
+from summtune.corpus.table import Record, Table
 from summtune.errors import DataMistake, Problem
 
 SplitName = Literal["train", "dev", "test"]
 
 SHOWN_PROBLEMS = 20
 
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+"""A surrogate by itself: JSON can write it, and no encoding can."""
+
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One row: its id, the dialogue with its line breaks, the summary (None where the file has none), its line in the file."""
+    """One row.
+
+    Attributes:
+        id: its id.
+        dialogue: what the model reads: the dialogue with its line breaks, cleaned and below its topic where the settings ask for that.
+        summary: what is taught: the first reference, cleaned where the settings ask for that; None where the row has none.
+        references: all references that are not empty, as they stand in the file: cleaning never changes what is scored by.
+        line: its line in the file, or its number where lines mean nothing.
+    """
 
     id: str
     dialogue: str
     summary: str | None
+    references: tuple[str, ...]
     line: int
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """How many texts `data.clean` changed."""
+
+    dialogues: int
+    summaries: int
 
 
 @dataclass(frozen=True)
@@ -40,18 +64,22 @@ class Split:
     Attributes:
         file: where they were read from.
         fingerprint: sha256 of the file's bytes.
-        digest: sha256 of the texts that were taken, whatever columns and limits chose them.
+        digest: sha256 of the texts that are tokenised, whatever format, columns, limits and cleaning they come of.
         dialogues: what was taken.
+        header: the file's columns.
+        cleaned: what cleaning changed in the file; None where it was not asked for.
     """
 
     file: Path
     fingerprint: str
     digest: str
     dialogues: tuple[Dialogue, ...]
+    header: tuple[str, ...]
+    cleaned: Cleaned | None
 
     @property
     def has_summaries(self) -> bool:
-        return all(dialogue.summary is not None for dialogue in self.dialogues)
+        return all(dialogue.references for dialogue in self.dialogues)
 
 
 def split_file(data: Data, split: SplitName) -> Path:
@@ -70,16 +98,16 @@ def read_split(data: Data, split: SplitName) -> Split:
     limit = {"train": data.max_train_samples, "dev": data.max_val_samples, "test": None}[split]
     if limit is None or limit >= len(whole.dialogues):
         return whole
-    return _split(whole.file, whole.fingerprint, whole.dialogues[:limit])
+    return _split(whole.file, whole.fingerprint, whole.dialogues[:limit], whole.header, whole.cleaned)
 
 
 def read_dialogues(file: Path, data: Data, *, with_summaries: bool) -> Split:
-    """Read a file by the column names of the settings.
+    """Read a file by the column names and text options of the settings.
 
     Args:
-        file: a CSV file.
-        data: column names.
-        with_summaries: whether every row must have a summary; without it the column may be missing or partly empty.
+        file: a data file, of a format that `reading` knows.
+        data: column names, and what is done with texts.
+        with_summaries: whether every row must have a summary; without it the columns may be missing or partly empty.
 
     Raises:
         DataMistake: with every problem of the file.
@@ -88,82 +116,108 @@ def read_dialogues(file: Path, data: Data, *, with_summaries: bool) -> Split:
         changed = file.stat().st_mtime_ns, file.stat().st_size
     except OSError:
         changed = 0, 0  # read_table names what is wrong
-    return _read(file, changed, data.id, data.dialogue, data.summary, with_summaries)
+    return _read(file, changed, Columns.of(data), with_summaries, data.clean)
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path, changed: tuple[int, int], id_column: str, dialogue_column: str, summary_column: str, with_summaries: bool) -> Split:
+def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries: bool, clean: bool) -> Split:
     # A reused actor reads the same file for every trial; `changed` makes an edited file a new one.
     table = read_table(file)
-    wanted = {"data.id": id_column, "data.dialogue": dialogue_column, "data.summary": summary_column}
-    if not with_summaries and summary_column not in table.header:
-        wanted.pop("data.summary")
-    problems = _header_problems(table, wanted, str(file))
+    if not table.header:
+        nothing = Problem("there is no row.", "Add at least one dialogue.", file=str(file))
+        raise DataMistake(_capped([problem for _, problem in table.problems] or [nothing], str(file)))
+    problems = header_problems(table, columns, with_summaries=with_summaries)
     if problems:
         raise DataMistake(problems)
-    places = {key: table.header.index(column) for key, column in wanted.items()}
-    problems = [*table.problems]
+    has = tuple(column for column in columns.references if column in table.header)
+    numbered = [*table.problems]
     dialogues = []
-    first_line: dict[str, int] = {}
+    changes = [0, 0]
+    first: dict[str, int] = {}
     for record in table.records:
-        dialogue, found = _dialogue(record, places, wanted, with_summaries, str(file))
-        problems += found
-        seen = first_line.setdefault(dialogue.id, record.line)
-        if dialogue.id and seen != record.line:
-            reason = f"{dialogue.id!r} was already the id of line {seen}."
-            problems.append(Problem(reason, "Ids must differ.", key=id_column, file=str(file), line=record.line))
+        row = _Row(table, record)
+        dialogue = _dialogue(row, columns, has, changes, with_summaries=with_summaries, clean=clean)
+        seen = first.setdefault(dialogue.id, record.number)
+        if dialogue.id and seen != record.number:
+            row.complain(columns.id, f"{dialogue.id!r} was already the id of {table.called(seen)}.", "Ids must differ.")
+        numbered += [(record.number, problem) for problem in row.problems]
         dialogues.append(dialogue)
-    if not dialogues and not problems:
-        problems.append(Problem("there is a header, but no row.", "Add at least one dialogue.", file=str(file)))
-    if problems:
-        raise DataMistake(_capped(sorted(problems, key=lambda problem: problem.line or 0), str(file)))
-    return _split(file, table.sha256, tuple(dialogues))
+    if not dialogues and not numbered:
+        numbered.append((0, Problem("there is a header, but no row.", "Add at least one dialogue.", file=str(file))))
+    if numbered:
+        raise DataMistake(_capped([problem for _, problem in sorted(numbered, key=lambda one: one[0])], str(file)))
+    return _split(file, table.sha256, tuple(dialogues), table.header, Cleaned(*changes) if clean else None)
 
 
-def _split(file: Path, fingerprint: str, dialogues: tuple[Dialogue, ...]) -> Split:
-    texts = json.dumps([(dialogue.dialogue, dialogue.summary) for dialogue in dialogues], ensure_ascii=False)
-    return Split(file, fingerprint, hashlib.sha256(texts.encode("utf-8", "surrogatepass")).hexdigest(), dialogues)
+def _split(file: Path, fingerprint: str, dialogues: tuple[Dialogue, ...], header: tuple[str, ...], cleaned: Cleaned | None) -> Split:
+    # Only the first reference is ever tokenised: further ones must not make anything anew.
+    texts = json.dumps([(dialogue.dialogue, dialogue.summary, dialogue.references[:1]) for dialogue in dialogues], ensure_ascii=False)
+    return Split(file, fingerprint, hashlib.sha256(texts.encode()).hexdigest(), dialogues, header, cleaned)
 
 
-def _header_problems(table: Table, wanted: dict[str, str], file: str) -> list[Problem]:
-    problems = []
-    for key, column in wanted.items():
-        if table.header.count(column) > 1:
-            problems.append(Problem("two columns have this name.", "Rename one of them.", key=column, file=file, line=1))
-        elif column not in table.header:
-            problems.append(
-                Problem(f"there is no column {column!r} ({key}).", _column_advice(table, key, column), key=column, file=file, line=1)
-            )
-    return problems
+class _Row:
+    """One record, read cell by cell, its problems collected."""
+
+    def __init__(self, table: Table, record: Record) -> None:
+        self.table, self.record = table, record
+        self.problems: list[Problem] = []
+
+    def complain(self, column: str, reason: str, remedy: str) -> None:
+        self.problems.append(self.table.problem(self.record, reason, remedy, column))
+
+    def text(self, column: str, read: Reader, *, optional: bool = False) -> str:
+        """A cell's text, stripped; empty, with a complaint unless it is optional, where there is none."""
+        value = self.record.cells.get(column)
+        if value is None:
+            if not optional:
+                why = "is null." if column in self.record.cells else "is missing."
+                self.complain(column, why, "Fill it in, or delete the row.")
+            return ""
+        try:
+            text = read(value)
+        except ValueError as problem:
+            self.complain(column, str(problem), "")
+            return ""
+        if not text.strip() and not optional:
+            self.complain(column, "is empty.", "Fill it in, or delete the row.")
+        if "\0" in text:
+            self.complain(column, "holds a NUL character.", "Delete it.")
+        elif _HALF_CHARACTER.search(text):
+            self.complain(column, "holds half of a surrogate pair, which is no character.", "Write the character itself.")
+            return ""
+        return text.strip()
 
 
-def _column_advice(table: Table, key: str, column: str) -> str:
-    if len(table.header) == 1:
-        for separator, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
-            if separator in table.header[0]:
-                return f"The file seems to be separated by {called}; it must be separated by commas."
-    close = difflib.get_close_matches(column, table.header, n=1, cutoff=0.5)
-    close = close or [name for name in table.header if name.strip().lower() == column.lower()]
-    has = f"The file has {', '.join(repr(name) for name in table.header)}."
-    if close:
-        return f"Did you mean {close[0]!r}? {has} Rename it, or say --set {key}={close[0]}."
-    return f"{has} Say which one it is with --set {key}=<column>."
+def _dialogue(row: _Row, columns: Columns, has: tuple[str, ...], changes: list[int], *, with_summaries: bool, clean: bool) -> Dialogue:
+    source = row.text(columns.dialogue, dialogue_text)
+    topic = row.text(columns.topic, name_text) if columns.topic is not None else None
+    alone = len(has) == 1 and with_summaries
+    references = {column: text for column in has if (text := row.text(column, plain_text, optional=not alone))}
+    if with_summaries and not references and not alone and not row.problems:
+        row.complain(has[0], f"is empty, and so {'is' if len(has) == 2 else 'are'} {', '.join(has[1:])}.", "Fill in at least one.")
+    taught, summary = next(iter(references.items()), ("", None))
+    if clean:
+        source, changed = _cleaned(row, columns.dialogue, source)
+        changes[0] += changed
+        if summary is not None:
+            summary, changed = _cleaned(row, taught, summary)
+            changes[1] += changed
+        topic = cleaned(topic) if topic is not None else None
+    source = source if topic is None else with_topic(topic, source)
+    return Dialogue(row.text(columns.id, name_text), source, summary, tuple(references.values()), row.record.number)
 
 
-def _dialogue(
-    record: Record, places: dict[str, int], wanted: dict[str, str], with_summaries: bool, file: str
-) -> tuple[Dialogue, list[Problem]]:
-    values = {key: record.fields[place].replace("\r\n", "\n").replace("\r", "\n") for key, place in places.items()}
-    problems = []
-    for key, value in values.items():
-        optional = key == "data.summary" and not with_summaries
-        if not value.strip() and not optional:
-            problems.append(Problem("is empty.", "Fill it in, or delete the row.", key=wanted[key], file=file, line=record.line))
-        if "\0" in value:
-            problems.append(Problem("holds a NUL character.", "Delete it.", key=wanted[key], file=file, line=record.line))
-    summary = values.get("data.summary")
-    summary = summary.strip() or None if summary is not None else None
-    return Dialogue(values["data.id"].strip(), values["data.dialogue"].strip(), summary, record.line), problems
+def _cleaned(row: _Row, column: str, text: str) -> tuple[str, bool]:
+    """A text cleaned, and whether that changed it. A text of nothing but unseen characters is a mistake."""
+    left = cleaned(text)
+    if text and not left:
+        row.complain(column, "holds nothing but characters that data.clean takes out.", "Fill it in, or delete the row.")
+    return left, left != text
+
+
+def with_topic(topic: str, dialogue: str) -> str:
+    """The form of `data.topic_prefix`: the topic in square brackets, on a line of its own above the dialogue."""
+    return f"[{topic}]\n{dialogue}"
 
 
 def _capped(problems: list[Problem], file: str) -> list[Problem]:

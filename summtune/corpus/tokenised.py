@@ -25,6 +25,10 @@ Once = Callable[[str, str, Callable[[Path], None]], Path]
 """(kind, key, make) to a folder that was made once by whoever came first, and is complete."""
 
 
+CHUNK = 2000
+"""Dialogues tokenised at a time."""
+
+
 def tokenised(split: Split, encode: Encode, digest: str, once: Once) -> datasets.Dataset:
     """The split as a memory-mapped dataset, in the split's order.
 
@@ -40,10 +44,23 @@ def tokenised(split: Split, encode: Encode, digest: str, once: Once) -> datasets
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def make(folder: Path) -> None:
-        columns = dict(encode(split.dialogues))
-        datasets.Dataset.from_dict(columns).save_to_disk(str(folder))
+        import pyarrow
+
+        # Arrow's token ids take a tenth of the memory of Python's: no more than a chunk of those is ever held.
+        starts = range(0, len(split.dialogues), CHUNK)
+        tables = [_table(encode(split.dialogues[start : start + CHUNK])) for start in starts]
+        datasets.Dataset(datasets.table.InMemoryTable(pyarrow.concat_tables(tables))).save_to_disk(str(folder))
 
     return datasets.Dataset.load_from_disk(str(once("tokenised", key, make)), keep_in_memory=False)
+
+
+def _table(columns: Mapping[str, list[Any]]) -> Any:
+    """Columns of whole numbers, or of lists of them, as an Arrow table."""
+    import pyarrow
+
+    one = pyarrow.int32()
+    kinds = {name: pyarrow.list_(one) if column and isinstance(column[0], list) else one for name, column in columns.items()}
+    return pyarrow.table({name: pyarrow.array(column, kinds[name]) for name, column in columns.items()})
 
 
 @cache

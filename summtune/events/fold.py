@@ -14,6 +14,7 @@ from summtune.events.kinds import (
     Ended,
     Event,
     Metrics,
+    Noted,
     PointDrawn,
     Promoted,
     Reported,
@@ -76,6 +77,7 @@ class RunState:
         count: trials asked for, without the baseline.
         status: running, finished, interrupted or failed; running also means "its driver died".
         rungs: scores seen at each rung, by rung and trial.
+        notes: what trials had to say to the person, each sentence once.
         folder: where the run lay in its last session.
     """
 
@@ -88,6 +90,7 @@ class RunState:
     folder: str = ""
     trials: dict[str, TrialState] = field(default_factory=dict)
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def objective(self) -> str:
@@ -156,6 +159,8 @@ class RunState:
                 trial.started_at = trial.started_at or event.time
             case Reported():
                 self._take_report(event)
+            case Noted():
+                self.notes += [event.text] if event.text not in self.notes else []
             case Decided():
                 self.rungs.setdefault(event.rung, {})[event.trial] = event.score
                 self.trials[event.trial].verdict = event

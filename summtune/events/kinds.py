@@ -125,6 +125,20 @@ class Reported(Event):
 
 
 @dataclass(frozen=True)
+class Noted(Event):
+    """A trial decided or found something that a person should know.
+
+    Attributes:
+        trial: the first that said so.
+        text: the sentence; each is an event once per run.
+    """
+
+    kind: ClassVar[str] = "noted"
+    trial: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Decided(Event):
     """A trial was judged at a rung.
 
@@ -199,7 +213,8 @@ class RunClosed(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    kind.kind: kind for kind in (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Decided, Told, Ended, Promoted, RunClosed)
+    kind.kind: kind
+    for kind in (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted, RunClosed)
 }
 
 

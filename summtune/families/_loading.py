@@ -12,6 +12,7 @@ from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import Loaded, Sources
 from summtune.families._checkpoints import local_folder, unavailable
+from summtune.families._line_breaks import keep_line_breaks
 from summtune.families._made_up import initial_weights, tokenizer_folder
 
 KOREAN_PROBE = "안녕하세요 오늘은 책을 읽어요"
@@ -27,7 +28,7 @@ def weights_arguments(settings: Settings) -> dict[str, Any]:
 
 
 def had_tokenizer(settings: Settings, sources: Sources) -> Any:
-    """The checkpoint's tokenizer, or one trained on the sources' texts, with the settings' special tokens added.
+    """The checkpoint's tokenizer, or one trained on the sources' texts, with the settings' special tokens and a line break added.
 
     Raises:
         CheckpointMistake: it can't be had.
@@ -47,6 +48,7 @@ def had_tokenizer(settings: Settings, sources: Sources) -> Any:
     # Not additional_special_tokens: skip_special_tokens would delete the speakers from every prediction.
     known = set(tokenizer.get_added_vocab())
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in wanted.special_tokens if token not in known])
+    keep_line_breaks(tokenizer)
     return tokenizer
 
 

@@ -6,11 +6,11 @@ expects, and any other by a format that says in few tokens, in any language of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from summtune.config.settings import Tokenizer
 from summtune.errors import CheckpointMistake, Problem
+from summtune.families._framing import Frame
 
 PLACE = "{dialogue}"
 
@@ -18,14 +18,6 @@ DEFAULT_FORMAT = f"{PLACE}\nTL;DR:"
 """GPT-2 was shown to summarise by it (Radford et al., 2019)."""
 
 CHAT_REQUEST = f"Summarise this dialogue in its own language.\n\n{PLACE}"
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Token ids around the dialogue; the first of them is the begin token where the tokenizer puts one by itself."""
-
-    before: list[int]
-    after: list[int]
 
 
 def prompt_frame(tokenizer: Any, wanted: Tokenizer) -> Frame:

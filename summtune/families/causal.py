@@ -14,6 +14,7 @@ from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
 from summtune.families._checkpoints import check_available
+from summtune.families._framing import Frame, fitted, tokenizer_state
 from summtune.families._loading import check_tokens, had_model, had_tokenizer, share_token_ids, weights_arguments
 from summtune.families._made_up import digest_of
 from summtune.families._prompt import prompt_frame
@@ -91,15 +92,9 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
 def encoding_digest(loaded: Loaded, settings: Settings) -> str:
     """Digest of all that `encode` depends on."""
     wanted = settings.tokenizer
-    tokenizer = loaded.tokenizer
-    return digest_of(
-        [
-            "causal encoding 1",
-            tokenizer.backend_tokenizer.to_str(),
-            [tokenizer.eos_token_id, tokenizer.chat_template, wanted.truncation_side, wanted.prefix, wanted.input_format],
-            [wanted.encoder_max_len, wanted.decoder_max_len],
-        ]
-    )
+    lengths = [wanted.encoder_max_len, wanted.decoder_max_len, wanted.truncation_side]
+    prompt = [loaded.tokenizer.chat_template, wanted.prefix, wanted.input_format]
+    return digest_of(["causal encoding 2", tokenizer_state(loaded.tokenizer), lengths, prompt])
 
 
 def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | None, settings: Settings) -> dict[str, list[Any]]:
@@ -108,21 +103,20 @@ def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | 
     Only the dialogue is ever cut, never what stands around it in the prompt, and never to make room for the summary, which has its own.
 
     Returns:
-        `input_ids` (the prompt), `length` (tokens of prompt and summary), `cut` (1 where the dialogue was truncated), and with summaries
-        `labels` (the summary), which always end with the end token, also where they were truncated.
+        `input_ids` (the prompt), `length` (tokens of prompt and summary), `cut` (tokens of the dialogue that were cut), and with summaries
+        `labels` (the summary), which always end with the end token, also where they were truncated, and `cut_summary` (their tokens that
+        were cut).
     """
     wanted = settings.tokenizer
     frame = prompt_frame(tokenizer, wanted)
-    room = max(wanted.encoder_max_len - len(frame.before) - len(frame.after), 1)
-    bodies = tokenizer(list(dialogues), add_special_tokens=False)["input_ids"]
-    cut = [int(len(body) > room) for body in bodies]
-    kept = [body[-room:] if wanted.truncation_side == "left" else body[:room] for body in bodies]
-    prompts = [[*frame.before, *body, *frame.after] for body in kept]
-    columns: dict[str, list[Any]] = {"input_ids": prompts, "length": [len(prompt) for prompt in prompts], "cut": cut}
+    room, key = wanted.encoder_max_len, "tokenizer.encoder_max_len"
+    prompts = fitted(tokenizer, dialogues, frame, room, key=key, side=wanted.truncation_side)
+    columns: dict[str, list[Any]] = {"input_ids": prompts.ids, "length": [len(prompt) for prompt in prompts.ids], "cut": prompts.cut}
     if summaries is not None:
-        targets = tokenizer(list(summaries), add_special_tokens=False)["input_ids"]
-        columns["labels"] = [[*target[: wanted.decoder_max_len - 1], tokenizer.eos_token_id] for target in targets]
-        columns["length"] = [len(prompt) + len(target) for prompt, target in zip(prompts, columns["labels"], strict=True)]
+        end = Frame([], [tokenizer.eos_token_id])
+        targets = fitted(tokenizer, summaries, end, wanted.decoder_max_len, key="tokenizer.decoder_max_len", side="right")
+        columns |= {"labels": targets.ids, "cut_summary": targets.cut}
+        columns["length"] = [len(prompt) + len(target) for prompt, target in zip(prompts.ids, targets.ids, strict=True)]
     return columns
 
 

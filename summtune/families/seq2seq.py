@@ -13,6 +13,7 @@ from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
 from summtune.families._checkpoints import check_available
+from summtune.families._framing import ended, fitted, own_frame, tokenizer_state
 from summtune.families._loading import check_tokens, had_model, had_tokenizer, share_token_ids, weights_arguments
 from summtune.families._made_up import digest_of
 
@@ -101,36 +102,35 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
 def encoding_digest(loaded: Loaded, settings: Settings) -> str:
     """Digest of all that `encode` depends on."""
     wanted = settings.tokenizer
-    return digest_of(
-        [
-            "seq2seq encoding 1",
-            loaded.tokenizer.backend_tokenizer.to_str(),
-            [loaded.tokenizer.eos_token_id, wanted.truncation_side, wanted.prefix],
-            [wanted.encoder_max_len, wanted.decoder_max_len],
-        ]
-    )
+    lengths = [wanted.encoder_max_len, wanted.decoder_max_len, wanted.truncation_side]
+    return digest_of(["seq2seq encoding 2", tokenizer_state(loaded.tokenizer), lengths, wanted.prefix])
 
 
 def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | None, settings: Settings) -> dict[str, list[Any]]:
     """Token ids of dialogues and summaries.
 
     Returns:
-        `input_ids`, `length` (source tokens), `cut` (1 where the source was truncated), and with summaries `labels`, which always end
-        with the end token, also where they were truncated.
+        `input_ids`, `length` (source tokens), `cut` (source tokens that were cut), and with summaries `labels`, which always end with the
+        end token, also where they were truncated, and `cut_summary` (their tokens that were cut).
     """
     wanted = settings.tokenizer
     prompts = [wanted.prefix + dialogue for dialogue in dialogues]
-    cut = [int(len(whole) > wanted.encoder_max_len) for whole in tokenizer(prompts)["input_ids"]]
-    sources = tokenizer(prompts, truncation=True, max_length=wanted.encoder_max_len)["input_ids"]
-    columns: dict[str, list[Any]] = {"input_ids": sources, "length": [len(source) for source in sources], "cut": cut}
+    sources = fitted(
+        tokenizer,
+        prompts,
+        own_frame(tokenizer),
+        wanted.encoder_max_len,
+        key="tokenizer.encoder_max_len",
+        side=wanted.truncation_side,
+    )
+    columns: dict[str, list[Any]] = {"input_ids": sources.ids, "length": [len(source) for source in sources.ids], "cut": sources.cut}
     if summaries is not None:
-        side = tokenizer.truncation_side
-        tokenizer.truncation_side = "right"  # truncation_side is about dialogues: a summary never loses its beginning
-        targets = tokenizer(text_target=list(summaries), truncation=True, max_length=wanted.decoder_max_len)["input_ids"]
-        tokenizer.truncation_side = side
-        eos = tokenizer.eos_token_id
         # KoBART's tokenizer adds no end token by itself; without one the model never learns to stop.
-        columns["labels"] = [target if target[-1:] == [eos] else [*target[: wanted.decoder_max_len - 1], eos] for target in targets]
+        frame = ended(own_frame(tokenizer, target=True), tokenizer.eos_token_id)
+        # truncation_side is about dialogues: a summary never loses its beginning.
+        room, key = wanted.decoder_max_len, "tokenizer.decoder_max_len"
+        targets = fitted(tokenizer, summaries, frame, room, key=key, side="right", target=True)
+        columns |= {"labels": targets.ids, "cut_summary": targets.cut}
     return columns
 
 

@@ -26,18 +26,20 @@ from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.families import Loaded, family_of
 from summtune.paths import cache_dir
 from summtune.training.best_model import SETTINGS_FILE
+from summtune.training.data_facts import cut_to_length, data_facts
 from summtune.training.log import to_file
 from summtune.training.process import restored
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was written: where, how many rows, the metrics where the file has summaries, and the seconds that it took."""
+    """What was written: where, how many rows, the metrics where the file has summaries, the seconds that it took, and what to know."""
 
     out: Path
     rows: int
     metrics: dict[str, float] | None
     seconds: float
+    notices: tuple[str, ...] = ()
 
 
 def predict(
@@ -54,7 +56,7 @@ def predict(
 
     Args:
         model_folder: a best_model folder.
-        data_file: CSV, with or without summaries; columns named as in the model's own settings.
+        data_file: a data file of any format, with or without summaries; columns named as in the model's own settings.
         out: the CSV to write; it gets its content at once.
         device: left out: as in training.
         batch_size: dialogues at a time; left out: inference.batch_size.
@@ -74,9 +76,9 @@ def predict(
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
     split = read_dialogues(data_file, settings.data, with_summaries=False)
     with to_file(None, "error"), restored(threads):
-        summaries, metrics = _summaries(model_folder, split, settings, batch_size or settings.inference.batch_size)
+        summaries, metrics, notices = _summaries(model_folder, split, settings, batch_size or settings.inference.batch_size)
     _write(out, split, summaries)
-    return Predicted(out, len(summaries), metrics, time.perf_counter() - began)
+    return Predicted(out, len(summaries), metrics, time.perf_counter() - began, notices)
 
 
 def stored_settings(model_folder: Path) -> Settings:
@@ -95,7 +97,9 @@ def stored_settings(model_folder: Path) -> Settings:
         raise RunMistake(Problem(f"{file} can't be read: {problem}.")) from problem
 
 
-def _summaries(folder: Path, split: Split, settings: Settings, batch_size: int) -> tuple[list[str], dict[str, float] | None]:
+def _summaries(
+    folder: Path, split: Split, settings: Settings, batch_size: int
+) -> tuple[list[str], dict[str, float] | None, tuple[str, ...]]:
     from summtune.training.arguments import resolve_hardware
 
     family = family_of(settings)
@@ -103,21 +107,27 @@ def _summaries(folder: Path, split: Split, settings: Settings, batch_size: int) 
     hardware = resolve_hardware(settings)
     loaded.model.to("cuda:0" if hardware.device == "cuda" else "cpu")
     texts = [dialogue.dialogue for dialogue in split.dialogues]
-    if split.has_summaries:
-        return _scored(family, loaded, split, settings, batch_size)
-    sources = family.encode(loaded.tokenizer, texts, None, settings)["input_ids"]
-    return generate(family, loaded.model, loaded.tokenizer, sources, settings, batch_size=batch_size), None
+    scored = split.has_summaries
+    summaries = [dialogue.references[0] for dialogue in split.dialogues] if scored else None
+    columns: dict[str, list[Any]] = family.encode(loaded.tokenizer, texts, summaries, settings)
+    notices = _notices(split, columns["cut"], settings)
+    if scored:
+        return *_scored(family, loaded, split, columns, settings, batch_size), notices
+    predicted = generate(family, loaded.model, loaded.tokenizer, columns["input_ids"], settings, batch_size=batch_size)
+    return predicted, None, notices
+
+
+def _notices(split: Split, cut: Sequence[int], settings: Settings) -> tuple[str, ...]:
+    told = cut_to_length({split.file.name: data_facts(split, (cut, ()), settings)})
+    return (f"{told}: the model reads no more than tokenizer.encoder_max_len, {settings.tokenizer.encoder_max_len}.",) if told else ()
 
 
 def _scored(
-    family: ModuleType, loaded: Loaded, split: Split, settings: Settings, batch_size: int
-) -> tuple[list[str], dict[str, float] | None]:
-    references = [dialogue.summary or "" for dialogue in split.dialogues]
-    columns: dict[str, Sequence[Any]] = family.encode(
-        loaded.tokenizer, [dialogue.dialogue for dialogue in split.dialogues], references, settings
-    )
+    family: ModuleType, loaded: Loaded, split: Split, columns: Mapping[str, Sequence[Any]], settings: Settings, batch_size: int
+) -> tuple[list[str], dict[str, float]]:
+    references = [dialogue.references for dialogue in split.dialogues]
     sized = settings.model_copy(update={"training": settings.training.model_copy(update={"per_device_eval_batch_size": batch_size})})
-    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], sized, cache_dir())
+    evaluator = Evaluator(family, loaded.tokenizer, columns, references, sized, cache_dir())
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics
 

@@ -35,6 +35,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
             scale=_scale(state),
             width=WIDTH,
             height=HEIGHT,
+            notes=state.notes,
         ),
     )
 

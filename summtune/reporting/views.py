@@ -144,4 +144,5 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "iterations_spent": found.iterations_spent,
         "iterations_saved": found.iterations_saved,
         "seconds": round(found.seconds, 1),
+        "notes": state.notes,
     }

@@ -23,6 +23,7 @@ from summtune.training.best_model import delete_older, write_best_model
 from summtune.training.checkpoints import prune
 from summtune.training.job import Job, Report
 from summtune.training.log import LOG
+from summtune.training.notices import Notices
 from summtune.training.trainer import PROGRESS_FILE
 
 
@@ -61,6 +62,8 @@ class Progress:
     references: list[str]
     facts: dict[str, Any]
     """What never changes during the training: goes into training_results.json."""
+    notices: Notices
+    """What a person should know: said through this, whoever finds it."""
     began: float
     """`time.perf_counter()` of the call of train()."""
     parameters: int = 0
@@ -175,6 +178,7 @@ class Progress:
                 "model_path": os.path.relpath(model, attempt.folder) if model is not None else None,
                 "seconds": round(time.perf_counter() - self.began, 3),
                 "scoring": self.evaluator.description,
+                "notices": self.notices.said,
                 **self.facts,
             },
         )

@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
 from typing import Any
 
 from summtune.config.settings import Settings
-from summtune.corpus.dialogues import Dialogue, Split, read_split
-from summtune.corpus.tokenised import tokenised
+from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
 from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
+from summtune.families._line_breaks import line_break_was_added
 from summtune.training.arguments import resolve_hardware, training_arguments
 from summtune.training.checkpoints import verify
+from summtune.training.data_facts import cuts, data_facts, data_notices
 from summtune.training.job import Job, Report
 from summtune.training.log import LOG, to_file
+from summtune.training.notices import Note, Notices
 from summtune.training.process import restored
 from summtune.training.progress import Progress, Standing, callback_class
 from summtune.training.receipt import differs_from
+from summtune.training.rows import token_rows
 from summtune.training.store import Store
 from summtune.training.trainer import trainer_class
 
 
-def train(job: Job, report: Report) -> None:
+def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
     """Train as the job says, calling `report` after every evaluation.
 
     Whatever ends it (the last step, patience, an exception, SystemExit out of `report`), the process is left as it was found.
+
+    Args:
+        job: what to train.
+        report: called after every evaluation.
+        note: told what a person should read, each sentence once, as it turns up; before the report that follows it.
 
     Raises:
         DataMistake: the data can't be used.
@@ -45,7 +52,7 @@ def train(job: Job, report: Report) -> None:
         import torch
 
         try:
-            _train(job, report, began)
+            _train(job, report, Notices(note), began)
         except torch.OutOfMemoryError as problem:
             LOG.exception("the training failed")
             reason = "the GPU's memory does not suffice; smaller batches with more gradient_accumulation_steps, or shorter lengths, help"
@@ -55,24 +62,29 @@ def train(job: Job, report: Report) -> None:
             raise
 
 
-def _train(job: Job, report: Report, began: float) -> None:
+def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
     settings = job.settings
     if job.resume_from is not None and (faults := verify(job.resume_from)):
         raise RunMistake([Problem(fault, "Resume from an earlier one.") for fault in faults])
     hardware = resolve_hardware(settings)
-    if hardware.notice:
-        LOG.warning(hardware.notice)
+    notices.say(hardware.notice)
     train_split, dev_split = read_split(settings.data, "train"), read_split(settings.data, "dev")
     store = Store(job.cache)
     family = family_of(settings)
     loaded = family.load(settings, Sources(store.once, partial(_texts, train_split), train_split.digest, resume_from=job.resume_from))
     loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
     _freeze(loaded.model, settings)
-    train_rows = _tokenised(family, loaded, train_split, settings, store)
-    dev_rows = _tokenised(family, loaded, dev_split, settings, store)
-    references = [dialogue.summary or "" for dialogue in dev_split.dialogues]
+    train_rows = token_rows(family, loaded, train_split, settings, store, taught=True)
+    dev_rows = token_rows(family, loaded, dev_split, settings, store, taught=False)
+    data = {
+        name: data_facts(split, cuts(rows), settings)
+        for name, split, rows in (("train", train_split, train_rows), ("dev", dev_split, dev_rows))
+    }
+    for notice in data_notices(data, settings, line_break_added=line_break_was_added(loaded.tokenizer)):
+        notices.say(notice)
+    references = [dialogue.references for dialogue in dev_split.dialogues]
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
-    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], settings, job.cache)
+    evaluator = Evaluator(family, loaded.tokenizer, columns, references, settings, job.cache)
     load_s = time.perf_counter() - began
     progress = Progress(
         job=job,
@@ -80,13 +92,9 @@ def _train(job: Job, report: Report, began: float) -> None:
         evaluator=evaluator,
         standing=Standing.of(job),
         ids=[dialogue.id for dialogue in dev_split.dialogues],
-        references=references,
-        facts={
-            "device": hardware.device,
-            "precision": hardware.precision,
-            "notice": hardware.notice,
-            "data": {"train": _facts(train_split, train_rows), "dev": _facts(dev_split, dev_rows)},
-        },
+        references=[several[0] for several in references],
+        facts={"device": hardware.device, "precision": hardware.precision, "data": data},
+        notices=notices,
         began=began,
         load_s=load_s,
         parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
@@ -145,20 +153,6 @@ def _check_objective(job: Job) -> None:
 
 def _texts(split: Split) -> list[str]:
     return [text for dialogue in split.dialogues for text in (dialogue.dialogue, dialogue.summary or "")]
-
-
-def _tokenised(family: ModuleType, loaded: Loaded, split: Split, settings: Settings, store: Store) -> Any:
-    def encode(dialogues: Sequence[Dialogue]) -> dict[str, list[Any]]:
-        summaries = [dialogue.summary or "" for dialogue in dialogues]
-        texts = [dialogue.dialogue for dialogue in dialogues]
-        columns: dict[str, list[Any]] = family.encode(loaded.tokenizer, texts, summaries, settings)
-        return columns
-
-    return tokenised(split, encode, family.encoding_digest(loaded, settings), store.once)
-
-
-def _facts(split: Split, rows: Any) -> dict[str, Any]:
-    return {"file": str(split.file), "rows": len(rows), "fingerprint": split.fingerprint, "cut": sum(rows["cut"])}
 
 
 def _freeze(model: Any, settings: Settings) -> None:

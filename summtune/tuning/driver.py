@@ -125,6 +125,11 @@ class Driver:
         self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
         return not self._judge(trial, report.iteration)
 
+    def note(self, trial_id: str, text: str) -> None:
+        """A trial has something to say to the person. What another has said in the same words is not said again."""
+        if text not in self.state.notes:
+            self.record(kinds.Noted(trial_id, text))
+
     def _catch_up(self) -> None:
         """Do what a driver that was killed had recorded the reason for, and not got round to."""
         for trial in self.state.trials.values():

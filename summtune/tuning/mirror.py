@@ -66,7 +66,7 @@ def wandb_mirror(experiment: Experiment, run: RunPaths) -> Mirror:
         notes=wanted.notes or None,
         job_type=wanted.job_type,
         dir=str(run.wandb),
-        excludes=["reported", "checkpoint_folder"],
+        excludes=["reported", "checkpoint_folder", "notices"],
     )
     where = f"in {run.wandb} (`wandb sync` uploads it)" if mode == "offline" else f"to project {project}"
     return Mirror([callback], (f"W&B: mirrored {mode}, {where}.",))

@@ -19,7 +19,7 @@ from summtune.events.kinds import Reported
 from summtune.tuning import session
 from summtune.tuning.searcher import TRIAL_KEY
 
-ATTEMPT_KEY, CHECKPOINT_KEY = "attempt", "checkpoint_folder"
+ATTEMPT_KEY, CHECKPOINT_KEY, NOTICES_KEY = "attempt", "checkpoint_folder", "notices"
 
 
 class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ships no types
@@ -61,6 +61,8 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
                 node=result["node_ip"],
                 pid=result["pid"],
             )
+            for text in result[NOTICES_KEY]:
+                live.driver.note(report.trial, text)
             goes_on = live.driver.report(report)
             return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 

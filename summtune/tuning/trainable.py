@@ -22,7 +22,7 @@ from summtune.config.description import read_resolved
 from summtune.config.settings import Settings
 from summtune.tuning.failures import failure_of, write_failure
 from summtune.tuning.orders import Orders
-from summtune.tuning.scheduler import ATTEMPT_KEY, CHECKPOINT_KEY
+from summtune.tuning.scheduler import ATTEMPT_KEY, CHECKPOINT_KEY, NOTICES_KEY
 from summtune.tuning.searcher import TRIAL_KEY
 
 POINTER = "checkpoint.json"
@@ -65,10 +65,13 @@ def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders,
     from summtune.training.train import train
 
     attempt = paths.attempt(orders.attempt)
+    notices: list[str] = []  # they travel with the next report
 
     def report(metrics: dict[str, float], checkpoint: Path | None) -> None:
         relative = str(checkpoint.relative_to(paths.folder)) if checkpoint else None
-        result = {**metrics, "reported": sorted(metrics), ATTEMPT_KEY: orders.attempt, CHECKPOINT_KEY: relative}
+        told = {ATTEMPT_KEY: orders.attempt, CHECKPOINT_KEY: relative, NOTICES_KEY: list(notices)}
+        notices.clear()
+        result = {**metrics, "reported": sorted(metrics), **told}
         with tempfile.TemporaryDirectory() as folder:
             # Tune's checkpoint names the sealed one instead of holding it: a checkpoint's bytes lie once.
             Path(folder, POINTER).write_text(json.dumps({"trial": paths.folder.name, "folder": relative}), encoding="utf-8")
@@ -88,7 +91,7 @@ def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders,
             threads=max(1, int(allotment.cpus)),
             baseline=read_resolved(run.settings.read_text(encoding="utf-8")),
         )
-        train(job, report)
+        train(job, report, notices.append)
     except Exception as error:  # the one trial boundary: whatever it was becomes a cause on record, and goes on its way
         failure = failure_of(error)
         write_failure(attempt, failure)

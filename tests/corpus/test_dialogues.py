@@ -52,7 +52,9 @@ def test_missing_file_names_its_neighbours(tmp_path: Path) -> None:
 
 
 def test_other_suffixes_are_refused(tmp_path: Path) -> None:
-    assert complaints(tmp_path / "train.jsonl", "{}") == ["train.jsonl: .jsonl can't be read. Give a .csv file."]
+    formats = "Give a .csv, .tsv, .json, .jsonl, .ndjson or .parquet file."
+    assert complaints(tmp_path / "train.xlsx", "{}") == [f"train.xlsx: .xlsx can't be read. {formats}"]
+    assert complaints(tmp_path / "train", "{}") == [f"train: a file without a suffix can't be read. {formats}"]
 
 
 @pytest.mark.parametrize(

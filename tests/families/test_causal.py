@@ -99,8 +99,9 @@ def test_truncation_cuts_the_dialogue_and_nothing_else(loaded: Loaded, side: str
     frame = prompt_frame(loaded.tokenizer, short.tokenizer)
     for whole, row in zip(full, cut, strict=True):
         assert len(row["input_ids"]) == 15
-        assert row["cut"] == 1
-        assert whole["cut"] == 0
+        assert row["cut"] == len(whole["input_ids"]) - 15
+        assert row["cut_summary"] == max(len(whole["labels"]) - 6, 0)
+        assert (whole["cut"], whole["cut_summary"]) == (0, 0)
         assert row["input_ids"][-len(frame.after) :] == frame.after
         assert row["input_ids"][0] == loaded.tokenizer.bos_token_id
         body = whole["input_ids"][len(frame.before) : -len(frame.after)]

@@ -62,7 +62,10 @@ def test_made_once_by_content(shared: Path, small: Loaded) -> None:
 def test_encode_and_collate(small: Loaded, shared: Path) -> None:
     settings = small_settings(shared, tokenizer={"encoder_max_len": 16, "decoder_max_len": 8, "prefix": "요약: "})
     columns = seq2seq.encode(small.tokenizer, ["네.", TEXT], ["좋다.", TEXT], settings)
-    assert columns["cut"] == [0, 1]
+    tokens = len(small.tokenizer(TEXT)["input_ids"])
+    prefix = len(small.tokenizer("요약: ", add_special_tokens=False)["input_ids"])
+    assert columns["cut"] == [0, prefix + tokens - 16]
+    assert columns["cut_summary"] == [0, tokens - 8]
     assert columns["length"] == [len(columns["input_ids"][0]), 16]
     assert small.tokenizer.decode(columns["input_ids"][0], skip_special_tokens=True) == "요약: 네."
     assert all(label[0] == 0 and label[-1] == 2 and label.count(2) == 1 for label in columns["labels"])
