@@ -41,9 +41,12 @@ def predict(
     target = out or Path(inference.stored_settings(folder).inference.result_path or DEFAULT_OUT)
     done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
     if as_json:
-        record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics, "seconds": round(done.seconds, 3)}
+        record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics}
+        record |= {"seconds": round(done.seconds, 3), "notice": done.notice}
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return 0
+    if done.notice:
+        typer.echo(done.notice)
     typer.echo(f"{done.rows} summaries by {folder} in {done.seconds:.1f} s: {done.out}")
     if done.metrics is not None:
         typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items()))

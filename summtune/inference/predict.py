@@ -21,6 +21,7 @@ from summtune.config.experiment import settings_over
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_dialogues
 from summtune.decoding.evaluation import Evaluator
+from summtune.decoding.fitting import BatchSize
 from summtune.decoding.generation import generate
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.families import Loaded, family_of
@@ -32,12 +33,13 @@ from summtune.training.process import restored
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was written: where, how many rows, the metrics where the file has summaries, and the seconds that it took."""
+    """What was written: where, how many rows, the metrics where the file has summaries, the seconds that it took, and what to know."""
 
     out: Path
     rows: int
     metrics: dict[str, float] | None
     seconds: float
+    notice: str = ""
 
 
 def predict(
@@ -74,9 +76,10 @@ def predict(
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
     split = read_dialogues(data_file, settings.data, with_summaries=False)
     with to_file(None, "error"), restored(threads):
-        summaries, metrics = _summaries(model_folder, split, settings, batch_size or settings.inference.batch_size)
+        size = BatchSize(batch_size or settings.inference.batch_size)
+        summaries, metrics = _summaries(model_folder, split, settings, size)
     _write(out, split, summaries)
-    return Predicted(out, len(summaries), metrics, time.perf_counter() - began)
+    return Predicted(out, len(summaries), metrics, time.perf_counter() - began, size.notice)
 
 
 def stored_settings(model_folder: Path) -> Settings:
@@ -95,7 +98,7 @@ def stored_settings(model_folder: Path) -> Settings:
         raise RunMistake(Problem(f"{file} can't be read: {problem}.")) from problem
 
 
-def _summaries(folder: Path, split: Split, settings: Settings, batch_size: int) -> tuple[list[str], dict[str, float] | None]:
+def _summaries(folder: Path, split: Split, settings: Settings, batch_size: BatchSize) -> tuple[list[str], dict[str, float] | None]:
     from summtune.training.arguments import resolve_hardware
 
     family = family_of(settings)
@@ -110,14 +113,14 @@ def _summaries(folder: Path, split: Split, settings: Settings, batch_size: int) 
 
 
 def _scored(
-    family: ModuleType, loaded: Loaded, split: Split, settings: Settings, batch_size: int
+    family: ModuleType, loaded: Loaded, split: Split, settings: Settings, batch_size: BatchSize
 ) -> tuple[list[str], dict[str, float] | None]:
     references = [dialogue.summary or "" for dialogue in split.dialogues]
     columns: dict[str, Sequence[Any]] = family.encode(
         loaded.tokenizer, [dialogue.dialogue for dialogue in split.dialogues], references, settings
     )
-    sized = settings.model_copy(update={"training": settings.training.model_copy(update={"per_device_eval_batch_size": batch_size})})
-    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], sized, cache_dir())
+    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], settings, cache_dir())
+    evaluator.batch_size = batch_size
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics
 
