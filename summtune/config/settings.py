@@ -110,7 +110,11 @@ class Training(BaseModel):
     )
     gradient_accumulation_steps: PositiveInt = Field(1, description="Batches per optimiser step.")
     max_grad_norm: Annotated[Real, Field(ge=0.0)] = Field(1.0, description="Gradient clipping; 0 turns it off.")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: bf16 where the GPU has it, otherwise fp32.")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto",
+        description="auto: bf16 where the GPU has it, else fp16 where the model takes it (BART, GPT-2; T5 overflows), else fp32. "
+        "Except with fp32, products of fp32 numbers are computed in tf32 where the GPU has it (`tf32: false` turns it off).",
+    )
     fp16: StrictBool = Field(False, description="The same as precision: fp16.")
     bf16: StrictBool = Field(False, description="The same as precision: bf16.")
     gradient_checkpointing: StrictBool = Field(False, description="Less memory for about a third more time.")

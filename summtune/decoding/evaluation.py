@@ -15,6 +15,7 @@ from typing import Any
 
 from summtune import registry
 from summtune.config.settings import Settings
+from summtune.decoding.fitting import BatchSize
 from summtune.decoding.generation import by_length, generate
 from summtune.metrics import Scorer
 
@@ -62,6 +63,7 @@ class Evaluator:
         self._tokenizer = tokenizer
         self._columns = columns
         self._settings = settings
+        self.batch_size = BatchSize(settings.training.per_device_eval_batch_size)
         self._scorers: dict[str, Scorer] = {
             name: registry.load("metrics", name).scorer(references, settings.evaluation, cache) for name in settings.evaluation.metrics
         }
@@ -74,10 +76,9 @@ class Evaluator:
     def evaluate(self, model: Any) -> Evaluated:
         """Loss, predictions and metrics of the model as it is now."""
         began = time.perf_counter()
-        batch_size = self._settings.training.per_device_eval_batch_size
-        metrics = {"loss": mean_loss(self._family, model, self._tokenizer, self._columns, batch_size)}
+        metrics = {"loss": mean_loss(self._family, model, self._tokenizer, self._columns, self.batch_size)}
         sources = self._columns["input_ids"]
-        predictions = generate(self._family, model, self._tokenizer, sources, self._settings, batch_size=batch_size)
+        predictions = generate(self._family, model, self._tokenizer, sources, self._settings, batch_size=self.batch_size)
         per_dialogue: dict[str, list[float]] = {}
         for scorer in self._scorers.values():
             scores = scorer.score(predictions)
@@ -86,22 +87,27 @@ class Evaluator:
         return Evaluated(metrics, per_dialogue, predictions, time.perf_counter() - began)
 
 
-def mean_loss(family: ModuleType, model: Any, tokenizer: Any, columns: Mapping[str, Sequence[Any]], batch_size: int) -> float:
+def mean_loss(family: ModuleType, model: Any, tokenizer: Any, columns: Mapping[str, Sequence[Any]], batch_size: int | BatchSize) -> float:
     """Mean cross entropy over all target tokens (nats), without label smoothing, so that trials can be compared by it."""
     import torch
 
     was_training = model.training
     model.eval()
     total, tokens = 0.0, 0
+
+    def add(places: list[int]) -> None:
+        nonlocal total, tokens
+        rows = [{"input_ids": columns["input_ids"][place], "labels": columns["labels"][place]} for place in places]
+        batch = {name: tensor.to(model.device) for name, tensor in family.collate(tokenizer, rows).items()}
+        logits, targets = family.logits_and_targets(model, batch)
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
+        tokens += int((targets != -100).sum())
+        total += loss.item()
+
+    size = batch_size if isinstance(batch_size, BatchSize) else BatchSize(batch_size)
     try:
         with torch.inference_mode():
-            for places in by_length([len(source) for source in columns["input_ids"]], batch_size):
-                rows = [{"input_ids": columns["input_ids"][place], "labels": columns["labels"][place]} for place in places]
-                batch = {name: tensor.to(model.device) for name, tensor in family.collate(tokenizer, rows).items()}
-                logits, targets = family.logits_and_targets(model, batch)
-                loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
-                total += loss.item()
-                tokens += int((targets != -100).sum())
+            size.work_through([len(source) for source in columns["input_ids"]], by_length, add)
     finally:
         model.train(was_training)
     return total / tokens if tokens else math.nan

@@ -12,6 +12,7 @@ from typing import Any
 from summtune.config import effects
 from summtune.config.settings import Generation, Settings
 from summtune.decoding.cleaning import cleaner
+from summtune.decoding.fitting import BatchSize
 
 SEED_OF_SAMPLING = 0
 """With `do_sample` the same model gives the same summaries, whatever was drawn before."""
@@ -51,7 +52,7 @@ def generate(
     sources: Sequence[Sequence[int]],
     settings: Settings,
     *,
-    batch_size: int,
+    batch_size: int | BatchSize,
 ) -> list[str]:
     """Summaries of tokenised dialogues, in their order.
 
@@ -61,9 +62,14 @@ def generate(
         tokenizer: the model's.
         sources: token ids of each dialogue.
         settings: for `generation` and `inference.remove_tokens`.
-        batch_size: dialogues at a time.
+        batch_size: dialogues at a time; fewer where they don't fit into memory.
+
+    Raises:
+        TrialFailure: a single dialogue doesn't fit.
     """
     import torch
+
+    size = batch_size if isinstance(batch_size, BatchSize) else BatchSize(batch_size)
 
     clean = cleaner(tokenizer, settings.inference.remove_tokens)
     config = family.adapted(generation_config(model, settings.generation))
@@ -71,16 +77,19 @@ def generate(
     was_training = model.training
     model.eval()
     devices = [model.device] if model.device.type == "cuda" else []
+
+    def summarise(places: list[int]) -> None:
+        batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
+        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        texts = clean(family.new_tokens(model, batch, config))
+        for place, text in zip(places, texts, strict=True):
+            summaries[place] = text
+
     try:
         with torch.inference_mode(), torch.random.fork_rng(devices=devices, enabled=settings.generation.do_sample):
             if settings.generation.do_sample:
                 torch.manual_seed(SEED_OF_SAMPLING)
-            for places in by_length([len(source) for source in sources], batch_size):
-                batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
-                batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-                texts = clean(family.new_tokens(model, batch, config))
-                for place, text in zip(places, texts, strict=True):
-                    summaries[place] = text
+            size.work_through([len(source) for source in sources], by_length, summarise)
     finally:
         model.train(was_training)
     return summaries

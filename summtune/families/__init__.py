@@ -5,12 +5,14 @@ A family's file begins with its declaration, free of torch:
     CONSUMES        frozenset of dotted settings keys that change what it trains or decodes
     LIMITS          mapping of dotted settings keys that it can't honour to the reason
     SHARES_POSITIONS  whether source and target share the model's positions; left out: they don't
+    TAKES_FP16      those of its architectures whose numbers stay within fp16's range; left out: none
 and then offers, importing torch and transformers inside functions:
     load(settings, sources) -> Loaded                   model and tokenizer, ready to train
     load_folder(folder, settings) -> Loaded             the same from a folder that training wrote
     encode(tokenizer, dialogues, summaries, settings)   columns, one entry per dialogue, among them `length`
     encoding_digest(loaded, settings) -> str            digest of all that `encode` depends on
     collate(tokenizer, rows) -> batch                   padded tensors
+    token_counts(batch) -> (tokens, positions)          of a batch to learn from: how many are not padding, and how many there are
     logits_and_targets(model, batch)                    teacher-forced logits and the tokens they predict
     adapted(generation_config)                          the same lengths and rules in the words of this family's models
     new_tokens(model, batch, generation_config)         generated token ids, prompt excluded
@@ -29,7 +31,7 @@ from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import _checkpoints as checkpoints
 
-__all__ = ["IGNORED", "PAD_TO", "Loaded", "Once", "Sources", "checkpoints", "family_of"]
+__all__ = ["IGNORED", "PAD_TO", "Loaded", "Once", "Sources", "checkpoints", "family_of", "takes_fp16"]
 
 Once = Callable[[str, str, Callable[[Path], None]], Path]
 """(kind, key, make) to a folder that was made once by whoever came first, and is complete."""
@@ -73,7 +75,7 @@ def family_of(settings: Settings) -> ModuleType:
     Raises:
         CheckpointMistake: no family handles it, or the checkpoint can't be read.
     """
-    name = settings.model.architecture or checkpoints.model_type(settings)
+    name = _architecture(settings)
     known: list[str] = []
     for family_name in registry.names("families"):
         family = registry.load("families", family_name)
@@ -83,3 +85,16 @@ def family_of(settings: Settings) -> ModuleType:
     raise CheckpointMistake(
         Problem(f"no family handles the architecture {name!r}.", f"Known are {', '.join(sorted(known))}.", key="model.architecture")
     )
+
+
+def takes_fp16(settings: Settings) -> bool:
+    """Whether the settings' model can be trained in fp16 without overflowing.
+
+    Raises:
+        CheckpointMistake: no family handles it, or the checkpoint can't be read.
+    """
+    return _architecture(settings) in getattr(family_of(settings), "TAKES_FP16", ())
+
+
+def _architecture(settings: Settings) -> str:
+    return settings.model.architecture or checkpoints.model_type(settings)

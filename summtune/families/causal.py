@@ -43,6 +43,9 @@ LIMITS: Mapping[str, str] = {"model.freeze_encoder": "there is no encoder to fre
 
 SHARES_POSITIONS = True
 
+TAKES_FP16 = frozenset({"kogpt2", "gpt2", "gpt_neox", "opt"})
+"""Those that came before bf16 was usual; the others were trained in bf16, and some overflow in fp16."""
+
 
 def load(settings: Settings, sources: Sources) -> Loaded:
     """Model and tokenizer as the settings say, special tokens added, embeddings resized, in fp32 on the CPU.
@@ -145,6 +148,11 @@ def collate(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         masked = [padded([*[IGNORED] * len(row["input_ids"]), *row["labels"]], IGNORED) for row in rows]
         batch["labels"] = torch.tensor(masked, dtype=torch.long)
     return batch
+
+
+def token_counts(batch: Mapping[str, Any]) -> tuple[Any, int]:
+    """Tokens of prompts and summaries in a batch, and the positions that are computed for them: the summary stands in the input."""
+    return batch["attention_mask"].sum(), batch["input_ids"].numel()
 
 
 def logits_and_targets(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -39,6 +39,9 @@ LIMITS: Mapping[str, str] = {
     "model.gguf_file": "GGUF files hold causal models",
 }
 
+TAKES_FP16 = frozenset({"kobart", "bart"})
+"""T5 and its kin, and Pegasus, were trained in bf16, and overflow in fp16."""
+
 _STARTS_WITH_PAD = ("t5", "mt5", "umt5", "pegasus")
 
 
@@ -149,6 +152,11 @@ def collate(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     if "labels" in rows[0]:
         batch["labels"] = padded("labels", IGNORED)
     return batch
+
+
+def token_counts(batch: Mapping[str, Any]) -> tuple[Any, int]:
+    """Tokens of dialogues and summaries in a batch, and the positions that are computed for them."""
+    return batch["attention_mask"].sum() + (batch["labels"] != IGNORED).sum(), batch["input_ids"].numel() + batch["labels"].numel()
 
 
 def logits_and_targets(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:

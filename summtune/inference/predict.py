@@ -21,6 +21,7 @@ from summtune.config.experiment import settings_over
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_dialogues
 from summtune.decoding.evaluation import Evaluator
+from summtune.decoding.fitting import BatchSize
 from summtune.decoding.generation import generate
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.families import Loaded, family_of
@@ -76,8 +77,10 @@ def predict(
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
     split = read_dialogues(data_file, settings.data, with_summaries=False)
     with to_file(None, "error"), restored(threads):
-        summaries, metrics, notices = _summaries(model_folder, split, settings, batch_size or settings.inference.batch_size)
+        size = BatchSize(batch_size or settings.inference.batch_size)
+        summaries, metrics, notices = _summaries(model_folder, split, settings, size)
     _write(out, split, summaries)
+    notices = (*notices, size.notice) if size.notice else notices
     return Predicted(out, len(summaries), metrics, time.perf_counter() - began, notices)
 
 
@@ -98,7 +101,7 @@ def stored_settings(model_folder: Path) -> Settings:
 
 
 def _summaries(
-    folder: Path, split: Split, settings: Settings, batch_size: int
+    folder: Path, split: Split, settings: Settings, batch_size: BatchSize
 ) -> tuple[list[str], dict[str, float] | None, tuple[str, ...]]:
     from summtune.training.arguments import resolve_hardware
 
@@ -123,11 +126,16 @@ def _notices(split: Split, cut: Sequence[int], settings: Settings) -> tuple[str,
 
 
 def _scored(
-    family: ModuleType, loaded: Loaded, split: Split, columns: Mapping[str, Sequence[Any]], settings: Settings, batch_size: int
+    family: ModuleType,
+    loaded: Loaded,
+    split: Split,
+    columns: Mapping[str, Sequence[Any]],
+    settings: Settings,
+    batch_size: BatchSize,
 ) -> tuple[list[str], dict[str, float]]:
     references = [dialogue.references for dialogue in split.dialogues]
-    sized = settings.model_copy(update={"training": settings.training.model_copy(update={"per_device_eval_batch_size": batch_size})})
-    evaluator = Evaluator(family, loaded.tokenizer, columns, references, sized, cache_dir())
+    evaluator = Evaluator(family, loaded.tokenizer, columns, references, settings, cache_dir())
+    evaluator.batch_size = batch_size
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics
 

@@ -19,6 +19,9 @@ from summtune.search.asking import Request, adopt
 from summtune.search.walk import fresh_point, mixed
 from summtune.space.space import Draw, Space
 
+INFEASIBLE = "out_of_memory"
+"""The cause of a failure that says something about the point: with other settings there would be no such failure."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -138,10 +141,13 @@ class Search:
 def final_word(trial: TrialState, state: RunState) -> tuple[OptunaState, float | None]:
     """What the study is told of a trial that is over.
 
-    A trial that a rung stopped is PRUNED, not COMPLETE with a value that more training would have raised.
+    A trial that a rung stopped is PRUNED, not COMPLETE with a value that more training would have raised. One that can't be trained here at
+    all is PRUNED, too: Optuna's samplers rank it behind all that were scored, and keep away; a FAIL they would only forget.
     """
     if trial.status == "finished" and trial.best is not None:
         return OptunaState.COMPLETE, state.score(trial)
+    if trial.cause == INFEASIBLE:
+        return OptunaState.PRUNED, None
     if trial.status == "stopped":
         return OptunaState.PRUNED, state.score(trial)
     return OptunaState.FAIL, None

@@ -5,12 +5,15 @@ It must not know of data or models.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from summtune.config.settings import Settings, Training
 from summtune.errors import Problem, SettingsMistake
+from summtune.families import takes_fp16
+from summtune.training.devices import Capabilities, capabilities
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -39,11 +42,19 @@ _SAME_AS_OURS = {"eval_strategy": "epoch", "save_strategy": "epoch", "predict_wi
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where and in what precision a training runs, and what had to be decided otherwise than asked (empty: nothing)."""
+    """Where and in what precision a training runs.
 
-    device: Literal["cpu", "cuda"]
-    precision: Precision
-    notice: str
+    Attributes:
+        device: of the model.
+        precision: of its arithmetic; weights are always fp32.
+        tf32: whether products of fp32 numbers may be computed in tf32.
+        notices: what was decided otherwise than asked, or may go wrong: a sentence each.
+    """
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    precision: Precision = "fp32"
+    tf32: bool = False
+    notices: tuple[str, ...] = ()
 
 
 def resolve_hardware(settings: Settings) -> Hardware:
@@ -51,23 +62,37 @@ def resolve_hardware(settings: Settings) -> Hardware:
 
     Raises:
         SettingsMistake: `general.device: cuda` where there is none.
+        CheckpointMistake: what model it is decides, and its checkpoint can't be had.
     """
-    import torch
+    return decide(settings, capabilities(), lambda: takes_fp16(settings))
 
-    there = torch.cuda.is_available()
-    if settings.general.device == "cuda" and not there:
+
+def decide(settings: Settings, able: Capabilities, fp16_is_safe: Callable[[], bool]) -> Hardware:
+    """Device and precision where the hardware is able to do so much.
+
+    Args:
+        settings: what was asked for.
+        able: the GPU, if there is one.
+        fp16_is_safe: whether this model's numbers stay within fp16's range; asked only where it matters.
+
+    Raises:
+        SettingsMistake: `general.device: cuda` where there is none.
+    """
+    if settings.general.device == "cuda" and not able.cuda:
         raise SettingsMistake(Problem("cuda was asked for, but this node has no CUDA device.", "Say auto or cpu.", key="general.device"))
-    on_gpu = there and settings.general.device != "cpu"
     asked = _asked_precision(settings.training)
-    if not on_gpu:
-        notice = f"{asked} was asked for, but there is no GPU: fp32 is used." if asked in ("fp16", "bf16") else ""
-        return Hardware("cpu", "fp32", notice)
-    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    if not able.cuda or settings.general.device == "cpu":
+        where = "there is no GPU" if not able.cuda else "general.device is cpu"
+        return Hardware(notices=(f"{asked} was asked for, but {where}: fp32 is used.",) if asked in ("fp16", "bf16") else ())
     if asked == "auto":
-        return Hardware("cuda", "bf16" if has_bf16 else "fp32", "")
-    if asked == "bf16" and not has_bf16:
-        return Hardware("cuda", "fp32", "bf16 was asked for, but this GPU lacks it: fp32 is used.")
-    return Hardware("cuda", asked, "")
+        chosen: Precision = "bf16" if able.bf16 else "fp16" if able.fp16 and fp16_is_safe() else "fp32"
+        return Hardware("cuda", chosen, able.tf32)
+    if asked == "bf16" and not able.bf16:
+        return Hardware("cuda", "fp32", able.tf32, ("bf16 was asked for, but this GPU lacks it: fp32 is used.",))
+    if asked == "fp16" and not fp16_is_safe():
+        safe = "bf16" if able.bf16 else "fp32"
+        return Hardware("cuda", "fp16", able.tf32, (f"fp16 was asked for, in which this model is known to overflow; {safe} is safe.",))
+    return Hardware("cuda", asked, able.tf32 and asked != "fp32")
 
 
 def _asked_precision(training: Training) -> Literal["auto", "fp32", "bf16", "fp16"]:
@@ -104,6 +129,8 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
         "max_grad_norm": training.max_grad_norm,
         "bf16": hardware.precision == "bf16",
         "fp16": hardware.precision == "fp16",
+        # False would turn it off where the person turned it on for the process; transformers refuses True where there is none.
+        "tf32": True if hardware.tf32 else None,
         "dataloader_num_workers": training.dataloader_num_workers,
         "dataloader_pin_memory": hardware.device == "cuda",
         "use_cpu": hardware.device == "cpu",

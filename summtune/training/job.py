@@ -28,6 +28,7 @@ class Job:
         best_score: that score.
         threads: CPU threads for torch; None leaves them as they are.
         baseline: the settings that the results say the difference to.
+        rehearse: whether to find out before training what fits into memory; None: on GPUs.
     """
 
     settings: Settings
@@ -40,3 +41,4 @@ class Job:
     best_score: float | None = None
     threads: int | None = None
     baseline: Settings | None = None
+    rehearse: bool | None = None

@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _TOUCHED = ("ACCELERATE_", "FSDP_", "TOKENIZERS_PARALLELISM", "CUBLAS_WORKSPACE_CONFIG", "CUDA_LAUNCH_BLOCKING", "FLASH_ATTENTION_")
 
@@ -27,6 +28,8 @@ def restored(threads: int | None) -> Iterator[None]:
     environment = _environment()
     threads_before = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
+    backends: Any = torch.backends
+    products = backends.fp32_precision
     # What is saved and put back here is the caller's: trainings themselves are seeded by transformers, globally.
     states = random.getstate(), np.random.get_state(), torch.random.get_rng_state()
     if threads is not None:
@@ -43,6 +46,7 @@ def restored(threads: int | None) -> Iterator[None]:
         torch.random.set_rng_state(states[2])
         torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(deterministic)  # full_determinism turns it on
+        backends.fp32_precision = products  # transformers has set tf32 for the process
         _restore_environment(environment)
         forget_accelerate()
         gc.collect()

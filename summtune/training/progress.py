@@ -78,6 +78,11 @@ class Progress:
     history: list[dict[str, float | int]] = field(default_factory=list)
     trainer: Any = None
 
+    def begin_again(self, job: Job) -> None:
+        """Go on from where `job` resumes, after something went wrong: what was under way is forgotten, what was reported stays."""
+        self.job, self.standing, self.evaluated = job, Standing.of(job), None
+        self.history = [line for line in self.history if line["iteration"] <= self.standing.iteration]
+
     def record(self) -> dict[str, Any]:
         """What the checkpoint remembers."""
         return dict(vars(self.standing))
@@ -86,6 +91,7 @@ class Progress:
         """Evaluate, and judge whether it is the best; called by the trainer just before it writes the checkpoint."""
         self.train_s = time.perf_counter() - self.last_evaluation_ended
         self.evaluated = self.evaluator.evaluate(model)
+        self.notices.say(self.evaluator.batch_size.notice)
         metrics = self.evaluated.metrics
         for name, value in metrics.items():
             if not math.isfinite(value):
@@ -124,16 +130,18 @@ class Progress:
             "epoch": round(float(state.epoch or 0.0), 6),
             "step": int(state.global_step),
             **self.evaluated.metrics,
-            "train_loss": float(trainer.summed_loss) / steps,
+            "train_loss": trainer.counts.loss / steps,
             "learning_rate": self.learning_rate,
-            "tokens_per_second": float(trainer.tokens) / self.train_s if self.train_s else 0.0,
+            "tokens_per_second": float(trainer.counts.tokens) / self.train_s if self.train_s else 0.0,
+            "padding_share": trainer.counts.padding_share,
+            "micro_batch_size": trainer.args.per_device_train_batch_size,
             "train_s": self.train_s,
             "evaluation_s": self.evaluated.evaluation_s,
             "first_step_s": self.first_step_s,
             "load_s": self.load_s,
             "parameters": self.parameters,
         }
-        trainer.forget_counts()
+        trainer.counts.forget()
         self.steps_before = state.global_step
         self.history.append(metrics)
         _append_line(job.attempt.history, metrics)

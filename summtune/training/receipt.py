@@ -12,7 +12,7 @@ from summtune.config import effects
 from summtune.config.layers import flatten
 from summtune.config.settings import Settings
 from summtune.decoding.generation import generation_arguments
-from summtune.errors import SettingsMistake
+from summtune.errors import Mistake
 from summtune.training.arguments import resolve_hardware, training_arguments
 
 _OF_THE_PLACE = ("output_dir", "logging_dir", "run_name", "log_level")
@@ -58,6 +58,6 @@ def differs_from(baseline: Settings | None, settings: Settings, arguments: Any, 
             arguments.metric_for_best_model,
             maximize=bool(arguments.greater_is_better),
         )
-    except SettingsMistake:
+    except Mistake:
         return None
     return differences(given(settings, arguments), given(baseline, theirs))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,15 +16,18 @@ from summtune.decoding.generation import generation_config
 from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.families._line_breaks import line_break_was_added
-from summtune.training.arguments import resolve_hardware, training_arguments
+from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
 from summtune.training.checkpoints import verify
 from summtune.training.data_facts import cuts, data_facts, data_notices
+from summtune.training.devices import is_out_of_memory
 from summtune.training.job import Job, Report
 from summtune.training.log import LOG, to_file
+from summtune.training.memory import DoesNotFit, Parts, with_room
 from summtune.training.notices import Note, Notices
 from summtune.training.process import restored
 from summtune.training.progress import Progress, Standing, callback_class
 from summtune.training.receipt import differs_from
+from summtune.training.rehearsal import callback_class as rehearsal_class
 from summtune.training.rows import token_rows
 from summtune.training.store import Store
 from summtune.training.trainer import trainer_class
@@ -44,7 +49,7 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
         SettingsMistake: settings that the hardware or transformers refuse.
         RunMistake: `resume_from` is no whole checkpoint.
         SurroundingsFailure: a checkpoint or the cache can't be written.
-        TrialFailure: the loss diverged, memory or time ran out.
+        TrialFailure: the loss diverged, time ran out, or not even one row fits into memory.
     """
     began = time.perf_counter()
     job.attempt.folder.mkdir(parents=True, exist_ok=True)
@@ -55,8 +60,8 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
             _train(job, report, Notices(note), began)
         except torch.OutOfMemoryError as problem:
             LOG.exception("the training failed")
-            reason = "the GPU's memory does not suffice; smaller batches with more gradient_accumulation_steps, or shorter lengths, help"
-            raise TrialFailure("out_of_memory", f"{reason} ({problem}).") from problem
+            reason = f"the model itself does not fit into the GPU's memory ({problem}). Take a smaller one."
+            raise TrialFailure("out_of_memory", reason) from problem
         except Exception:  # into training.log while its handler is there; whoever called decides what it means
             LOG.exception("the training failed")
             raise
@@ -67,13 +72,13 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
     if job.resume_from is not None and (faults := verify(job.resume_from)):
         raise RunMistake([Problem(fault, "Resume from an earlier one.") for fault in faults])
     hardware = resolve_hardware(settings)
-    notices.say(hardware.notice)
+    for notice in hardware.notices:
+        notices.say(notice)
     train_split, dev_split = read_split(settings.data, "train"), read_split(settings.data, "dev")
     store = Store(job.cache)
     family = family_of(settings)
-    loaded = family.load(settings, Sources(store.once, partial(_texts, train_split), train_split.digest, resume_from=job.resume_from))
-    loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
-    _freeze(loaded.model, settings)
+    load = partial(_load, family, settings, Sources(store.once, partial(_texts, train_split), train_split.digest))
+    loaded = load(job.resume_from)
     train_rows = token_rows(family, loaded, train_split, settings, store, taught=True)
     dev_rows = token_rows(family, loaded, dev_split, settings, store, taught=False)
     data = {
@@ -93,7 +98,12 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
         standing=Standing.of(job),
         ids=[dialogue.id for dialogue in dev_split.dialogues],
         references=[several[0] for several in references],
-        facts={"device": hardware.device, "precision": hardware.precision, "data": data},
+        facts={
+            "device": hardware.device,
+            "precision": hardware.precision,
+            "attention": getattr(loaded.model.config, "_attn_implementation", None),
+            "data": data,
+        },
         notices=notices,
         began=began,
         load_s=load_s,
@@ -102,16 +112,38 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
     if progress.patience_is_over:
         progress.write_results("finished")
         return
-    _optimise(job, family, loaded, (train_rows, dev_rows), progress, hardware)
+    ready = [loaded]
+    del loaded  # a training that begins again must not find the model of the first beginning in memory
+
+    def optimise(job: Job, parts: Parts) -> None:
+        _optimise(job, family, ready.pop() if ready else load(job.resume_from), (train_rows, dev_rows), progress, hardware, parts)
+
+    with_room(job, progress, optimise)
     progress.write_results("finished")
 
 
-def _optimise(job: Job, family: ModuleType, loaded: Loaded, rows: tuple[Any, Any], progress: Progress, hardware: Any) -> None:
+def _load(family: ModuleType, settings: Settings, sources: Sources, resume_from: Path | None) -> Loaded:
+    import torch
+
+    torch.manual_seed(settings.general.seed)  # embeddings of added tokens are drawn; transformers' own seeding comes later
+    loaded: Loaded = family.load(settings, replace(sources, resume_from=resume_from))
+    loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
+    _freeze(loaded.model, settings)
+    return loaded
+
+
+def _optimise(
+    job: Job, family: ModuleType, loaded: Loaded, rows: tuple[Any, Any], progress: Progress, hardware: Hardware, parts: Parts
+) -> None:
     from transformers import PrinterCallback
 
     _check_objective(job)
-    arguments = training_arguments(job.settings, hardware, job.attempt.checkpoints, job.objective_name, maximize=job.maximize)
-    progress.facts["differs_from_baseline"] = differs_from(job.baseline, job.settings, arguments, job.attempt.checkpoints)
+    arguments = training_arguments(parts.within(job.settings), hardware, job.attempt.checkpoints, job.objective_name, maximize=job.maximize)
+    first = parts == Parts.asked(job.settings.training)
+    if first:
+        progress.facts["differs_from_baseline"] = differs_from(job.baseline, job.settings, arguments, job.attempt.checkpoints)
+    rehearsing = first and (job.rehearse if job.rehearse is not None else hardware.device == "cuda")
+    rehearsal = [rehearsal_class()(parts)] if rehearsing else []
     trainer = trainer_class()(
         family=family,
         assess=progress.assess,
@@ -122,12 +154,18 @@ def _optimise(job: Job, family: ModuleType, loaded: Loaded, rows: tuple[Any, Any
         eval_dataset=rows[1],  # only so that transformers accepts evaluating: `assess` has its own
         data_collator=partial(family.collate, loaded.tokenizer),
         processing_class=loaded.tokenizer,
-        callbacks=[callback_class()(progress)],
+        callbacks=[*rehearsal, callback_class()(progress)],
     )
     trainer.remove_callback(PrinterCallback)  # it prints every log line to the screen
     progress.trainer = trainer
+    for callback in rehearsal:
+        callback.trainer = trainer
     try:
         trainer.train(resume_from_checkpoint=str(job.resume_from) if job.resume_from is not None else None)
+    except (RuntimeError, MemoryError) as problem:
+        if is_out_of_memory(problem):
+            raise DoesNotFit(parts.smaller(), f"in step {trainer.state.global_step + 1}") from None
+        raise
     finally:
         _release(trainer, progress)
 

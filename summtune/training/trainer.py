@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +21,9 @@ from typing import Any
 
 from summtune import durable
 from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.training.batches import LengthGrouped
 from summtune.training.checkpoints import checkpoint_folder, seal
+from summtune.training.counts import Counts
 
 PROGRESS_FILE = "summtune.json"
 
@@ -32,27 +34,7 @@ MODEL_ONLY_STATE = ("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.
 def trainer_class() -> Any:
     """The subclass; made on first use, since transformers takes seconds to import."""
     import torch
-    from torch.utils.data import Sampler
     from transformers import Trainer
-    from transformers.trainer_pt_utils import get_length_grouped_indices
-
-    class LengthGrouped(Sampler[int]):
-        """Rows in batches of similar length, the longest first, in an order of its own for every epoch."""
-
-        def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
-            self._lengths, self._batch_size, self._seed = lengths, batch_size, seed
-            self._epoch = 0
-
-        def set_epoch(self, epoch: int) -> None:
-            self._epoch = epoch
-
-        def __len__(self) -> int:
-            return len(self._lengths)
-
-        def __iter__(self) -> Iterator[int]:
-            generator = torch.Generator()
-            generator.manual_seed(self._seed * 1_000_003 + self._epoch)
-            return iter(get_length_grouped_indices(self._lengths, self._batch_size, generator=generator))
 
     class SummaryTrainer(Trainer):  # type: ignore[misc]  # transformers exports it lazily
         def __init__(
@@ -76,12 +58,7 @@ def trainer_class() -> Any:
             self.model_accepts_loss_kwargs = True  # makes transformers count the target tokens of the accumulated batch
             self.loss_is_scaled_for_ga = True
             self.last_checkpoint: Path | None = None
-            self.forget_counts()
-
-        def forget_counts(self) -> None:
-            """Begin to count tokens and loss anew."""
-            self.tokens = torch.zeros((), dtype=torch.long, device=self.args.device)
-            self.summed_loss = torch.zeros((), dtype=torch.float64)
+            self.counts = Counts()
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             dataset = train_dataset if train_dataset is not None else self.train_dataset
@@ -104,18 +81,25 @@ def trainer_class() -> Any:
 
         def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
             loss = super().training_step(model, inputs, num_items_in_batch)
-            value = loss.item()
-            if not torch.isfinite(loss):
-                raise TrialFailure(
-                    "diverged",
-                    f"the training loss became {value} at step {self.state.global_step + 1}, at a learning rate of "
-                    f"{self._get_learning_rate():.3g}; lower learning rates, more warm-up or max_grad_norm help.",
-                )
-            self.summed_loss += value
-            self.tokens += inputs["attention_mask"].sum().to(self.tokens.device) + (inputs["labels"] != -100).sum().to(self.tokens.device)
+            self._check_loss(self.counts.loss_arrives(loss, self.state.global_step + 1))
+            self.counts.add(*self._family.token_counts(inputs))
             return loss
 
+        def rehearse(self, inputs: Any) -> None:
+            """Forward and backward, counted nowhere."""
+            super().training_step(self.model_wrapped, inputs, (inputs["labels"] != -100).sum())
+
+        def _check_loss(self, not_a_number: tuple[float, int] | None) -> None:
+            if not_a_number is not None:
+                value, step = not_a_number
+                raise TrialFailure(
+                    "diverged",
+                    f"the training loss became {value} at step {step}, at a learning rate of "
+                    f"{self._get_learning_rate():.3g}; lower learning rates, more warm-up or max_grad_norm help.",
+                )
+
         def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+            self._check_loss(self.counts.loss_of_last_step())
             metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(self.model).items()}
             self.log(dict(metrics))
             return metrics
@@ -124,6 +108,7 @@ def trainer_class() -> Any:
             return os.path.join(self.args.output_dir, ".unfinished")
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            self._check_loss(self.counts.loss_of_last_step())
             unfinished = Path(self._get_output_dir(trial))
             shutil.rmtree(unfinished, ignore_errors=True)
             try:

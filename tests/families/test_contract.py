@@ -26,8 +26,19 @@ def test_family_declares_itself(name: str) -> None:
     assert set(family.CONSUMES) <= known_keys()
     assert set(family.LIMITS) <= known_keys()
     assert not set(family.LIMITS) & set(family.CONSUMES)
+    assert set(getattr(family, "TAKES_FP16", ())) <= set(family.ARCHITECTURES)
     assert all(reason for reason in family.LIMITS.values())
-    for function in ("load", "load_folder", "encode", "encoding_digest", "collate", "logits_and_targets", "adapted", "new_tokens"):
+    for function in (
+        "load",
+        "load_folder",
+        "encode",
+        "encoding_digest",
+        "collate",
+        "token_counts",
+        "logits_and_targets",
+        "adapted",
+        "new_tokens",
+    ):
         assert callable(getattr(family, function)), function
 
 

@@ -162,6 +162,8 @@ def test_what_the_study_is_told() -> None:
     log: list[Event] = []
     play(search(), range(3), log)
     log += [PointDrawn("0004", 3, {}), Ended("0004", "failed", "diverged", "NaN")]
+    log += [PointDrawn("0005", 4, {}), Ended("0005", "failed", "out_of_memory", "not even one row fits")]
     state = state_of(log)
     words = [final_word(trial, state)[0] for trial in state.trials.values()]
-    assert words == [OptunaState.COMPLETE, OptunaState.COMPLETE, OptunaState.PRUNED, OptunaState.FAIL]
+    assert words == [OptunaState.COMPLETE, OptunaState.COMPLETE, OptunaState.PRUNED, OptunaState.FAIL, OptunaState.PRUNED]
+    assert final_word(state.trials["0005"], state) == (OptunaState.PRUNED, None), "ranked behind all that were scored"

@@ -1,16 +1,21 @@
 """Settings become transformers' arguments: every key arrives, and what can't be is said."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
+from summtune.config import presets
 from summtune.config.settings import Settings
 from summtune.errors import SettingsMistake
-from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
+from summtune.families import takes_fp16
+from summtune.training.arguments import Hardware, decide, resolve_hardware, training_arguments
+from summtune.training.devices import Capabilities
 
-CPU = Hardware("cpu", "fp32", "")
+CPU = Hardware()
 
 
 def arguments(folder: Path, **training: Any) -> Any:
@@ -46,26 +51,67 @@ def test_what_transformers_refuses_is_a_mistake(tmp_path: Path) -> None:
         arguments(tmp_path, lr_scheduler_type="wavy")
 
 
+NOTHING = Capabilities()
+VOLTA = Capabilities(cuda=True, fp16=True)
+PASCAL = Capabilities(cuda=True)
+AMPERE = Capabilities(cuda=True, bf16=True, fp16=True, tf32=True)
+
+
 @pytest.mark.parametrize(
-    ("there", "bf16", "training", "device", "expected"),
+    ("able", "training", "device", "expected"),
     [
-        (False, False, {}, "auto", ("cpu", "fp32", False)),
-        (False, False, {"precision": "fp16"}, "auto", ("cpu", "fp32", True)),
-        (False, False, {"bf16": True}, "cpu", ("cpu", "fp32", True)),
-        (True, True, {}, "auto", ("cuda", "bf16", False)),
-        (True, False, {}, "auto", ("cuda", "fp32", False)),
-        (True, False, {"precision": "bf16"}, "cuda", ("cuda", "fp32", True)),
-        (True, True, {"fp16": True}, "cuda", ("cuda", "fp16", False)),
-        (True, True, {}, "cpu", ("cpu", "fp32", False)),
+        (NOTHING, {}, "auto", ("cpu", "fp32", False)),
+        (AMPERE, {}, "cpu", ("cpu", "fp32", False)),
+        (AMPERE, {}, "auto", ("cuda", "bf16", True)),
+        (VOLTA, {}, "auto", ("cuda", "fp16", False)),
+        (PASCAL, {}, "auto", ("cuda", "fp32", False)),
+        (AMPERE, {"fp16": True}, "cuda", ("cuda", "fp16", True)),
+        (AMPERE, {"precision": "bf16"}, "auto", ("cuda", "bf16", True)),
+        # Whoever writes fp32 means it.
+        (AMPERE, {"precision": "fp32"}, "auto", ("cuda", "fp32", False)),
     ],
 )
-def test_hardware(
-    monkeypatch: pytest.MonkeyPatch, there: bool, bf16: bool, training: dict[str, Any], device: str, expected: tuple[str, str, bool]
+def test_precision_is_what_the_hardware_has(
+    able: Capabilities, training: dict[str, Any], device: str, expected: tuple[str, str, bool]
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
-    found = resolve_hardware(Settings.model_validate({"training": training, "general": {"device": device}}))
-    assert (found.device, found.precision, bool(found.notice)) == expected
+    found = decide(Settings.model_validate({"training": training, "general": {"device": device}}), able, lambda: True)
+    assert (found.device, found.precision, found.tf32) == expected
+    assert found.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("able", "training", "device", "precision", "notice"),
+    [
+        (NOTHING, {"precision": "fp16"}, "auto", "fp32", "fp16 was asked for, but there is no GPU: fp32 is used."),
+        (AMPERE, {"bf16": True}, "cpu", "fp32", "bf16 was asked for, but general.device is cpu: fp32 is used."),
+        (VOLTA, {"precision": "bf16"}, "cuda", "fp32", "bf16 was asked for, but this GPU lacks it: fp32 is used."),
+        (VOLTA, {"fp16": True}, "cuda", "fp16", "fp16 was asked for, in which this model is known to overflow; fp32 is safe."),
+        (AMPERE, {"fp16": True}, "cuda", "fp16", "fp16 was asked for, in which this model is known to overflow; bf16 is safe."),
+    ],
+)
+def test_what_is_decided_otherwise_is_said(able: Capabilities, training: dict[str, Any], device: str, precision: str, notice: str) -> None:
+    found = decide(Settings.model_validate({"training": training, "general": {"device": device}}), able, lambda: False)
+    assert (found.precision, found.notices) == (precision, (notice,))
+
+
+@pytest.mark.parametrize(("preset", "precision"), [("kobart", "fp16"), ("kogpt2", "fp16"), ("t5", "fp32"), ("mt5", "fp32")])
+def test_t5_never_gets_fp16_by_itself(preset: str, precision: str) -> None:
+    for name in (preset, f"tiny-{preset}"):
+        values = yaml.safe_load(presets.file_of(name).read_text(encoding="utf-8"))
+        settings = Settings.model_validate({section: values[section] for section in ("model", "tokenizer", "training")})
+        assert decide(settings, VOLTA, partial(takes_fp16, settings)).precision == precision
+        assert decide(settings, AMPERE, lambda: pytest.fail("it is of no account")).precision == "bf16"
+
+
+def test_tf32_is_asked_of_transformers_only_where_there_is_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert arguments(tmp_path).tf32 is None
+    asked: list[bool] = []
+    monkeypatch.setattr("transformers.training_args.is_torch_tf32_available", lambda: True)
+    monkeypatch.setattr("transformers.training_args.enable_tf32", asked.append)
+    able = Hardware("cpu", "fp32", tf32=True)
+    for settings in (Settings(), Settings.model_validate({"training": {"tf32": False}})):
+        training_arguments(settings, able, tmp_path, "loss", maximize=False)
+    assert asked == [True, False]
 
 
 def test_cuda_that_is_not_there() -> None:
@@ -78,5 +124,5 @@ def test_cuda_that_is_not_there() -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_two_visible_gpus_are_no_data_parallel(tmp_path: Path) -> None:
-    made = training_arguments(Settings(), Hardware("cuda", "fp32", ""), tmp_path, "loss", maximize=False)
+    made = training_arguments(Settings(), Hardware("cuda", "fp32"), tmp_path, "loss", maximize=False)
     assert made.n_gpu == 1

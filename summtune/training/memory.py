@@ -1,0 +1,126 @@
+"""What happens where a batch doesn't fit into memory: optimiser steps of the same rows, in smaller parts.
+
+Found out before training (`rehearsal`), or by an error later, after which training goes on from the last sealed checkpoint. It must not
+know how a step is made, nor which data it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from summtune.config.settings import Settings, Training
+from summtune.errors import TrialFailure
+from summtune.training.checkpoints import sealed_checkpoints, verify
+from summtune.training.devices import hand_back
+from summtune.training.job import Job
+from summtune.training.progress import Progress
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How an optimiser step comes: so many times so many rows, together always what was asked for.
+
+    Attributes:
+        rows: in a micro-batch.
+        accumulation: micro-batches in a step.
+    """
+
+    rows: int
+    accumulation: int
+
+    @classmethod
+    def asked(cls, training: Training) -> Parts:
+        """As the settings say."""
+        return cls(training.per_device_train_batch_size, training.gradient_accumulation_steps)
+
+    def smaller(self) -> Parts | None:
+        """Half the rows, twice as often; None where a micro-batch is one row.
+
+        Where the rows can't be halved, the next smaller number that the step can be made of: twice 3 becomes 3 times 2, once 7
+        becomes 7 times 1.
+        """
+        if self.rows % 2 == 0:
+            return Parts(self.rows // 2, self.accumulation * 2)
+        step = self.rows * self.accumulation
+        rows = next((rows for rows in range(self.rows - 1, 0, -1) if step % rows == 0), None)
+        return None if rows is None else Parts(rows, step // rows)
+
+    def within(self, settings: Settings) -> Settings:
+        """The settings with a step in these parts."""
+        sized = {"per_device_train_batch_size": self.rows, "gradient_accumulation_steps": self.accumulation}
+        return settings.model_copy(update={"training": settings.training.model_copy(update=sized)})
+
+    def __str__(self) -> str:
+        return f"{self.accumulation} times {self.rows}"
+
+
+class DoesNotFit(Exception):
+    """Memory ran out; to be caught by `with_room`.
+
+    Attributes:
+        next: what is known to fit, or to be tried next; None where nothing is left.
+        when: the end of a sentence.
+    """
+
+    def __init__(self, following: Parts | None, when: str) -> None:
+        self.next, self.when = following, when
+        super().__init__(when)
+
+
+def with_room(job: Job, progress: Progress, optimise: Callable[[Job, Parts], None]) -> None:
+    """Train, with smaller parts of a step each time that memory doesn't suffice.
+
+    Args:
+        job: the training.
+        progress: its evaluations so far.
+        optimise: trains as a job says, with steps in such parts, from a model of its own; raises `DoesNotFit`.
+
+    Raises:
+        TrialFailure: not even one row fits.
+    """
+    parts = Parts.asked(job.settings.training)
+    _note(job, progress, parts)
+    while True:
+        try:
+            return optimise(job, parts)
+        except DoesNotFit as problem:
+            following, when = problem.next, problem.when
+        # Only out here the error has let go of the frames that held the model.
+        if following is None:
+            raise TrialFailure("out_of_memory", f"memory does not suffice for a single row: it ran out {when}. {_remedies(job.settings)}")
+        hand_back()
+        job = _from_last_checkpoint(job)
+        progress.begin_again(job)
+        step = f"each step of {parts.rows * parts.accumulation} rows"
+        progress.notices.say(f"Memory ran out {when}: {step} is made of {following} instead of {parts}.")
+        parts = following
+        _note(job, progress, parts)
+
+
+def _from_last_checkpoint(job: Job) -> Job:
+    """The job as it goes on: from this attempt's last whole checkpoint, or as it began."""
+    whole = [folder for folder in reversed(sealed_checkpoints(job.attempt.checkpoints)) if not verify(folder)]
+    # The checkpoint knows the best score itself, and later than whoever began this attempt.
+    return replace(job, resume_from=whole[0], best_iteration=None, best_score=None) if whole else job
+
+
+def _note(job: Job, progress: Progress, parts: Parts) -> None:
+    asked = Parts.asked(job.settings.training)
+    progress.facts["micro_batch"] = {
+        "rows": parts.rows,
+        "gradient_accumulation_steps": parts.accumulation,
+        "asked": {"rows": asked.rows, "gradient_accumulation_steps": asked.accumulation},
+    }
+
+
+def _remedies(settings: Settings) -> str:
+    training, tokenizer = settings.training, settings.tokenizer
+    ways: Sequence[tuple[bool, str]] = (
+        (not training.gradient_checkpointing, "training.gradient_checkpointing: true"),
+        (True, f"lengths below encoder_max_len {tokenizer.encoder_max_len} and decoder_max_len {tokenizer.decoder_max_len}"),
+        (training.precision == "fp32", "training.precision: auto"),
+        (True, "LoRA"),
+        (True, "a smaller model"),
+    )
+    return f"What would help: {', '.join(way for unused, way in ways if unused)}."
