@@ -14,6 +14,7 @@ from summtune.config import effects
 from summtune.space.parameters import Constant, Parameter
 from summtune.space.source import Dice, Number, Question
 from summtune.space.space import Draw, Space
+from summtune.space.values import same
 
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A point to the flat settings that it comes to."""
@@ -45,10 +46,12 @@ def inert_parameters(space: Space, resolve: Resolve) -> list[Inert]:
 def _inert(space: Space, parameter: Parameter, resolve: Resolve, shared: Draw | None) -> tuple[str, ...] | None:
     """Why a parameter is inert; None where it isn't. Empty where it never exists."""
     reasons: dict[str, None] = {}
+    exists = False
     whole = any(effects.decides_others(key) for key in parameter.keys)
     for draw in _contexts(space, parameter, shared):
         if parameter.name not in draw.answers:
             continue
+        exists = True
         bare = {key: value for key, value in draw.point.items() if key not in parameter.keys}
         seen: list[Any] = []
         for value in _samples(parameter):
@@ -58,7 +61,7 @@ def _inert(space: Space, parameter: Parameter, resolve: Resolve, shared: Draw | 
                 return None
             seen.append(comes_to)
             reasons |= dict.fromkeys(reason for key in parameter.keys if (reason := effects.idle(values, key)) is not None)
-    return tuple(reasons)
+    return tuple(reasons) or (("all its values come to the same",) if exists else ())
 
 
 def _samples(parameter: Parameter) -> list[Any]:
@@ -100,16 +103,16 @@ def _context(space: Space, forced: Mapping[str, Any], first_seed: int) -> Draw |
 
 
 def _tried(space: Space, parameter: Parameter) -> list[Any]:
-    """Values that stand for all, and those that some condition asks for by name."""
-    values = _samples(parameter)
+    """Values that stand for all; before them those that some condition asks for by name, lest the combinations that matter be cut off."""
+    values: list[Any] = []
     for when in (one for conditions in space.conditions.values() for one in conditions if one.name == parameter.name):
         for value in when.values:
             try:
                 parameter.answer_to(value)
             except ValueError:
                 continue
-            values += [value] if value not in values else []
-    return values
+            values += [value] if not any(same(value, one) for one in values) else []
+    return [*values, *(value for value in _samples(parameter) if not any(same(value, one) for one in values))]
 
 
 def _ancestors(space: Space, name: str) -> list[Parameter]:
