@@ -127,7 +127,7 @@ class _Reader:
         if not isinstance(labels, dict) or not labels:
             self._problem((*here, "bundle"), "it must be labels, each with its settings.", "Write `bundle: {small: {batch_size: 8}, …}`.")
             return
-        options = []
+        options: list[tuple[str, tuple[tuple[str, Any], ...]]] = []
         claimed: dict[str, KeyPath] = {}
         sound = True
         for label, settings in labels.items():

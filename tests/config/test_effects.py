@@ -83,6 +83,9 @@ def test_a_parameter_without_effect_is_refused_with_the_reason(text: str, messag
         "parameters: {seed: {min: 1, max: 5}, num_train_epochs: {min: 1, max: 5, when: {seed: 5}}, batch_size: {min: 1, max: 5,"
         " when: {num_train_epochs: 5}}, gradient_accumulation_steps: {min: 1, max: 5, when: {batch_size: 5}},"
         " weight_decay: {values: [0.0, 0.1], when: {gradient_accumulation_steps: 5}}}",
+        # It exists at few points only, since the rules leave little of what its condition asks for.
+        "parameters: {weight_decay: {min: 0, max: 30}, optim: {values: [adafactor, sgd], when: {max_grad_norm: 0.5}},"
+        " max_grad_norm: {values: [0.5, 1.0]}}\nconstraints: [{require: max_grad_norm > 0.5 or weight_decay == 17}]",
         # One value that changes nothing among others that do.
         "parameters: {precision: {values: [auto, fp32]}}",
         # Only together do these two matter: no rule may hide it.
