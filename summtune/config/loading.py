@@ -21,7 +21,7 @@ from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, MetricSpec, SpaceFile
-from summtune.config.stopping import Stopping, stopping
+from summtune.config.stopping import Stopping, not_looked_at, stopping
 from summtune.config.top_level import TopLevel
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
@@ -223,6 +223,8 @@ class _Loading:
         except Unfit as unfit:
             self.problems.append(self.space.problem(("early_terminate",), unfit.reason, unfit.remedy))
             return Stopping("none")
+        without = not_looked_at(top.early_terminate)
+        self.notices += [without] if without is not None else []
         if found.type != "none" and not found.rungs(iterations):
             self.notices.append(
                 f"no trial will be stopped early: the first rung, {found.min_iter}, is not below the last iteration, {iterations}."

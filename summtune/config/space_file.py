@@ -27,6 +27,8 @@ class MetricSpec(Section):
         None, description="maximize or minimize; left out: what is better for that metric."
     )
     target: Real | None = Field(None, description="Once a trial's score is as good, no more trials are begun (W&B's).")
+    impute: Any = Field(None, description="W&B's; means nothing here.")
+    impute_while_running: Any = Field(None, description="W&B's; means nothing here.")
 
 
 class BudgetSpec(Section):
@@ -55,7 +57,7 @@ class EarlyTerminateSpec(Section):
     max_iter: PositiveInt | None = Field(
         None, description="asha: no rung from here on. hyperband with s: rungs are max_iter/eta, max_iter/eta², …"
     )
-    eta: Annotated[int, Field(strict=True, ge=2)] = Field(3, description="At each rung one in eta goes on.")
+    eta: Annotated[Real, Field(gt=1.0)] = Field(3, description="At each rung one in eta goes on; the next rung is eta times as far.")
     s: PositiveInt | None = Field(None, description="hyperband: how many rungs are counted down from max_iter.")
     strict: StrictBool = Field(False, description="W&B's strict.")
     brackets: str | None = Field(None, description="A parameter whose values compete among themselves only.")
@@ -104,12 +106,18 @@ class SpaceFile(Section):
     program: Any = Field(None, description="W&B's; means nothing here.")
     command: Any = Field(None, description="W&B's; means nothing here.")
     controller: Any = Field(None, description="W&B's; means nothing here.")
+    scheduler: Any = Field(None, description="W&B's; means nothing here.")
+    job: Any = Field(None, description="W&B's; means nothing here.")
+    image_uri: Any = Field(None, description="W&B's; means nothing here.")
+    apiVersion: Any = Field(None, description="W&B's; means nothing here.")
+    kind: Any = Field(None, description="W&B's; means nothing here.")
 
 
 DEFAULT_BASE = "tiny-kobart"
 DEFAULT_COUNT = 20
 
-MEANINGLESS = ("program", "command", "controller")
+MEANINGLESS = ("program", "command", "controller", "scheduler", "job", "image_uri", "apiVersion", "kind")
+MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
 
 # Understood, and refused where they ask for anything, with what to do meanwhile.
 NOT_YET: Mapping[str, str] = {

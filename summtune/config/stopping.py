@@ -19,14 +19,14 @@ class Stopping:
 
     Attributes:
         type: `none` stops no trial.
-        eta: at each rung one in eta goes on.
+        eta: at each rung one in eta goes on, and the next rung is eta times as far; above 1.
         min_iter: the first rung.
         max_iter: rungs lie below it; by default the iterations of a full trial.
         given: the rungs themselves, where they are no powers of eta (W&B's max_iter with s).
     """
 
     type: Literal["asha", "none"]
-    eta: int = 3
+    eta: float = 3
     min_iter: int = 1
     max_iter: int = 1
     given: tuple[int, ...] = ()
@@ -39,11 +39,11 @@ class Stopping:
         if self.given:
             return tuple(rung for rung in self.given if rung < end)
         rungs: list[int] = []
-        rung = self.min_iter
+        rung: float = self.min_iter
         while rung < end:
-            rungs.append(rung)
+            rungs.append(int(rung))
             rung *= self.eta
-        return tuple(rungs)
+        return tuple(dict.fromkeys(rungs))
 
 
 def stopping(spec: EarlyTerminateSpec | None, iterations: int) -> Stopping:
@@ -68,10 +68,23 @@ def stopping(spec: EarlyTerminateSpec | None, iterations: int) -> Stopping:
     first = spec.min_iter if spec.min_iter is not None else -(-iterations // 20)
     if spec.max_iter is not None and spec.max_iter <= first:
         raise Unfit(f"max_iter {spec.max_iter} is not above the first rung, {first}.", "Raise max_iter.")
-    return Stopping("asha", spec.eta, first, spec.max_iter if spec.max_iter is not None else iterations)
+    return Stopping("asha", _eta(spec), first, spec.max_iter if spec.max_iter is not None else iterations)
 
 
-def wandb_rungs(max_iter: int, s: int, eta: int) -> tuple[int, ...]:
+def not_looked_at(spec: EarlyTerminateSpec | None) -> str | None:
+    """What of hyperband's fields has no say beside the others, as a notice."""
+    if spec is None or spec.type != "hyperband":
+        return None
+    if spec.max_iter is not None and spec.s is not None:
+        return "early_terminate: max_iter and s say the rungs, as in W&B; min_iter has no say." if spec.min_iter is not None else None
+    return "early_terminate: min_iter says the rungs, as in W&B; s has no say without max_iter." if spec.s is not None else None
+
+
+def _eta(spec: EarlyTerminateSpec) -> float:
+    return int(spec.eta) if float(spec.eta).is_integer() else spec.eta
+
+
+def wandb_rungs(max_iter: int, s: int, eta: float) -> tuple[int, ...]:
     """W&B's rungs for `max_iter` and `s`: max_iter/eta, max_iter/eta², …, s of them, each cut to an integer."""
     rungs: list[int] = []
     band = float(max_iter)
@@ -80,17 +93,19 @@ def wandb_rungs(max_iter: int, s: int, eta: int) -> tuple[int, ...]:
         if band < 1:
             break
         rungs.append(int(band))
-    return tuple(sorted(rungs))
+    return tuple(sorted(set(rungs)))
 
 
 def _hyperband(spec: EarlyTerminateSpec, iterations: int) -> Stopping:
-    if spec.min_iter is not None:
-        if spec.max_iter is not None or spec.s is not None:
-            raise Unfit("hyperband takes min_iter, or max_iter with s, not both.", "Keep min_iter.")
-        return Stopping("asha", spec.eta, spec.min_iter, iterations)
-    if spec.max_iter is None or spec.s is None:
+    """W&B's: max_iter with s if both are there, otherwise min_iter."""
+    eta = _eta(spec)
+    if spec.max_iter is not None and spec.s is not None:
+        rungs = wandb_rungs(spec.max_iter, spec.s, eta)
+        if not rungs:
+            raise Unfit(f"max_iter {spec.max_iter} with eta {eta} has no rung.", "Raise max_iter, or give min_iter.")
+        return Stopping("asha", eta, rungs[0], rungs[-1] + 1, rungs)
+    if spec.min_iter is None:
         raise Unfit("hyperband needs min_iter, or max_iter with s.", "Write `min_iter: 1`.")
-    rungs = wandb_rungs(spec.max_iter, spec.s, spec.eta)
-    if not rungs:
-        raise Unfit(f"max_iter {spec.max_iter} with eta {spec.eta} has no rung.", "Raise max_iter, or give min_iter.")
-    return Stopping("asha", spec.eta, rungs[0], rungs[-1] + 1, rungs)
+    if spec.max_iter is not None and spec.max_iter <= spec.min_iter:
+        raise Unfit(f"max_iter {spec.max_iter} is not above the first rung, {spec.min_iter}.", "Raise max_iter.")
+    return Stopping("asha", eta, spec.min_iter, spec.max_iter if spec.max_iter is not None else iterations)

@@ -13,13 +13,23 @@ from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
 from summtune.config.objective import objective
 from summtune.config.space_document import SpaceDocument
-from summtune.config.space_file import MEANINGLESS, METHODS, METHODS_NOT_YET, NOT_YET, NOT_YET_RESOURCES, DecodeSpec, SpaceFile
+from summtune.config.space_file import (
+    MEANINGLESS,
+    MEANINGLESS_IN_METRIC,
+    METHODS,
+    METHODS_NOT_YET,
+    NOT_YET,
+    NOT_YET_RESOURCES,
+    DecodeSpec,
+    SpaceFile,
+)
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parsing import parse_parameters
 from summtune.space.spec import NOT_YET as NOT_YET_MARK
 
+_OTHER_NAMES = {"metrics": "Did you mean objectives?", "parameter": "Did you mean parameters?"}
 _MAX_NAME = 100
 _MAX_NAME_BYTES = 200  # of UTF-8: file systems allow 255 for a name, and a stamp comes after it; a Korean letter has three
 
@@ -70,6 +80,11 @@ class TopLevel:
                 self.notices.append(f"{name} is W&B's, and means nothing here.")
             elif name in NOT_YET and value not in (None, [], {}):
                 self._note((name,), f"{NOT_YET_MARK} `{name}` is understood, but can't be run so far.", NOT_YET[name])
+
+        metric = self.space.value.get("metric")
+        for name in MEANINGLESS_IN_METRIC:
+            if isinstance(metric, dict) and metric.get(name) is not None:
+                self.notices.append(f"metric.{name} is W&B's, and means nothing here.")
 
     def _prepared(self) -> dict[str, Any]:
         """The values as the models take them; null means left out, as everywhere."""
@@ -165,7 +180,7 @@ def _stranger(name: str) -> Unfit:
             "a section of settings doesn't stand at the top of a search space.",
             f"Write it under `settings:`, as `settings: {{{name}: …}}`.",
         )
-    close = did_you_mean(name, known)
+    close = _OTHER_NAMES.get(name) or did_you_mean(name, known)
     if close.startswith("Did"):
         return Unfit("a search space has no such key.", close)
     try:
@@ -178,7 +193,7 @@ def _stranger(name: str) -> Unfit:
 def _unknown(path: KeyPath) -> Unfit:
     """A key that a mapping of the top level doesn't have."""
     models = list(_models(SpaceFile.model_fields[str(path[0])].annotation))
-    known = [name for model in models for name in model.model_fields]
+    known = [name for model in models for name in model.model_fields if name not in MEANINGLESS_IN_METRIC]
     return Unfit(f"{path[0]} has no such key.", did_you_mean(re.sub(r"\W", "_", str(path[-1])), known))
 
 

@@ -191,6 +191,7 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("training: {learning_rate: 1e-4}\n", "Write it under `settings:`, as `settings: {training: …}`."),
         ("learning_rate: 1e-4\n", "it is a setting. Write it under `parameters:`, or as training.learning_rate under `settings:`."),
         ("paramters: {}\n", "Did you mean parameters?"),
+        ("metrics: [{name: loss}]\n", "metrics: a search space has no such key. Did you mean objectives?"),
         ("metric: loss\n", 'metric: "loss" is text, where a mapping is meant.'),
         ("metric: {nme: loss}\n", "metric.nme: metric has no such key. Did you mean name?"),
         ("metric: {name: best/bleu}\n", "s.yaml:1:10: metric.name: nobody reports a metric 'best/bleu'."),
@@ -201,7 +202,7 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("resources: {gpus_per_trial: 2}\n", "not yet: more than one GPU per trial"),
         ("resources: {workers_per_trial: 2}\n", "not yet: resources.workers_per_trial"),
         ("early_terminate: {type: hyperbnd}\n", "Did you mean hyperband?"),
-        ("early_terminate: {eta: 1}\n", "early_terminate.eta: 1 is too small: it must be at least 2."),
+        ("early_terminate: {eta: 1}\n", "early_terminate.eta: 1 is too small: it must be above 1.0."),
         ("base: kobar\n", "there is no preset 'kobar', and no file"),
         ("base: kobar\n", "Did you mean kobart?"),
         ("settings: {trainin: {}}\n", "settings.trainin: there is no such section. Did you mean training?"),
@@ -314,6 +315,21 @@ def test_wandb_s_own_keys_are_accepted(load: Load) -> None:
         "command is W&B's, and means nothing here.",
         "the space has 2 points: no more trials than that are run.",
     )
+
+
+def test_wandb_s_keys_for_its_own_machinery_are_accepted(load: Load) -> None:
+    """Those of wandb/sweeps' schema that its documentation of sweeps leaves to that of Launch, or doesn't name."""
+    kept = (
+        "apiVersion: v1",
+        "kind: sweep",
+        "job: 'team/jobs/train:latest'",
+        "image_uri: a/b",
+        "controller: {type: local}",
+        "scheduler: {x: 1}",
+    )
+    experiment = load("\n".join(kept) + "\nmetric: {name: loss, impute: worst, impute_while_running: latest}\n")
+    said = {notice.partition(" ")[0] for notice in experiment.notices if notice.endswith("is W&B's, and means nothing here.")}
+    assert said == {*(line.partition(":")[0] for line in kept), "metric.impute", "metric.impute_while_running"}
 
 
 def test_numbers_may_be_names(load: Load) -> None:

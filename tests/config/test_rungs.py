@@ -41,6 +41,27 @@ def test_no_rung_beyond_wandb_s_own() -> None:
     assert stopping(EarlyTerminateSpec(type="hyperband", max_iter=20, s=2), 20).rungs() == (2, 6)
 
 
+def test_fractions_of_eta_as_in_wandb() -> None:
+    # W&B's code: every band is cut to an integer, and the next one is made of what it was before.
+    assert stopping(EarlyTerminateSpec(type="hyperband", min_iter=2, eta=1.5), 12).rungs() == (2, 3, 4, 6, 10)
+    assert stopping(EarlyTerminateSpec(type="hyperband", max_iter=10, s=3, eta=2.5), 10).rungs() == (1, 4)
+    assert stopping(EarlyTerminateSpec(type="hyperband", min_iter=1, eta=1.2), 4).rungs() == (1, 2, 3)
+    assert stopping(EarlyTerminateSpec(eta=2), 4) == Stopping("asha", 2, 1, 4)
+    assert repr(stopping(EarlyTerminateSpec(eta=2), 4).eta) == "2"
+
+
+def test_hyperband_with_more_fields_than_wandb_looks_at(load: Load) -> None:
+    text = "settings: {{training: {{num_train_epochs: 27}}}}\nearly_terminate: {{type: hyperband, {}}}\n"
+    every = load(text.format("min_iter: 2, max_iter: 27, s: 2, strict: false"))
+    assert every.stopping.rungs() == (3, 9)
+    assert every.notices == ("early_terminate: max_iter and s say the rungs, as in W&B; min_iter has no say.",)
+    without_max = load(text.format("min_iter: 2, s: 2"))
+    assert without_max.stopping.rungs() == (2, 6, 18)
+    assert without_max.notices == ("early_terminate: min_iter says the rungs, as in W&B; s has no say without max_iter.",)
+    between = load(text.format("min_iter: 2, max_iter: 18"))
+    assert (between.stopping.rungs(), between.notices) == ((2, 6), ())
+
+
 def test_rungs_lie_below_the_last_iteration() -> None:
     assert Stopping("asha", 3, 1, 100).rungs(9) == (1, 3)
     assert Stopping("none", 3, 1, 100).rungs() == ()
@@ -51,7 +72,8 @@ def test_rungs_lie_below_the_last_iteration() -> None:
     [
         ({"type": "hyperband"}, "hyperband needs min_iter, or max_iter with s."),
         ({"type": "hyperband", "max_iter": 9}, "hyperband needs min_iter, or max_iter with s."),
-        ({"type": "hyperband", "min_iter": 1, "max_iter": 9, "s": 2}, "not both"),
+        ({"type": "hyperband", "s": 2}, "hyperband needs min_iter, or max_iter with s."),
+        ({"type": "hyperband", "min_iter": 9, "max_iter": 9}, "max_iter 9 is not above the first rung, 9."),
         ({"type": "hyperband", "max_iter": 2, "s": 1}, "has no rung"),
         ({"type": "asha", "s": 2}, "asha has no `s`."),
         ({"type": "asha", "min_iter": 5, "max_iter": 5}, "max_iter 5 is not above the first rung, 5."),
