@@ -34,6 +34,7 @@ def trainer_class() -> Any:
     import torch
     from torch.utils.data import Sampler
     from transformers import Trainer
+    from transformers.integrations.neftune import neftune_post_forward_hook
     from transformers.trainer_pt_utils import get_length_grouped_indices
 
     class LengthGrouped(Sampler[int]):
@@ -76,7 +77,17 @@ def trainer_class() -> Any:
             self.model_accepts_loss_kwargs = True  # makes transformers count the target tokens of the accumulated batch
             self.loss_is_scaled_for_ga = True
             self.last_checkpoint: Path | None = None
+            self._add_noise()
             self.forget_counts()
+
+        def _add_noise(self) -> None:
+            """NEFTune where the text comes in. transformers asks for *the* embeddings, and BART's encoder has a copy of its own."""
+            if self.neftune_noise_alpha is None:
+                return
+            reader = self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model
+            embeddings = reader.get_input_embeddings()
+            embeddings.neftune_noise_alpha, self.neftune_noise_alpha = self.neftune_noise_alpha, None
+            embeddings.register_forward_hook(neftune_post_forward_hook)
 
         def forget_counts(self) -> None:
             """Begin to count tokens and loss anew."""
