@@ -103,13 +103,13 @@ IDLE: tuple[Idle, ...] = (
         ("training.adam_beta1", "training.adam_beta2", "training.adam_epsilon"),
         ("training.optim",),
         lambda values: values.get("training.optim") in _NO_BETAS,
-        "this training.optim has no such number",
+        "training.optim is none of Adam's kin, and has no such number",
     ),
     Idle(
         ("training.adam_epsilon",),
         ("training.optim",),
         lambda values: values.get("training.optim") in _LION,
-        "this training.optim has no such number",
+        "training.optim is a Lion, and has no such number",
     ),
     Idle(
         ("training.early_stopping_threshold",),

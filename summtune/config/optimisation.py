@@ -60,8 +60,9 @@ def _packages(values: Values) -> Iterator[Problem]:
         for value in values.of(key):
             package = package_for(key, value)
             if package is not None and not package.installed:
-                what = f"{value} " if isinstance(value, str) and key == "training.optim" else ""
-                yield values.problem(key, f"{what}needs the package {package.module}, which is not installed.", f"Install it: {package.install}.")
+                what = f"{value} needs" if key == "training.optim" else "it needs"
+                reason = f"{what} the package {package.module}, which is not installed."
+                yield values.problem(key, reason, f"Install it: {package.install}.")
 
 
 def _schedules(values: Values) -> Iterator[Problem]:

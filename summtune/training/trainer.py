@@ -25,7 +25,10 @@ from summtune.training.checkpoints import checkpoint_folder, seal
 
 PROGRESS_FILE = "summtune.json"
 
-MODEL_ONLY_STATE = ("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE)
+MODEL_ONLY_STATE = (
+    *("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE),
+    *("latest", "zero_to_fp32.py", "zero_to_torch.py"),  # DeepSpeed's
+)
 
 
 @cache
@@ -82,12 +85,12 @@ def trainer_class() -> Any:
 
         def _add_noise(self) -> None:
             """NEFTune where the text comes in. transformers asks for *the* embeddings, and BART's encoder has a copy of its own."""
-            if self.neftune_noise_alpha is None:
-                return
-            reader = self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model
-            embeddings = reader.get_input_embeddings()
-            embeddings.neftune_noise_alpha, self.neftune_noise_alpha = self.neftune_noise_alpha, None
-            embeddings.register_forward_hook(neftune_post_forward_hook)
+            self.neftune_noise_alpha: float | None = None  # keeps transformers from doing it
+            if self.args.neftune_noise_alpha is not None:
+                reader = self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model
+                embeddings = reader.get_input_embeddings()
+                embeddings.neftune_noise_alpha = self.args.neftune_noise_alpha
+                embeddings.register_forward_hook(neftune_post_forward_hook)
 
         def forget_counts(self) -> None:
             """Begin to count tokens and loss anew."""
