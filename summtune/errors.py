@@ -100,7 +100,8 @@ class TrialFailure(SummtuneError):
     """One trial failed.
 
     Attributes:
-        cause: a short stable word for records: `diverged`, `out_of_memory`, `bad_data`, `worker_lost`, `error`.
+        cause: a short stable word for records: `diverged`, `out_of_memory`, `timeout`, `bad_data`, `bad_model`, `bad_settings`,
+            `bad_checkpoint`, `surroundings`, `worker_lost`, `error`.
         message: what happened, for a person.
     """
 

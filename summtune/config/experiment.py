@@ -110,7 +110,8 @@ class Experiment:
 
     def iterations(self, point: Mapping[str, Any]) -> int:
         """How many evaluations a full trial of a point has."""
-        return int(self.values_for(point)["training.num_train_epochs"])
+        values = self.values_for(point)
+        return _evaluations(int(values["training.num_train_epochs"]), int(values["evaluation.every"]))
 
     @property
     def longest(self) -> int:
@@ -178,7 +179,7 @@ def _resolved(record: Mapping[str, Any]) -> Resolved:
 
 
 def longest(settings: Settings, parameters: Iterable[Parameter]) -> int:
-    """Iterations of the longest trial: evaluations, of which there is one per epoch."""
+    """Iterations of the longest trial."""
     key = "training.num_train_epochs"
     most = settings.training.num_train_epochs
     for parameter in parameters:
@@ -190,7 +191,12 @@ def longest(settings: Settings, parameters: Iterable[Parameter]) -> int:
         else:
             values = [parameter.at(index) for index in range(parameter.size() or 0)]
             most = max([most, *(int(parameter.settings_of(value).get(key, 0)) for value in values)])
-    return most
+    return _evaluations(most, settings.evaluation.every)
+
+
+def _evaluations(epochs: int, every: int) -> int:
+    """One after every so many epochs, and one at the end."""
+    return -(-epochs // every)
 
 
 def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:

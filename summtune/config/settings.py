@@ -68,7 +68,7 @@ class Model(Section):
     trust_remote_code: StrictBool = Field(False, description="Run code that comes with the checkpoint.")
     gguf_file: str | None = Field(None, description="GGUF file inside the checkpoint.")
     config_overrides: dict[str, Any] = Field(default_factory=dict, description="Keys of the model's own configuration, laid over it.")
-    dropout_rate: Share | None = Field(None, description="Dropout of the model; left out: the checkpoint's.")
+    dropout_rate: Share | None = Field(None, description="Rate of every dropout that the model has; left out: the checkpoint's.")
     freeze_encoder: StrictBool = Field(False, description="Don't train the encoder.")
     freeze_embeddings: StrictBool = Field(False, description="Don't train the embeddings.")
     lora: Lora | None = Field(None, description="Train low-rank adapters only.")
@@ -125,7 +125,7 @@ class Training(BaseModel):
     early_stopping_threshold: Annotated[Real, Field(ge=0.0)] = Field(0.0, description="What counts as improvement.")
     save_total_limit: PositiveInt = Field(2, description="Checkpoints kept per attempt.")
     max_steps: PositiveInt | None = Field(None, description="End after so many optimiser steps; left out: num_train_epochs decides.")
-    timeout_s: PositiveInt | None = Field(None, description="Seconds after which a trial is ended as failed.")
+    timeout_s: PositiveInt | None = Field(None, description="Seconds after which an attempt is ended, and the trial has failed.")
 
 
 class Generation(Section):
@@ -158,7 +158,7 @@ class Evaluation(Section):
     )
     strategy: Literal["proxy", "full"] = Field("full", description="Score all of dev at every evaluation, or a cheap sample of it.")
     proxy_samples: PositiveInt | None = Field(None, description="Dialogues in the cheap sample.")
-    every: PositiveInt = Field(1, description="Epochs between evaluations.")
+    every: PositiveInt = Field(1, description="Epochs between evaluations; the last epoch is evaluated in any case.")
     sealed: StrictBool = Field(False, description="Keep the test split out of reach until the end.")
     noise_seeds: PositiveInt | None = Field(None, description="Repeats that measure noise.")
 

@@ -99,6 +99,9 @@ DECIDED: Mapping[str, Decided] = {
     "prediction_loss_only": Decided("every evaluation reports every metric", (False,)),
     "label_names": Decided("the family decides it", (None,)),
     "auto_find_batch_size": Decided("training.per_device_train_batch_size decides it", (False,)),
+    "enable_jit_checkpoint": Decided("a checkpoint is written at every evaluation", (False,)),
+    "debug": Decided("a loss that is no finite number ends a trial anyway (transformers' own check fails on attention masks)", ("", [])),
+    "parallelism_config": Decided("a trial has one worker", (None,)),
     "logging_strategy": Decided("the loss is recorded at every evaluation", ("epoch", "steps", "no")),
 }
 

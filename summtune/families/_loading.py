@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from summtune.config.architectures import DROPOUTS
 from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import Loaded, Sources
@@ -153,7 +154,10 @@ def _config(settings: Settings) -> Any:
         config = had(model.checkpoint, AutoConfig.from_pretrained, trust_remote_code=model.trust_remote_code)
     else:
         assert model.architecture is not None, "family_of has seen to it"
-        config = AutoConfig.for_model(_MODEL_TYPES.get(model.architecture, model.architecture))
+        named = _MODEL_TYPES.get(model.architecture, model.architecture)
+        known = AutoConfig.for_model(named)
+        # Made with them, not only changed afterwards: T5's decoder is as deep as its encoder unless it is told otherwise.
+        config = AutoConfig.for_model(named, **{key: value for key, value in model.config_overrides.items() if hasattr(known, key)})
     _override(config, settings)
     return config
 
@@ -166,7 +170,7 @@ def _override(config: Any, settings: Settings) -> None:
             )
         setattr(config, key, value)
     if settings.model.dropout_rate is not None:
-        # BART calls it dropout, T5 dropout_rate, GPT-2 has one each for residuals, embeddings and attention; Llama-likes attention's only.
-        names = [name for name in ("dropout", "dropout_rate", "resid_pdrop", "embd_pdrop", "attn_pdrop") if hasattr(config, name)]
-        for name in names[:1] if names and names[0].startswith("dropout") else names or ["attention_dropout"]:
-            setattr(config, name, settings.model.dropout_rate)
+        # BART has three of them, T5 one, GPT-2 one each for residuals, embeddings and attention; Llama-likes attention's only.
+        for name in DROPOUTS:
+            if hasattr(config, name):
+                setattr(config, name, settings.model.dropout_rate)

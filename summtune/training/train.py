@@ -24,7 +24,7 @@ from summtune.training.job import Job, Report
 from summtune.training.log import LOG, to_file
 from summtune.training.memory import DoesNotFit, Parts, with_room
 from summtune.training.notices import Note, Notices
-from summtune.training.process import restored
+from summtune.training.process import restored, world_of_one
 from summtune.training.progress import Progress, Standing, callback_class
 from summtune.training.receipt import differs_from
 from summtune.training.rehearsal import callback_class as rehearsal_class
@@ -53,7 +53,7 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
     """
     began = time.perf_counter()
     job.attempt.folder.mkdir(parents=True, exist_ok=True)
-    with to_file(job.attempt.log, job.settings.general.log_level), restored(job.threads):
+    with to_file(job.attempt.log, job.settings.general.log_level), restored(job.threads), world_of_one(job.settings.training):
         import torch
 
         try:

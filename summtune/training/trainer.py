@@ -27,7 +27,10 @@ from summtune.training.counts import Counts
 
 PROGRESS_FILE = "summtune.json"
 
-MODEL_ONLY_STATE = ("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE)
+MODEL_ONLY_STATE = (
+    *("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE),
+    *("latest", "zero_to_fp32.py", "zero_to_torch.py"),  # DeepSpeed's
+)
 
 
 @cache
@@ -35,6 +38,7 @@ def trainer_class() -> Any:
     """The subclass; made on first use, since transformers takes seconds to import."""
     import torch
     from transformers import Trainer
+    from transformers.integrations.neftune import neftune_post_forward_hook
 
     class SummaryTrainer(Trainer):  # type: ignore[misc]  # transformers exports it lazily
         def __init__(
@@ -59,6 +63,16 @@ def trainer_class() -> Any:
             self.loss_is_scaled_for_ga = True
             self.last_checkpoint: Path | None = None
             self.counts = Counts()
+            self._add_noise()
+
+        def _add_noise(self) -> None:
+            """NEFTune where the text comes in. transformers asks for *the* embeddings, and BART's encoder has a copy of its own."""
+            self.neftune_noise_alpha: float | None = None  # keeps transformers from doing it
+            if self.args.neftune_noise_alpha is not None:
+                reader = self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model
+                embeddings = reader.get_input_embeddings()
+                embeddings.neftune_noise_alpha = self.args.neftune_noise_alpha
+                embeddings.register_forward_hook(neftune_post_forward_hook)
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             dataset = train_dataset if train_dataset is not None else self.train_dataset

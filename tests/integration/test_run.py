@@ -130,10 +130,10 @@ def test_two_trials_share_a_gpu(tune_here: Tune, space_file: SpaceFile) -> None:
 
 def test_a_failing_trial_costs_no_other_trial_anything(tune_here: Tune, space_file: SpaceFile) -> None:
     file = space_file(
-        parameters={"lr_scheduler_kwargs": {"values": [{}, {"nonsense": 1}]}},
+        parameters={"optim_args": {"values": ["momentum=0.5", "momentum=nonsense"]}},
         resources={"max_concurrent_trials": 1},
         baseline=False,
-        settings={"training": {"num_train_epochs": 1}},
+        settings={"training": {"num_train_epochs": 1, "optim": "sgd"}},
     )
     run, _ = tune_here(file)
     state = state_of(run)
