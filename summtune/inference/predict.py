@@ -98,7 +98,9 @@ def stored_settings(model_folder: Path) -> Settings:
 def _summaries(folder: Path, split: Split, settings: Settings, batch_size: int) -> tuple[list[str], dict[str, float] | None]:
     from summtune.training.arguments import resolve_hardware
 
-    family = family_of(settings)
+    # The folder says what it is: where the model came from may be long gone.
+    own = {"checkpoint": str(folder), "gguf_file": None, "architecture": settings.model.architecture}
+    family = family_of(settings.model_copy(update={"model": settings.model.model_copy(update=own)}))
     loaded = family.load_folder(folder, settings)
     hardware = resolve_hardware(settings)
     loaded.model.to("cuda:0" if hardware.device == "cuda" else "cpu")

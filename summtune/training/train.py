@@ -15,6 +15,7 @@ from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
 from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
+from summtune.training.adapters import trainable
 from summtune.training.arguments import resolve_hardware, training_arguments
 from summtune.training.checkpoints import verify
 from summtune.training.job import Job, Report
@@ -65,9 +66,14 @@ def _train(job: Job, report: Report, began: float) -> None:
     train_split, dev_split = read_split(settings.data, "train"), read_split(settings.data, "dev")
     store = Store(job.cache)
     family = family_of(settings)
-    loaded = family.load(settings, Sources(store.once, partial(_texts, train_split), train_split.digest, resume_from=job.resume_from))
+    # A checkpoint of adapters is laid over the model that they were made for, which is made anew.
+    whole = job.resume_from if settings.model.lora is None else None
+    loaded = family.load(settings, Sources(store.once, partial(_texts, train_split), train_split.digest, resume_from=whole))
     loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
-    _freeze(loaded.model, settings)
+    parameters = loaded.model.num_parameters()
+    loaded = trainable(loaded, settings)
+    for notice in loaded.notices:
+        LOG.warning(notice)
     train_rows = _tokenised(family, loaded, train_split, settings, store)
     dev_rows = _tokenised(family, loaded, dev_split, settings, store)
     references = [dialogue.summary or "" for dialogue in dev_split.dialogues]
@@ -89,7 +95,8 @@ def _train(job: Job, report: Report, began: float) -> None:
         },
         began=began,
         load_s=load_s,
-        parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
+        parameters=parameters,
+        trainable_parameters=sum(parameter.numel() for parameter in loaded.model.parameters() if parameter.requires_grad),
     )
     if progress.patience_is_over:
         progress.write_results("finished")
@@ -159,14 +166,3 @@ def _tokenised(family: ModuleType, loaded: Loaded, split: Split, settings: Setti
 
 def _facts(split: Split, rows: Any) -> dict[str, Any]:
     return {"file": str(split.file), "rows": len(rows), "fingerprint": split.fingerprint, "cut": sum(rows["cut"])}
-
-
-def _freeze(model: Any, settings: Settings) -> None:
-    embeddings = {id(parameter) for parameter in model.get_input_embeddings().parameters()}
-    if settings.model.freeze_encoder:
-        for parameter in model.get_encoder().parameters():
-            # The encoder's embeddings are the decoder's, too: freezing them is freeze_embeddings' affair.
-            if id(parameter) not in embeddings:
-                parameter.requires_grad_(False)
-    if settings.model.freeze_embeddings:
-        model.get_input_embeddings().requires_grad_(False)

@@ -21,6 +21,7 @@ from typing import Any
 
 from summtune import durable
 from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.training.adapters import bare
 from summtune.training.checkpoints import checkpoint_folder, seal
 
 PROGRESS_FILE = "summtune.json"
@@ -127,7 +128,7 @@ def trainer_class() -> Any:
             return loss
 
         def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
-            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(self.model).items()}
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(bare(self.model)).items()}
             self.log(dict(metrics))
             return metrics
 

@@ -18,6 +18,7 @@ from tests.small_training import Reports, job, rows, small_settings, write_csv
 EVERY_TIME = {
     *("iteration", "epoch", "step", "loss", "train_loss", "rouge1_f1", "rouge2_f1", "rougeL_f1", "rouge_combined_f1"),
     *("learning_rate", "tokens_per_second", "train_s", "evaluation_s", "first_step_s", "load_s", "parameters"),
+    "trainable_parameters",
 }
 
 
