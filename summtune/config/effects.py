@@ -155,6 +155,12 @@ IDLE: tuple[Idle, ...] = (
         "training.train_sampling_strategy sequential draws no order",
     ),
     Idle(
+        ("model.lora.r", "model.lora.alpha", "model.lora.dropout", "model.lora.target_modules"),
+        ("model.lora",),
+        lambda values: "model.lora.r" not in values,
+        "model.lora is null",
+    ),
+    Idle(
         ("tokenizer.vocab_size",),
         ("model.checkpoint",),
         lambda values: values.get("model.checkpoint") is not None,

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from summtune.config import effects
 from summtune.config.complaints import explain
-from summtune.config.layers import Origin, Resolved, flatten, nest
+from summtune.config.layers import Origin, Resolved, flatten, lay_value, nest
 from summtune.config.objective import Objective
-from summtune.config.settings import Settings
+from summtune.config.settings import OPEN_KEYS, Settings
 from summtune.config.stopping import Stopping
 from summtune.config.synonyms import in_one_word, mirror
 from summtune.config.transformers_arguments import installed
@@ -218,11 +218,15 @@ def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:
 
 
 def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat settings with a point laid over them."""
+    """Flat settings with a point laid over them. A mapping that the point clears stays so, whatever it draws of its entries."""
     laid = dict(values)
-    for key, value in point.items():
-        if value is not None or key in laid:
-            laid.update(in_one_word(key, value))
+    cleared = [key for key in OPEN_KEYS if key in point and point[key] is None]
+    for key, value in sorted(point.items(), key=lambda item: item[0] not in OPEN_KEYS):
+        if key.rpartition(".")[0] in cleared:
+            continue
+        if value is not None or key in laid or key in cleared:
+            for word, said in in_one_word(key, value).items():
+                lay_value(laid, word, said)
     return laid
 
 

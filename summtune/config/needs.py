@@ -23,7 +23,9 @@ class Package:
         return importlib.util.find_spec(self.module) is not None  # finds, and does not import
 
 
-_BITSANDBYTES = Package("bitsandbytes", "pip install bitsandbytes")
+_PEFT = Package("peft", "pip install 'summtune[lora]'")
+_BITSANDBYTES = Package("bitsandbytes", "pip install 'summtune[lora]'")
+_GGUF = Package("gguf", "pip install 'summtune[gguf]'")
 _TORCHAO = Package("torchao", "pip install torchao")
 _GALORE = Package("galore_torch", "pip install galore-torch")
 _APOLLO = Package("apollo_torch", "pip install apollo-torch")
@@ -61,10 +63,19 @@ def package_for(key: str, value: Any) -> Package | None:
     """The package that a setting needs; None where it needs none."""
     if key == "training.optim":
         return _OPTIMISERS.get(value)
+    if key == "model.lora" and value is not None:
+        return _PEFT
+    if key == "model.quantization" and value != "none":
+        return _BITSANDBYTES
+    if key == "model.gguf_file" and value is not None:
+        return _GGUF
     if key == "training.deepspeed" and value:
         return _DEEPSPEED
     return _LIGER if key == "training.use_liger_kernel" and value else None
 
 
-KEYS = ("training.optim", "training.deepspeed", "training.use_liger_kernel")
+KEYS = (
+    *("model.lora", "model.quantization", "model.gguf_file"),
+    *("training.optim", "training.deepspeed", "training.use_liger_kernel"),
+)
 """The settings that may need one."""

@@ -1,4 +1,5 @@
-"""What can't be among the settings of an optimisation: missing packages, schedules without their arguments, workers that aren't there.
+"""What can't be among the settings of an optimisation: missing packages, schedules without their arguments, workers that aren't there,
+quantised weights without adapters.
 
 Found before anything starts, in what is set and in what may be drawn. It must not know how values were read.
 """
@@ -49,6 +50,7 @@ def problems(values: Values) -> Iterator[Problem]:
     yield from _schedules(values)
     yield from _low_rank(values)
     yield from _workers(values)
+    yield from _frozen(values)
     for file in values.of("training.deepspeed"):
         if isinstance(file, str) and not is_there(Path(file)):
             reason = f"there is no file {file}."
@@ -98,3 +100,15 @@ def _workers(values: Values) -> Iterator[Problem]:
             if wanted and workers == 0 and values.together({key: wanted, _WORKERS: workers}):
                 reason = "it is about worker processes, and training.dataloader_num_workers is 0."
                 yield values.problem(key, reason, "Raise dataloader_num_workers, or leave it out.")
+
+
+def _frozen(values: Values) -> Iterator[Problem]:
+    """Models whose weights can't be trained themselves, and files that need a folder."""
+    key = "model.quantization"
+    for quantised, lora in product(values.of(key), values.of("model.lora")):
+        if quantised != "none" and lora is None and values.together({key: quantised, "model.lora": lora}):
+            reason = f"{quantised} weights can't be trained themselves, only adapters over them."
+            yield values.problem(key, reason, "Write `lora: {}` beside it, or leave it out.")
+    for file, checkpoint in product(values.of("model.gguf_file"), values.of("model.checkpoint")):
+        if file is not None and checkpoint is None:
+            yield values.problem("model.gguf_file", "it lies in a checkpoint, and none is named.", "Give model.checkpoint, its folder.")

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config import presets, synonyms
-from summtune.config.catalogue import ALIASES, OPEN_KEYS, catalogue
+from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.layers import Entry, Layer, LayerName, Origin
 from summtune.config.places import placed
+from summtune.config.settings import OPEN_KEYS
 from summtune.config.training_arguments import DECIDED, DROPPED
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
@@ -108,9 +109,9 @@ class SectionReader:
             return
         try:
             key = catalogue().resolve(written)
-            if key in OPEN_KEYS and isinstance(value, dict):
+            if key in OPEN_KEYS and isinstance(value, dict) and value:
                 for name, inner in value.items():
-                    self.keep((*path, name), f"{key}.{name}", inner)
+                    self.keep((*path, name), catalogue().resolve(f"{key}.{name}"), inner)
                 return
             self.keep(path, key, value)
         except Unfit as unfit:

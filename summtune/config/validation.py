@@ -24,9 +24,6 @@ from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
 
 ONLY: Mapping[str, tuple[Any, ...]] = {
-    "model.lora": (None,),
-    "model.quantization": ("none",),
-    "model.gguf_file": (None,),
     "general.storage": (None,),
     "training.fsdp": (None, ""),
     "evaluation.strategy": ("full",),
@@ -208,12 +205,13 @@ def _warmup(searched: Mapping[str, Searched]) -> list[Problem]:
 
 
 def _optimisation(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
-    training = settings.training
-
     def of(key: str) -> tuple[Any, ...]:
         if key in searched:
             return values_of(searched[key].parameter)
-        return (getattr(training, key.removeprefix("training."), None),)
+        if any(one.startswith(f"{key}.") for one in searched):
+            return ({},)  # an entry of a mapping is drawn, and so there is one
+        section, _, name = key.partition(".")
+        return (getattr(getattr(settings, section), name, None),)
 
     def together(wanted: Mapping[str, Any]) -> bool:
         drawn = {key: value for key, value in wanted.items() if key in searched}
@@ -264,5 +262,5 @@ def _greatest(parameter: Parameter, limit: int, possible: Possible) -> Any:
 
 
 def _at(layer: Layer, key: str, reason: str, remedy: str) -> Problem:
-    entry = layer.get(key)
+    entry = layer.get(key) or next((one for known, one in layer.items() if known.startswith(f"{key}.")), None)
     return entry.problem(reason, remedy) if entry else Problem(reason, remedy, key)

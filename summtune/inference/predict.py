@@ -105,7 +105,9 @@ def _summaries(
 ) -> tuple[list[str], dict[str, float] | None, tuple[str, ...]]:
     from summtune.training.arguments import resolve_hardware
 
-    family = family_of(settings)
+    # The folder says what it is: where the model came from may be long gone.
+    own = {"checkpoint": str(folder), "gguf_file": None, "architecture": settings.model.architecture}
+    family = family_of(settings.model_copy(update={"model": settings.model.model_copy(update=own)}))
     loaded = family.load_folder(folder, settings)
     hardware = resolve_hardware(settings)
     loaded.model.to("cuda:0" if hardware.device == "cuda" else "cpu")

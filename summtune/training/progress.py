@@ -12,13 +12,14 @@ import math
 import os
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from summtune import durable
 from summtune.decoding.evaluation import Evaluated, Evaluator
 from summtune.errors import TrialFailure
+from summtune.training.adapters import has_adapters, write_merged
 from summtune.training.best_model import delete_older, write_best_model
 from summtune.training.checkpoints import prune
 from summtune.training.job import Job, Report
@@ -67,6 +68,7 @@ class Progress:
     began: float
     """`time.perf_counter()` of the call of train()."""
     parameters: int = 0
+    trainable_parameters: int = 0
     load_s: float = 0.0
     first_step_s: float = 0.0
     learning_rate: float = 0.0
@@ -140,6 +142,7 @@ class Progress:
             "first_step_s": self.first_step_s,
             "load_s": self.load_s,
             "parameters": self.parameters,
+            "trainable_parameters": self.trainable_parameters,
         }
         trainer.counts.forget()
         self.steps_before = state.global_step
@@ -148,7 +151,8 @@ class Progress:
         best = job.attempt.best_model(standing.iteration) if standing.best_iteration == standing.iteration else None
         if best is not None:
             record = {"iteration": standing.iteration, "metrics": metrics, "scoring": self.evaluator.description}
-            write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated))
+            merged = partial(write_merged, trainer.model) if has_adapters(trainer.model) else None
+            write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated), merged)
         self.write_results("running")
         LOG.info("iteration %d: %s %.4f, loss %.4f", standing.iteration, job.objective_name, metrics[job.objective_name], metrics["loss"])
         self.evaluated = None

@@ -16,6 +16,7 @@ from summtune.decoding.generation import generation_config
 from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.families._line_breaks import line_break_was_added
+from summtune.training.adapters import trainable
 from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
 from summtune.training.checkpoints import verify
 from summtune.training.data_facts import cuts, data_facts, data_notices
@@ -78,14 +79,15 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
     store = Store(job.cache)
     family = family_of(settings)
     load = partial(_load, family, settings, Sources(store.once, partial(_texts, train_split), train_split.digest))
-    loaded = load(job.resume_from)
+    loaded, parameters = load(job.resume_from)
     train_rows = token_rows(family, loaded, train_split, settings, store, taught=True)
     dev_rows = token_rows(family, loaded, dev_split, settings, store, taught=False)
     data = {
         name: data_facts(split, cuts(rows), settings)
         for name, split, rows in (("train", train_split, train_rows), ("dev", dev_split, dev_rows))
     }
-    for notice in data_notices(data, settings, line_break_added=line_break_was_added(loaded.tokenizer)):
+    data_said = data_notices(data, settings, line_break_added=line_break_was_added(loaded.tokenizer))
+    for notice in (*loaded.notices, *data_said):
         notices.say(notice)
     references = [dialogue.references for dialogue in dev_split.dialogues]
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
@@ -107,7 +109,8 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
         notices=notices,
         began=began,
         load_s=load_s,
-        parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
+        parameters=parameters,
+        trainable_parameters=sum(parameter.numel() for parameter in loaded.model.parameters() if parameter.requires_grad),
     )
     if progress.patience_is_over:
         progress.write_results("finished")
@@ -116,20 +119,23 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
     del loaded  # a training that begins again must not find the model of the first beginning in memory
 
     def optimise(job: Job, parts: Parts) -> None:
-        _optimise(job, family, ready.pop() if ready else load(job.resume_from), (train_rows, dev_rows), progress, hardware, parts)
+        _optimise(job, family, ready.pop() if ready else load(job.resume_from)[0], (train_rows, dev_rows), progress, hardware, parts)
 
     with_room(job, progress, optimise)
     progress.write_results("finished")
 
 
-def _load(family: ModuleType, settings: Settings, sources: Sources, resume_from: Path | None) -> Loaded:
+def _load(family: ModuleType, settings: Settings, sources: Sources, resume_from: Path | None) -> tuple[Loaded, int]:
+    """Model and tokenizer, ready to train, and how many parameters the model has without adapters."""
     import torch
 
     torch.manual_seed(settings.general.seed)  # embeddings of added tokens are drawn; transformers' own seeding comes later
-    loaded: Loaded = family.load(settings, replace(sources, resume_from=resume_from))
+    # A checkpoint of adapters is laid over the model that they were made for, which is made anew.
+    whole = resume_from if settings.model.lora is None else None
+    loaded: Loaded = family.load(settings, replace(sources, resume_from=whole))
     loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
-    _freeze(loaded.model, settings)
-    return loaded
+    parameters = loaded.model.num_parameters()
+    return trainable(loaded, settings), parameters
 
 
 def _optimise(
@@ -191,14 +197,3 @@ def _check_objective(job: Job) -> None:
 
 def _texts(split: Split) -> list[str]:
     return [text for dialogue in split.dialogues for text in (dialogue.dialogue, dialogue.summary or "")]
-
-
-def _freeze(model: Any, settings: Settings) -> None:
-    embeddings = {id(parameter) for parameter in model.get_input_embeddings().parameters()}
-    if settings.model.freeze_encoder:
-        for parameter in model.get_encoder().parameters():
-            # The encoder's embeddings are the decoder's, too: freezing them is freeze_embeddings' affair.
-            if id(parameter) not in embeddings:
-                parameter.requires_grad_(False)
-    if settings.model.freeze_embeddings:
-        model.get_input_embeddings().requires_grad_(False)

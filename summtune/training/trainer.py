@@ -21,6 +21,7 @@ from typing import Any
 
 from summtune import durable
 from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.training.adapters import bare
 from summtune.training.batches import LengthGrouped
 from summtune.training.checkpoints import checkpoint_folder, seal
 from summtune.training.counts import Counts
@@ -114,7 +115,7 @@ def trainer_class() -> Any:
 
         def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
             self._check_loss(self.counts.loss_of_last_step())
-            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(self.model).items()}
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(bare(self.model)).items()}
             self.log(dict(metrics))
             return metrics
 

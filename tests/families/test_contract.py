@@ -23,6 +23,7 @@ def test_family_declares_itself(name: str) -> None:
     assert family.__doc__
     assert family.ARCHITECTURES
     assert all(isinstance(architecture, str) for architecture in family.ARCHITECTURES)
+    assert family.AUTO_CLASS.startswith("AutoModelFor")
     assert set(family.CONSUMES) <= known_keys()
     assert set(family.LIMITS) <= known_keys()
     assert not set(family.LIMITS) & set(family.CONSUMES)
