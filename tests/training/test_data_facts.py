@@ -35,7 +35,10 @@ def written(folder: Path, lines: list[dict[str, str]] = LONG, **sections: dict[s
 
 def test_truncation_is_counted_and_said_once(tmp_path: Path) -> None:
     notes: list[str] = []
-    settings = written(tmp_path, tokenizer={"encoder_max_len": 60, "decoder_max_len": 30, "vocab_size": 600})
+    write_csv(tmp_path / "short.csv", [{"fname": "a", "dialogue": "네.", "summary": "네."}])
+    settings = written(
+        tmp_path, data={"dev": tmp_path / "short.csv"}, tokenizer={"encoder_max_len": 60, "decoder_max_len": 8, "vocab_size": 600}
+    )
     asked, reports = job(tmp_path, settings), Reports()
     train(asked, reports, notes.append)
     results = json.loads(asked.attempt.results.read_text(encoding="utf-8"))
@@ -45,24 +48,16 @@ def test_truncation_is_counted_and_said_once(tmp_path: Path) -> None:
     loaded = family.load(settings, Sources(Store(tmp_path / "cache").once, list, split.digest))
     lengths = [len(ids) for ids in loaded.tokenizer([one.dialogue for one in split.dialogues])["input_ids"]]
     targets = [len(ids) for ids in loaded.tokenizer([one.summary for one in split.dialogues])["input_ids"]]
-    beyond = [length - 60 for length in lengths if length > 60], [length - 30 for length in targets if length > 30]
+    beyond = [length - 60 for length in lengths if length > 60], [length - 8 for length in targets if length > 8]
+    assert 0 < len(beyond[0]) < 12
+    assert 0 < len(beyond[1]) < 12
     assert (facts["dialogues_cut"], facts["dialogue_tokens_cut"]) == (len(beyond[0]), sum(beyond[0]))
-    assert (facts["summaries_cut"], facts["summary_tokens_cut"]) == (1, sum(beyond[1]))
-    assert facts["rows"] == 12
-    assert facts["references"] == ["summary"]
-    assert facts["cleaned"] is None
-    assert results["data"]["dev"]["summaries_cut"] == 0
-    parts = [
-        f"{facts['dialogues_cut']} of 12 dialogues ({sum(beyond[0])} tokens) and 1 of 12 summaries ({sum(beyond[1])} tokens) of train",
-        *(
-            f"{one['dialogues_cut']} of 3 dialogues ({one['dialogue_tokens_cut']} tokens) of dev"
-            for one in (results["data"]["dev"],)
-            if one["dialogues_cut"]
-        ),
-    ]
-    expected = (
-        f"Cut to length: {', '.join(parts)}; raise tokenizer.encoder_max_len (60) and tokenizer.decoder_max_len (30) to keep them whole."
-    )
+    assert (facts["summaries_cut"], facts["summary_tokens_cut"]) == (len(beyond[1]), sum(beyond[1]))
+    assert (facts["rows"], facts["references"], facts["cleaned"]) == (12, ["summary"], None)
+    dialogues = f"{len(beyond[0])} of 12 dialogues ({sum(beyond[0])} tokens)"
+    summaries = f"{len(beyond[1])} of 12 summaries ({sum(beyond[1])} tokens)"
+    raised = "tokenizer.encoder_max_len (60) and tokenizer.decoder_max_len (8)"
+    expected = f"Cut to length: {dialogues} and {summaries} of train; raise {raised} to keep them whole."
     assert notes == results["notices"] == [expected]
     assert asked.attempt.log.read_text(encoding="utf-8").count(expected) == 1
 
