@@ -23,7 +23,6 @@ from tests.small_training import Reports, job, rows, small_settings, write_csv
 LONG = rows(12)
 LONG[3]["dialogue"] += "\n#Person1#: " + "그리고 은행에도 가요. " * 10
 LONG[5]["dialogue"] += "\n#Person1#: " + "그리고 은행에도 가요. " * 20
-LONG[5]["summary"] += " 뷁쉛" * 8
 
 
 def written(folder: Path, lines: list[dict[str, str]] = LONG, **sections: dict[str, Any]) -> Settings:
@@ -36,9 +35,8 @@ def written(folder: Path, lines: list[dict[str, str]] = LONG, **sections: dict[s
 def test_truncation_is_counted_and_said_once(tmp_path: Path) -> None:
     notes: list[str] = []
     write_csv(tmp_path / "short.csv", [{"fname": "a", "dialogue": "네.", "summary": "네."}])
-    settings = written(
-        tmp_path, data={"dev": tmp_path / "short.csv"}, tokenizer={"encoder_max_len": 60, "decoder_max_len": 8, "vocab_size": 600}
-    )
+    short = {"vocab_size": 600, "encoder_max_len": 60, "decoder_max_len": 8}
+    settings = written(tmp_path, data={"dev": tmp_path / "short.csv"}, tokenizer=short)
     asked, reports = job(tmp_path, settings), Reports()
     train(asked, reports, notes.append)
     results = json.loads(asked.attempt.results.read_text(encoding="utf-8"))
@@ -50,7 +48,7 @@ def test_truncation_is_counted_and_said_once(tmp_path: Path) -> None:
     targets = [len(ids) for ids in loaded.tokenizer([one.summary for one in split.dialogues])["input_ids"]]
     beyond = [length - 60 for length in lengths if length > 60], [length - 8 for length in targets if length > 8]
     assert 0 < len(beyond[0]) < 12
-    assert 0 < len(beyond[1]) < 12
+    assert len(beyond[1]) > 0
     assert (facts["dialogues_cut"], facts["dialogue_tokens_cut"]) == (len(beyond[0]), sum(beyond[0]))
     assert (facts["summaries_cut"], facts["summary_tokens_cut"]) == (len(beyond[1]), sum(beyond[1]))
     assert (facts["rows"], facts["references"], facts["cleaned"]) == (12, ["summary"], None)
