@@ -124,7 +124,7 @@ def _summaries(
 
 def _notices(split: Split, cut: Sequence[int], settings: Settings) -> tuple[str, ...]:
     told = cut_to_length({split.file.name: data_facts(split, (cut, ()), settings)})
-    return (f"{told}: the model reads no more than tokenizer.encoder_max_len, {settings.tokenizer.encoder_max_len}.",) if told else ()
+    return (f"{told}: the model reads no more than tokenizer.encoder_max_len ({settings.tokenizer.encoder_max_len}).",) if told else ()
 
 
 def _scored(
