@@ -13,7 +13,7 @@ and then offers, importing torch and transformers inside functions:
     collate(tokenizer, rows) -> batch                   padded tensors
     logits_and_targets(model, batch)                    teacher-forced logits and the tokens they predict
     adapted(generation_config)                          the same lengths and rules in the words of this family's models
-    new_tokens(model, batch, generation_config)         generated token ids, prompt excluded
+    new_tokens(model, batch, generation_config, **how)  generated token ids, prompt excluded; `how` is for transformers' generate
 """
 
 from __future__ import annotations
