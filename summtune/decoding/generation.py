@@ -1,6 +1,6 @@
 """Generates summaries of many dialogues: batches of similar length, longest first, results in the order that was asked.
 
-It must not know what they are scored by.
+It must not know what they are scored by. transformers prepares each batch; the loops over tokens are `beams` and `steps`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Any
 
 from summtune.config import effects
 from summtune.config.settings import Generation, Settings
+from summtune.decoding.beams import beam_search
 from summtune.decoding.cleaning import cleaner
 from summtune.decoding.fitting import BatchSize
+from summtune.decoding.steps import random_numbers, step_by_step
 
 SEED_OF_SAMPLING = 0
 """With `do_sample` the same model gives the same summaries, whatever was drawn before."""
@@ -39,10 +41,25 @@ def generation_arguments(generation: Generation) -> dict[str, Any]:
     }
 
 
+MOST_IN_A_BATCH = 4
+"""Times the batch size that short dialogues may be together."""
+
+
 def by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Places of the rows, in batches of similar length, longest first: what doesn't fit into memory fails at once."""
+    """Places of the rows, in batches of similar length, longest first: what doesn't fit into memory fails at once.
+
+    Args:
+        lengths: tokens of each row.
+        batch_size: rows of the longest batch. Shorter rows come in larger batches, of as many tokens, up to `MOST_IN_A_BATCH` times.
+    """
     order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    tokens = batch_size * lengths[order[0]] if order else 0
+    batches = []
+    while order:
+        size = min(max(tokens // max(lengths[order[0]], 1), 1), MOST_IN_A_BATCH * batch_size)
+        batches.append(order[:size])
+        order = order[size:]
+    return batches
 
 
 def generate(
@@ -76,20 +93,26 @@ def generate(
     summaries = [""] * len(sources)
     was_training = model.training
     model.eval()
-    devices = [model.device] if model.device.type == "cuda" else []
 
     def summarise(places: list[int]) -> None:
         batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        texts = clean(family.new_tokens(model, batch, config))
+        loop = _loop(config, [sources[place] for place in places])
+        texts = clean(family.new_tokens(model, batch, config, custom_generate=loop))
         for place, text in zip(places, texts, strict=True):
             summaries[place] = text
 
     try:
-        with torch.inference_mode(), torch.random.fork_rng(devices=devices, enabled=settings.generation.do_sample):
-            if settings.generation.do_sample:
-                torch.manual_seed(SEED_OF_SAMPLING)
+        with torch.inference_mode():
             size.work_through([len(source) for source in sources], by_length, summarise)
     finally:
         model.train(was_training)
     return summaries
+
+
+def _loop(config: Any, sources: Sequence[Sequence[int]]) -> Any:
+    if config.num_beams > 1:
+        return beam_search
+    if not config.do_sample:
+        return step_by_step(None)
+    return step_by_step(random_numbers(sources, config.max_new_tokens or config.max_length, SEED_OF_SAMPLING))

@@ -16,7 +16,7 @@ and then offers, importing torch and transformers inside functions:
     token_counts(batch) -> (tokens, positions)          of a batch to learn from: how many are not padding, and how many there are
     logits_and_targets(model, batch)                    teacher-forced logits and the tokens they predict
     adapted(generation_config)                          the same lengths and rules in the words of this family's models
-    new_tokens(model, batch, generation_config)         generated token ids, prompt excluded
+    new_tokens(model, batch, generation_config, **how)  generated token ids, prompt excluded; `how` is for transformers' generate
 """
 
 from __future__ import annotations

@@ -187,8 +187,8 @@ def adapted(generation_config: Any) -> Any:
     return config
 
 
-def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> Any:
-    """Generated token ids (batch, new tokens), prompts excluded.
+def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **how: Any) -> Any:
+    """Generated token ids (batch, new tokens), prompts excluded; `how` is for `generate`.
 
     transformers would forbid a decoder-only model every n-gram of the dialogue, and penalise all its words: the rules against
     repetition look at the summary alone here, as they do in encoder-decoder models.
@@ -197,9 +197,7 @@ def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> 
 
     prompt = batch["input_ids"].shape[1]
     config, rules = _rules_for_summaries(generation_config, prompt)
-    tokens = model.generate(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=config, logits_processor=rules
-    )
+    tokens = model.generate(**batch, generation_config=config, logits_processor=rules, **how)
     summaries = tokens[:, prompt:]
     if isinstance(config.eos_token_id, list):  # a turn's end need not be marked as special, and would be left in the text
         ends = torch.tensor(config.eos_token_id, device=summaries.device)

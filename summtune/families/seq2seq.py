@@ -177,9 +177,9 @@ def logits_and_targets(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:
     return outputs.logits, labels
 
 
-def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> Any:
-    """Generated token ids (batch, tokens), start token included."""
-    return model.generate(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=generation_config)
+def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **how: Any) -> Any:
+    """Generated token ids (batch, tokens), start token included; `how` is for `generate`."""
+    return model.generate(**batch, generation_config=generation_config, **how)
 
 
 def adapted(generation_config: Any) -> Any:

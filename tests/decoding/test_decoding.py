@@ -85,6 +85,9 @@ def test_generation_config_holds_only_what_means_something(small: Loaded, tmp_pa
 
 def test_by_length() -> None:
     assert by_length([3, 9, 3, 5], 2) == [[1, 3], [0, 2]]
+    assert by_length([4, 8, 4, 4, 4, 4], 1) == [[1], [0, 2], [3, 4], [5]], "short rows come in batches of as many tokens"
+    assert [len(batch) for batch in by_length([100] + [1] * 20, 2)] == [2, 8, 8, 3], "but not of any number"
+    assert by_length([], 4) == []
 
 
 def test_batches_change_nothing(small: Loaded, shared: Path) -> None:
@@ -97,7 +100,7 @@ def test_batches_change_nothing(small: Loaded, shared: Path) -> None:
 
 def test_order_is_kept(small: Loaded, shared: Path) -> None:
     echo = SimpleNamespace(
-        adapted=lambda config: config, collate=seq2seq.collate, new_tokens=lambda model, batch, config: batch["input_ids"]
+        adapted=lambda config: config, collate=seq2seq.collate, new_tokens=lambda model, batch, config, **how: batch["input_ids"]
     )
     texts = [row["dialogue"] for row in rows(9)]
     sources = seq2seq.encode(small.tokenizer, texts, None, small_settings(shared))["input_ids"]
@@ -136,6 +139,6 @@ def test_empty_output_is_an_empty_summary(small: Loaded, shared: Path) -> None:
     family = SimpleNamespace(
         adapted=lambda config: config,
         collate=seq2seq.collate,
-        new_tokens=lambda model, batch, config: [[2, 0, 2, 1]] * len(batch["input_ids"]),
+        new_tokens=lambda model, batch, config, **how: [[2, 0, 2, 1]] * len(batch["input_ids"]),
     )
     assert generate(family, small.model, small.tokenizer, [[0, 2]], small_settings(shared), batch_size=1) == [""]  # type: ignore[arg-type]
