@@ -24,12 +24,17 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in _SPEAKERS]
+    loggers = [logging.getLogger(name) for name in (*_SPEAKERS, *_with_screens_of_their_own())]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(level.upper())
+    # What torch calls information is how its compiler works: a graph line by line.
+    logging.getLogger("torch").setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
+    for logger in loggers[len(_SPEAKERS) :]:
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
     # catch_warnings alone would restore the filters; captureWarnings sends them to the logger py.warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -43,6 +48,14 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
                 logger.setLevel(old_level)
                 logger.propagate = propagate
             handler.close()
+
+
+def _with_screens_of_their_own() -> list[str]:
+    """Loggers below torch's that have handlers: torch gives each of its compiler's parts one to the screen."""
+    import torch  # noqa: F401  # it sets them up
+
+    known = logging.root.manager.loggerDict
+    return [name for name, logger in known.items() if name.startswith("torch.") and getattr(logger, "handlers", None)]
 
 
 def _let_libraries_set_up() -> None:
