@@ -1,8 +1,8 @@
 """What dynamic padding and grouping by length are worth: summtune's training beside three of transformers' own Seq2SeqTrainer.
 
-The same small BART with the same initial weights sees the same dialogues as often, with the same arguments and threads; each way once per seed,
-in turns, so that what else the machine does hits all alike. Then the loss of each on the same development dialogues, by the same function.
-Needs DialogSum: BENCH_DATA names the folder that holds dialogsum_en and dialogsum_ko.
+The same small BART with the same initial weights sees the same dialogues as often, with the same arguments and threads; each way once per
+seed, in turns, so that what else the machine does hits all alike. Then the loss of each on the same development dialogues, by the same
+function. Needs DialogSum: BENCH_DATA names the folder that holds dialogsum_en and dialogsum_ko.
 """
 
 from __future__ import annotations
@@ -74,26 +74,27 @@ def _compare(name: str, corpus: Corpus, folder: Path) -> None:
     for way in WAYS.values():  # whatever is done for the first time only
         way(_shortened(corpus), folder / "warm-up", 0)
     for seed in SEEDS:
-        ways = list(WAYS)
-        for way in ways[seed % len(ways) :] + ways[: seed % len(ways)]:
-            done[way].append(WAYS[way](corpus, folder / f"{len(done[way])}-{list(WAYS).index(way)}", seed))
+        names = list(WAYS)
+        for place in range(len(names)):
+            which = (place + seed) % len(names)
+            done[names[which]].append(WAYS[names[which]](corpus, folder / f"{seed}-{which}", seed))
     training = corpus.settings.training
     print(
         f"**{name}**: {len(corpus.rows['length'])} dialogues × {training.num_train_epochs}, batches of {BATCH}, {len(SEEDS)} seeds, "
         f"{THREADS} thread. Longest source {_longest(corpus, 'input_ids')}, longest target {_longest(corpus, 'labels')} tokens.\n"
     )
-    print("| | seconds, median | from – to | padding | as fast as summtune, median | from – to | dev loss | minus summtune's |")
+    print("| | seconds, median | from – to | padding | times summtune's seconds | from – to | dev loss ± s.d. | minus summtune's ± s.d. |")
     print("|---|---|---|---|---|---|---|---|")
     ours = done["summtune"]
-    for way, results in done.items():
+    for name_of_way, results in done.items():
         seconds = sorted(one.seconds for one in results)
         slower = sorted(one.seconds / own.seconds for one, own in zip(results, ours, strict=True))
         losses = [one.dev_loss for one in results]
         gaps = [one.dev_loss - own.dev_loss for one, own in zip(results, ours, strict=True)]
+        padding = fmean(one.padding_share for one in results)
         print(
-            f"| {way} | {median(seconds):.1f} | {seconds[0]:.1f} – {seconds[-1]:.1f} | {fmean(one.padding_share for one in results):.1%} | "
-            f"{median(slower):.2f} × the time | {slower[0]:.2f} – {slower[-1]:.2f} | {fmean(losses):.4f} ± {stdev(losses):.4f} | "
-            f"{fmean(gaps):+.4f} ± {stdev(gaps):.4f} |",
+            f"| {name_of_way} | {median(seconds):.1f} | {seconds[0]:.1f} – {seconds[-1]:.1f} | {padding:.1%} | {median(slower):.2f} "
+            f"| {slower[0]:.2f} – {slower[-1]:.2f} | {fmean(losses):.4f} ± {stdev(losses):.4f} | {fmean(gaps):+.4f} ± {stdev(gaps):.4f} |",
             flush=True,
         )
     print()
@@ -113,7 +114,7 @@ def _transformers(corpus: Corpus, folder: Path, seed: int, *, to_maximum: bool, 
     """One of transformers' own ways."""
     with to_file(None, "error"), restored(THREADS):
         from datasets import Dataset
-        from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, TrainerCallback
+        from transformers import DataCollatorForSeq2Seq, PrinterCallback, Seq2SeqTrainer, TrainerCallback
 
         class Stopwatch(TrainerCallback):  # type: ignore[misc]  # transformers exports it lazily
             began = ended = 0.0
@@ -133,14 +134,16 @@ def _transformers(corpus: Corpus, folder: Path, seed: int, *, to_maximum: bool, 
         collate = DataCollatorForSeq2Seq(loaded.tokenizer, model=loaded.model, pad_to_multiple_of=8)
         counted = _Counted(collate)
         stopwatch = Stopwatch()
-        Seq2SeqTrainer(
+        trainer = Seq2SeqTrainer(
             model=loaded.model,
             args=arguments,
             train_dataset=Dataset.from_dict(_padded(corpus, loaded) if to_maximum else corpus.rows),
             data_collator=counted,
             processing_class=loaded.tokenizer,
             callbacks=[stopwatch],
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
         loss = mean_loss(seq2seq, loaded.model, loaded.tokenizer, corpus.dev, 32)
     learnt = sum(map(len, (*corpus.rows["input_ids"], *corpus.rows["labels"]))) * corpus.settings.training.num_train_epochs
     return Trained(stopwatch.ended - stopwatch.began, 1 - learnt / counted.positions, loss)
