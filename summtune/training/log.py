@@ -24,7 +24,7 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in (*_SPEAKERS, *_with_screens_of_their_own())]
+    loggers = [logging.getLogger(name) for name in _SPEAKERS]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers = [handler]
@@ -32,9 +32,9 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
         logger.setLevel(level.upper())
     # What torch calls information is how its compiler works: a graph line by line.
     logging.getLogger("torch").setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
-    for logger in loggers[len(_SPEAKERS) :]:
+    parts = [(logger, logger.handlers[:], logger.propagate) for logger in _with_screens_of_their_own()]
+    for logger, *_ in parts:
         logger.handlers, logger.propagate = [], True
-        logger.setLevel(logging.NOTSET)
     # catch_warnings alone would restore the filters; captureWarnings sends them to the logger py.warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -47,15 +47,18 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
                 logger.handlers = handlers
                 logger.setLevel(old_level)
                 logger.propagate = propagate
+            for logger, handlers, propagate in parts:
+                logger.handlers, logger.propagate = handlers, propagate
             handler.close()
 
 
-def _with_screens_of_their_own() -> list[str]:
-    """Loggers below torch's that have handlers: torch gives each of its compiler's parts one to the screen."""
+def _with_screens_of_their_own() -> list[logging.Logger]:
+    """Loggers below torch's that write to the screen: torch gives each of its compiler's parts a handler."""
     import torch  # noqa: F401  # it sets them up
 
-    known = logging.root.manager.loggerDict
-    return [name for name, logger in known.items() if name.startswith("torch.") and getattr(logger, "handlers", None)]
+    known = [logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("torch.")]
+    loggers = [logger for logger in known if isinstance(logger, logging.Logger)]
+    return [logger for logger in loggers if any(type(handler) is logging.StreamHandler for handler in logger.handlers)]
 
 
 def _let_libraries_set_up() -> None:
