@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from summtune.config.settings import Training
+from summtune.training.compiling import forget_compiled
 
 _TOUCHED = ("ACCELERATE_", "FSDP_", "TOKENIZERS_PARALLELISM", "CUBLAS_WORKSPACE_CONFIG", "CUDA_LAUNCH_BLOCKING", "FLASH_ATTENTION_")
 
@@ -52,6 +53,7 @@ def restored(threads: int | None) -> Iterator[None]:
         backends.fp32_precision = products  # transformers has set tf32 for the process
         _restore_environment(environment)
         forget_accelerate()
+        forget_compiled()
         gc.collect()
         gc.unfreeze()
         if torch.cuda.is_available():

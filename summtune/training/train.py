@@ -19,6 +19,7 @@ from summtune.families._line_breaks import line_break_was_added
 from summtune.training.adapters import trainable
 from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
 from summtune.training.checkpoints import verify
+from summtune.training.compiling import prepare_compiling
 from summtune.training.data_facts import cuts, data_facts, data_notices
 from summtune.training.devices import is_out_of_memory
 from summtune.training.job import Job, Report
@@ -73,6 +74,7 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
     if job.resume_from is not None and (faults := verify(job.resume_from)):
         raise RunMistake([Problem(fault, "Resume from an earlier one.") for fault in faults])
     hardware = resolve_hardware(settings)
+    prepare_compiling(settings.training, hardware.device)
     for notice in hardware.notices:
         notices.say(notice)
     train_split, dev_split = read_split(settings.data, "train"), read_split(settings.data, "dev")
