@@ -13,20 +13,20 @@ from summtune.corpus.dialogues import Dialogue, Split, read_split
 from summtune.corpus.tokenised import tokenised
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
-from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
+from summtune.errors import Interrupted, Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.training.arguments import resolve_hardware, training_arguments
-from summtune.training.checkpoints import verify
-from summtune.training.job import Job, Report
+from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG, to_file
 from summtune.training.process import restored
 from summtune.training.progress import Progress, Standing, callback_class
 from summtune.training.receipt import differs_from
+from summtune.training.resumption import faults_of
 from summtune.training.store import Store
 from summtune.training.trainer import trainer_class
 
 
-def train(job: Job, report: Report) -> None:
+def train(job: Job, report: Report, stop_asked: StopAsked = never) -> None:
     """Train as the job says, calling `report` after every evaluation.
 
     Whatever ends it (the last step, patience, an exception, SystemExit out of `report`), the process is left as it was found.
@@ -37,6 +37,7 @@ def train(job: Job, report: Report) -> None:
         SettingsMistake: settings that the hardware or transformers refuse.
         RunMistake: `resume_from` is no whole checkpoint.
         SurroundingsFailure: a checkpoint or the cache can't be written.
+        Interrupted: `stop_asked`; a checkpoint of the last step is there.
         TrialFailure: the loss diverged, memory or time ran out.
     """
     began = time.perf_counter()
@@ -45,7 +46,10 @@ def train(job: Job, report: Report) -> None:
         import torch
 
         try:
-            _train(job, report, began)
+            _train(job, report, began, stop_asked)
+        except Interrupted as interruption:
+            LOG.info("%s", interruption)
+            raise
         except torch.OutOfMemoryError as problem:
             LOG.exception("the training failed")
             reason = "the GPU's memory does not suffice; smaller batches with more gradient_accumulation_steps, or shorter lengths, help"
@@ -55,9 +59,11 @@ def train(job: Job, report: Report) -> None:
             raise
 
 
-def _train(job: Job, report: Report, began: float) -> None:
+def _train(job: Job, report: Report, began: float, stop_asked: StopAsked) -> None:
     settings = job.settings
-    if job.resume_from is not None and (faults := verify(job.resume_from)):
+    for notice in job.notices:
+        LOG.warning(notice)
+    if job.resume_from is not None and (faults := faults_of(job.resume_from)):
         raise RunMistake([Problem(fault, "Resume from an earlier one.") for fault in faults])
     hardware = resolve_hardware(settings)
     if hardware.notice:
@@ -84,14 +90,15 @@ def _train(job: Job, report: Report, began: float) -> None:
         facts={
             "device": hardware.device,
             "precision": hardware.precision,
-            "notice": hardware.notice,
+            "notices": [*job.notices, *filter(None, [hardware.notice])],
             "data": {"train": _facts(train_split, train_rows), "dev": _facts(dev_split, dev_rows)},
         },
         began=began,
         load_s=load_s,
+        stop_asked=stop_asked,
         parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
     )
-    if progress.patience_is_over:
+    if progress.is_over:
         progress.write_results("finished")
         return
     _optimise(job, family, loaded, (train_rows, dev_rows), progress, hardware)
