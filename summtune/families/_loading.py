@@ -6,6 +6,7 @@ It must not know how a family feeds its models.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import Any
 
 from summtune.config.settings import Settings
@@ -89,10 +90,20 @@ def had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
     except (OSError, ValueError) as problem:
         if here:
             raise CheckpointMistake(Problem(f"{checkpoint} can't be loaded: {problem}", key="model.checkpoint")) from problem
+    except UnpicklingError as problem:
+        raise _hostile(checkpoint) from problem
     try:
         return get(checkpoint, **arguments)
+    except UnpicklingError as problem:
+        raise _hostile(checkpoint) from problem
     except (OSError, ValueError) as problem:
         raise unavailable(checkpoint, str(problem).splitlines()[0].rstrip(".")) from problem
+
+
+def _hostile(checkpoint: str) -> CheckpointMistake:
+    """torch refused weights in the old form (pytorch_model.bin), which is a pickle: it reads tensors out of them, and nothing else."""
+    reason = f"{checkpoint} can't be loaded: its weights (.bin) are a pickle that holds more than weights, and could run code."
+    return CheckpointMistake(Problem(reason, "Take a copy with model.safetensors, from a source that you trust.", key="model.checkpoint"))
 
 
 def check_tokens(loaded: Loaded) -> None:
