@@ -178,6 +178,7 @@ _SPEED = "it changes how fast a trial runs, not what comes of it"
 _TIDINESS = "it changes what a trial leaves behind, not what comes of it"
 HOUSEKEEPING: Mapping[str, str] = {
     "training.save_total_limit": _TIDINESS,
+    "training.save_steps": _TIDINESS,
     "training.per_device_eval_batch_size": _SPEED,
     "training.gradient_checkpointing": _SPEED,
     "training.gradient_checkpointing_kwargs": _SPEED,

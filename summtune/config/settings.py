@@ -142,6 +142,9 @@ class Training(BaseModel):
     )
     early_stopping_threshold: Annotated[Real, Field(ge=0.0)] = Field(0.0, description="What counts as improvement.")
     save_total_limit: PositiveInt = Field(2, description="Checkpoints kept per attempt.")
+    save_steps: PositiveInt | None = Field(
+        None, description="Also write a checkpoint every so many optimiser steps; left out: at evaluations only."
+    )
     max_steps: PositiveInt | None = Field(None, description="End after so many optimiser steps; left out: num_train_epochs decides.")
     timeout_s: PositiveInt | None = Field(None, description="Seconds after which an attempt is ended, and the trial has failed.")
 

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from summtune.config.settings import Settings
@@ -109,6 +110,8 @@ def had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
             raise untrusted(checkpoint) from None
         if here:
             raise CheckpointMistake(Problem(f"{checkpoint} can't be loaded: {problem}", key=KEY)) from problem
+    except UnpicklingError as problem:
+        raise _hostile(checkpoint) from problem
     except RuntimeError as problem:
         if "ignore_mismatched_sizes" not in str(problem):
             raise
@@ -116,10 +119,18 @@ def had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
         raise CheckpointMistake(Problem(reason, "Copy both from one model; see training.log for their names.", key=KEY)) from problem
     try:
         return get(checkpoint, **arguments)
+    except UnpicklingError as problem:
+        raise _hostile(checkpoint) from problem
     except (OSError, ValueError) as problem:
         if "trust_remote_code" in str(problem):
             raise untrusted(checkpoint) from None
         raise unavailable(checkpoint, str(problem).splitlines()[0].rstrip(".")) from problem
+
+
+def _hostile(checkpoint: str) -> CheckpointMistake:
+    """Torch refused weights in the old form (pytorch_model.bin), which is a pickle: it reads tensors out of them, and nothing else."""
+    reason = f"{checkpoint} can't be loaded: its weights (.bin) are a pickle that holds more than weights, and could run code."
+    return CheckpointMistake(Problem(reason, "Take a copy with model.safetensors, from a source that you trust.", key=KEY))
 
 
 def unavailable(checkpoint: str, reason: str) -> CheckpointMistake:

@@ -13,16 +13,15 @@ from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
-from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
+from summtune.errors import Interrupted, Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.families._line_breaks import line_break_was_added
 from summtune.training.adapters import trainable
 from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
-from summtune.training.checkpoints import verify
 from summtune.training.compiling import prepare_compiling
 from summtune.training.data_facts import cuts, data_facts, data_notices
 from summtune.training.devices import is_out_of_memory
-from summtune.training.job import Job, Report
+from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG, to_file
 from summtune.training.memory import DoesNotFit, Parts, with_room
 from summtune.training.notices import Note, Notices
@@ -30,12 +29,13 @@ from summtune.training.process import restored, world_of_one
 from summtune.training.progress import Progress, Standing, callback_class
 from summtune.training.receipt import differs_from
 from summtune.training.rehearsal import callback_class as rehearsal_class
+from summtune.training.resumption import faults_of
 from summtune.training.rows import token_rows
 from summtune.training.store import Store
 from summtune.training.trainer import trainer_class
 
 
-def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
+def train(job: Job, report: Report, note: Note = lambda text: None, stop_asked: StopAsked = never) -> None:
     """Train as the job says, calling `report` after every evaluation.
 
     Whatever ends it (the last step, patience, an exception, SystemExit out of `report`), the process is left as it was found.
@@ -51,6 +51,7 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
         SettingsMistake: settings that the hardware or transformers refuse.
         RunMistake: `resume_from` is no whole checkpoint.
         SurroundingsFailure: a checkpoint or the cache can't be written.
+        Interrupted: `stop_asked`; a checkpoint of the last step is there.
         TrialFailure: the loss diverged, time ran out, or not even one row fits into memory.
     """
     began = time.perf_counter()
@@ -59,7 +60,10 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
         import torch
 
         try:
-            _train(job, report, Notices(note), began)
+            _train(job, report, Notices(note), began, stop_asked)
+        except Interrupted as interruption:
+            LOG.info("%s", interruption)
+            raise
         except torch.OutOfMemoryError as problem:
             LOG.exception("the training failed")
             reason = f"the model itself does not fit into the GPU's memory ({problem}). Take a smaller one."
@@ -69,9 +73,11 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
             raise
 
 
-def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
+def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked: StopAsked) -> None:
     settings = job.settings
-    if job.resume_from is not None and (faults := verify(job.resume_from)):
+    for notice in job.notices:
+        notices.say(notice)
+    if job.resume_from is not None and (faults := faults_of(job.resume_from)):
         raise RunMistake([Problem(fault, "Resume from an earlier one.") for fault in faults])
     hardware = resolve_hardware(settings)
     prepare_compiling(settings.training, hardware.device)
@@ -111,10 +117,11 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
         notices=notices,
         began=began,
         load_s=load_s,
+        stop_asked=stop_asked,
         parameters=parameters,
         trainable_parameters=sum(parameter.numel() for parameter in loaded.model.parameters() if parameter.requires_grad),
     )
-    if progress.patience_is_over:
+    if progress.is_over:
         progress.write_results("finished")
         return
     ready = [loaded]
