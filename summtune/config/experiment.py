@@ -99,6 +99,11 @@ class Experiment:
         """
         return settings_over(self.resolved_under(point).settings, point)
 
+    def widest_data(self) -> Settings:
+        """The base's settings, with all columns that any point reads: the topics, where some points put them before the dialogues."""
+        searched = "data.topic_prefix" in self.space.keys
+        return settings_over(self.base.settings, {"data.topic_prefix": True}) if searched else self.base.settings
+
     def baseline_point(self) -> dict[str, Any]:
         """The baseline as a point: the base's own value of each parameter; None where transformers' own default is not known."""
         values = self.base.flat

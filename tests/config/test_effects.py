@@ -172,3 +172,11 @@ def test_schedules_without_warm_up_are_those_of_transformers(schedule: str) -> N
 
     values = {"training.lr_scheduler_type": schedule}
     assert (first_rates(0) == first_rates(10)) == bool(effects.idle_rules(values, "training.warmup_ratio"))
+
+
+@pytest.mark.parametrize("architecture", ["kobart", "t5", "kogpt2"])
+@pytest.mark.parametrize("key", ["data.clean", "data.topic_prefix"])
+def test_what_is_done_with_texts_is_an_effect(architecture: str, key: str) -> None:
+    values = {"model.architecture": architecture, key: False}
+    assert effects.idle(values, key) is None
+    assert effects.identity(values) != effects.identity({**values, key: True})
