@@ -56,6 +56,10 @@ def had_model(settings: Settings, tokens: Tokens, sources: Sources, auto_class: 
         prepare(config, tokens.tokenizer)
         folder = initial_weights(auto_class, config, settings.general.seed, sources.once)
         model = auto_class.from_pretrained(str(folder), local_files_only=True, **arguments)
+    output = model.get_output_embeddings()
+    if output is not None and output.weight is not model.get_input_embeddings().weight:
+        # mT5's configuration says that they are tied, though its weights are not, and resizing would believe it.
+        model.config.tie_word_embeddings = False
     give_embeddings(model, tokens)
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def with_adapters(loaded: Loaded, settings: Settings) -> Loaded:
     """
     import torch
     from peft import LoraConfig, get_peft_model
+    from transformers.pytorch_utils import Conv1D
 
     lora, model = settings.model.lora, loaded.model
     assert lora is not None, "whoever asks has looked"
@@ -51,6 +53,7 @@ def with_adapters(loaded: Loaded, settings: Settings) -> Loaded:
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         target_modules=words if isinstance(words, str) else list(words) or None,
         exclude_modules=r".*\bencoder\..*" if settings.model.freeze_encoder else None,
         trainable_token_indices=None if settings.model.freeze_embeddings else _rows(model, loaded.added),
@@ -63,7 +66,7 @@ def with_adapters(loaded: Loaded, settings: Settings) -> Loaded:
         except ValueError as problem:
             raise _nowhere(model, str(problem)) from problem
     # Otherwise PEFT would look the base model up to see whether its embeddings were resized, and then store all of them.
-    adapted.peft_config[_NAME].base_model_name_or_path = None
+    adapted.save_pretrained = partial(adapted.save_pretrained, save_embedding_layers=False)
     _share_rows(adapted)
     if settings.training.gradient_checkpointing:
         adapted.enable_input_require_grads()  # frozen embeddings give the first checkpointed layer nothing to go back to
