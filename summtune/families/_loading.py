@@ -101,7 +101,7 @@ def had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
 
 
 def _hostile(checkpoint: str) -> CheckpointMistake:
-    """torch refused weights in the old form (pytorch_model.bin), which is a pickle: it reads tensors out of them, and nothing else."""
+    """Torch refused weights in the old form (pytorch_model.bin), which is a pickle: it reads tensors out of them, and nothing else."""
     reason = f"{checkpoint} can't be loaded: its weights (.bin) are a pickle that holds more than weights, and could run code."
     return CheckpointMistake(Problem(reason, "Take a copy with model.safetensors, from a source that you trust.", key="model.checkpoint"))
 

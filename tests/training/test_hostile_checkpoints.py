@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def as_old_torch_saved(value: Any) -> bytes:
     return stream.getvalue()
 
 
-WAYS = {"zip": as_torch_saves, "old": as_old_torch_saved, "bare": pickle.dumps}
+WAYS: dict[str, Callable[[Any], bytes]] = {"zip": as_torch_saves, "old": as_old_torch_saved, "bare": pickle.dumps}
 
 
 def planted(checkpoint: Path, folder: Path, name: str, content: bytes) -> Path:
@@ -114,7 +115,7 @@ def published(checkpoint: Path, folder: Path, weights: Any) -> Settings:
     for name in ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copy2(checkpoint / name, folder / name)
     torch.save(weights, folder / "pytorch_model.bin")
-    model = {"architecture": None, "load_pretrained": True, "checkpoint": str(folder), "config_overrides": {}}
+    model: dict[str, Any] = {"architecture": None, "load_pretrained": True, "checkpoint": str(folder), "config_overrides": {}}
     return small_settings(folder.parent, model=model, training={"num_train_epochs": 1})
 
 
