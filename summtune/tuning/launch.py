@@ -90,7 +90,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         run.trials.mkdir()
         durable.write_text(run.space, experiment.source)
         durable.write_text(run.settings, "\n".join(resolved_lines(experiment.base)) + "\n")
-        durable.write_json(run.environment, describe_environment(experiment, facts, cluster.nodes(), command))
+        durable.write_json(run.environment, describe_environment(experiment.file, facts, cluster.nodes(), command))
         opened = RunOpened(run.folder.name, experiment.name, experiment.to_record(), output_dir, list(command), str(run.folder))
         with lock.held(run.lock):
             log = EventLog(run.events)

@@ -49,7 +49,7 @@ def adapting(shared: Path, kind: str = "bart", **sections: dict[str, Any]) -> Se
     }
     for name, section in sections.items():
         plain[name] = {**plain.get(name, {}), **section}
-    return small_settings(shared, **plain)
+    return small_settings(shared, **plain)  # type: ignore[arg-type]  # its other arguments are not among them
 
 
 def loaded(settings: Settings, shared: Path) -> Loaded:
@@ -101,7 +101,8 @@ def test_every_added_token_gets_a_gradient(kind: str, shared: Path) -> None:
     columns = family.encode(adapted.tokenizer, [text], [text], settings)
     batch = family.collate(adapted.tokenizer, [{name: column[0] for name, column in columns.items()}])
     found, targets = family.logits_and_targets(bare(adapted.model), batch)
-    torch.nn.functional.cross_entropy(found.flatten(0, 1), targets.flatten()).backward()
+    loss: Any = torch.nn.functional.cross_entropy(found.flatten(0, 1), targets.flatten())
+    loss.backward()
     for name, parameter in adapted.model.named_parameters():
         if "trainable_tokens_delta" in name:
             assert parameter.grad is not None, name
