@@ -42,7 +42,7 @@ def test_each_trial_that_fails_has_its_cause_on_record_and_the_others_go_on(tune
     assert state.status == "finished"
     write_views(run, state)
     recorded = [json.loads(line) for line in run.results.read_text(encoding="utf-8").splitlines()]
-    by_label = {row["sweep_params"]["case"]: row for row in recorded}
+    by_label = {_label(row["sweep_params"]): row for row in recorded}
     assert by_label.keys() == CASES.keys()
     for label, (_, cause, words) in CASES.items():
         row = by_label[label]
@@ -52,6 +52,12 @@ def test_each_trial_that_fails_has_its_cause_on_record_and_the_others_go_on(tune
         written = json.loads(run.trial(trial.id).results.read_text(encoding="utf-8"))
         assert written["cause"] == (cause or None)
         assert run.trial(trial.id).log.stat().st_size > 0
+
+
+def _label(drawn: dict[str, Any]) -> str:
+    """Whose settings were drawn; a bundle's are recorded one by one, under their whole names."""
+    named = {key.rpartition(".")[2]: value for key, value in drawn.items() if value is not None}
+    return next(label for label, (given, _, _) in CASES.items() if {key.rpartition(".")[2]: value for key, value in given.items()} == named)
 
 
 def test_data_that_change_under_a_run_fail_the_trials_that_come_after(tune_here: Tune, space_file: SpaceFile, tmp_path: Path) -> None:
