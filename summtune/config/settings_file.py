@@ -97,6 +97,8 @@ class SectionReader:
         self.reading.problems.append(self.document.problem(path, reason, remedy))
 
     def _section_hint(self, section: str, content: Any, sections: tuple[str, ...]) -> str:
+        if section == "base":  # a search space's word
+            return f"A preset is named by `model: {{preset: {content}}}` in a file of settings."
         if not isinstance(content, dict):
             try:
                 return f"Did you mean {catalogue().resolve(section)}? A setting stands in its section."

@@ -13,7 +13,10 @@ from pathlib import Path
 
 LOG = logging.getLogger("summtune.training")
 
-_SPEAKERS = ("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "absl", "py.warnings")
+_SPEAKERS = (
+    *("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "peft", "bitsandbytes", "absl"),
+    "py.warnings",
+)
 
 
 @contextmanager
