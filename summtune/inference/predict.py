@@ -113,11 +113,10 @@ def _scored(
     family: ModuleType, loaded: Loaded, split: Split, settings: Settings, batch_size: int
 ) -> tuple[list[str], dict[str, float] | None]:
     references = [dialogue.summary or "" for dialogue in split.dialogues]
-    columns: dict[str, Sequence[Any]] = family.encode(
-        loaded.tokenizer, [dialogue.dialogue for dialogue in split.dialogues], references, settings
-    )
+    texts = [dialogue.dialogue for dialogue in split.dialogues]
+    columns: dict[str, Sequence[Any]] = family.encode(loaded.tokenizer, texts, references, settings)
     sized = settings.model_copy(update={"training": settings.training.model_copy(update={"per_device_eval_batch_size": batch_size})})
-    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], sized, cache_dir())
+    evaluator = Evaluator(family, loaded.tokenizer, columns, texts, [[reference] for reference in references], sized, cache_dir())
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics
 

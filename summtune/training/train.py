@@ -8,6 +8,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
+from summtune.config.metrics import goals
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Dialogue, Split, read_split
 from summtune.corpus.tokenised import tokenised
@@ -37,6 +38,7 @@ def train(job: Job, report: Report) -> None:
         SettingsMistake: settings that the hardware or transformers refuse.
         RunMistake: `resume_from` is no whole checkpoint.
         SurroundingsFailure: a checkpoint or the cache can't be written.
+        MetricMistake: a person's own metric doesn't do what it declares.
         TrialFailure: the loss diverged, memory or time ran out.
     """
     began = time.perf_counter()
@@ -72,7 +74,8 @@ def _train(job: Job, report: Report, began: float) -> None:
     dev_rows = _tokenised(family, loaded, dev_split, settings, store)
     references = [dialogue.summary or "" for dialogue in dev_split.dialogues]
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
-    evaluator = Evaluator(family, loaded.tokenizer, columns, [[reference] for reference in references], settings, job.cache)
+    dialogues = [dialogue.dialogue for dialogue in dev_split.dialogues]
+    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, [[reference] for reference in references], settings, job.cache)
     load_s = time.perf_counter() - began
     progress = Progress(
         job=job,
@@ -135,9 +138,7 @@ def _release(trainer: Any, progress: Progress) -> None:
 
 
 def _check_objective(job: Job) -> None:
-    from summtune import registry
-
-    keys = {"loss"} | {key for name in job.settings.evaluation.metrics for key in registry.load("metrics", name).KEYS}
+    keys = goals(job.settings.evaluation.metrics)
     if job.objective_name not in keys:
         reason = f"no metric reports {job.objective_name!r}."
         raise SettingsMistake(Problem(reason, f"There are {', '.join(sorted(keys))}.", key="metric.name"))

@@ -7,7 +7,7 @@ import errno
 import json
 
 from summtune import durable
-from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.errors import MetricMistake, SurroundingsFailure, TrialFailure
 from summtune.paths import AttemptPaths
 
 SURROUNDINGS = "surroundings"
@@ -24,6 +24,8 @@ def failure_of(error: Exception) -> TrialFailure:
         return error
     if isinstance(error, SurroundingsFailure) or (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS):
         return TrialFailure(SURROUNDINGS, str(error))
+    if isinstance(error, MetricMistake):
+        return TrialFailure("bad_metric", str(error))
     return TrialFailure("out_of_memory" if is_out_of_memory(error) else "error", f"{type(error).__name__}: {error}")
 
 
