@@ -5,7 +5,9 @@ It must not know what they are scored by. transformers prepares each batch; the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +20,22 @@ from summtune.decoding.steps import random_numbers, step_by_step
 
 SEED_OF_SAMPLING = 0
 """With `do_sample` the same model gives the same summaries, whatever was drawn before."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What was generated, each in the order of the dialogues.
+
+    Attributes:
+        summaries: clean texts.
+        seconds: of each; dialogues of one batch share its time evenly.
+        finished: whether the model ended each by itself. Where the configuration forces an end token at the longest length, a summary of
+            that length counts as cut off: nobody can tell.
+    """
+
+    summaries: list[str]
+    seconds: list[float]
+    finished: list[bool]
 
 
 def generation_config(model: Any, generation: Generation) -> Any:
@@ -63,6 +81,13 @@ def by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
 
 
 def generate(
+    family: ModuleType, model: Any, tokenizer: Any, sources: Sequence[Sequence[int]], settings: Settings, *, batch_size: int | BatchSize
+) -> list[str]:
+    """Summaries of tokenised dialogues, in their order; as `generate_watched`, which says the rest."""
+    return generate_watched(family, model, tokenizer, sources, settings, batch_size=batch_size).summaries
+
+
+def generate_watched(
     family: ModuleType,
     model: Any,
     tokenizer: Any,
@@ -70,8 +95,8 @@ def generate(
     settings: Settings,
     *,
     batch_size: int | BatchSize,
-) -> list[str]:
-    """Summaries of tokenised dialogues, in their order.
+) -> Generated:
+    """Summaries of tokenised dialogues, with how long each took and whether the model ended it.
 
     Args:
         family: the model's family.
@@ -90,24 +115,27 @@ def generate(
 
     clean = cleaner(tokenizer, settings.inference.remove_tokens)
     config = family.adapted(generation_config(model, settings.generation))
-    summaries = [""] * len(sources)
+    done = Generated([""] * len(sources), [0.0] * len(sources), [False] * len(sources))
     was_training = model.training
     model.eval()
 
     def summarise(places: list[int]) -> None:
+        began = time.perf_counter()
         batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         loop = _loop(config, [sources[place] for place in places])
-        texts = clean(family.new_tokens(model, batch, config, custom_generate=loop))
-        for place, text in zip(places, texts, strict=True):
-            summaries[place] = text
+        tokens = family.new_tokens(model, batch, config, custom_generate=loop)
+        texts, ended = clean(tokens), _ended(tokens, config)  # these wait for the GPU, so that the clock tells the truth
+        each_s = (time.perf_counter() - began) / len(places)
+        for place, text, end in zip(places, texts, ended, strict=True):
+            done.summaries[place], done.seconds[place], done.finished[place] = text, each_s, end
 
     try:
         with torch.inference_mode():
             size.work_through([len(source) for source in sources], by_length, summarise)
     finally:
         model.train(was_training)
-    return summaries
+    return done
 
 
 def _loop(config: Any, sources: Sequence[Sequence[int]]) -> Any:
@@ -116,3 +144,16 @@ def _loop(config: Any, sources: Sequence[Sequence[int]]) -> Any:
     if not config.do_sample:
         return step_by_step(None)
     return step_by_step(random_numbers(sources, config.max_new_tokens or config.max_length, SEED_OF_SAMPLING))
+
+
+def _ended(tokens: Any, config: Any) -> list[bool]:
+    """Whether each row of token ids (batch, tokens) ends before the longest length, or at it by the model's own choice."""
+    ends = config.eos_token_id if isinstance(config.eos_token_id, (list, tuple)) else [config.eos_token_id]
+    over = {*ends, config.pad_token_id}  # what follows an end is padding; of several ends a family may leave only that
+    longest = config.max_new_tokens if config.max_new_tokens is not None else config.max_length - 1  # max_length counts the start token
+    ended = []
+    for row in tokens.tolist() if hasattr(tokens, "tolist") else tokens:
+        new = row[1:] if row and row[0] == config.decoder_start_token_id else row  # BART starts with its end token
+        place = next((place for place, token in enumerate(new) if token in over), None)
+        ended.append(place is not None and (config.forced_eos_token_id is None or place + 1 < longest))
+    return ended

@@ -136,7 +136,8 @@ def _scored(
     batch_size: BatchSize,
 ) -> tuple[list[str], dict[str, float]]:
     references = [dialogue.references for dialogue in split.dialogues]
-    evaluator = Evaluator(family, loaded.tokenizer, columns, references, settings, cache_dir())
+    texts = [dialogue.dialogue for dialogue in split.dialogues]
+    evaluator = Evaluator(family, loaded.tokenizer, columns, texts, references, settings, cache_dir())
     evaluator.batch_size = batch_size
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics

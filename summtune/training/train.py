@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from summtune.config.metrics import goals
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
@@ -52,6 +53,7 @@ def train(job: Job, report: Report, note: Note = lambda text: None, stop_asked: 
         RunMistake: `resume_from` is no whole checkpoint.
         SurroundingsFailure: a checkpoint or the cache can't be written.
         Interrupted: `stop_asked`; a checkpoint of the last step is there.
+        MetricMistake: a person's own metric doesn't do what it declares.
         TrialFailure: the loss diverged, time ran out, or not even one row fits into memory.
     """
     began = time.perf_counter()
@@ -99,7 +101,8 @@ def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked:
         notices.say(notice)
     references = [dialogue.references for dialogue in dev_split.dialogues]
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
-    evaluator = Evaluator(family, loaded.tokenizer, columns, references, settings, job.cache)
+    dialogues = [dialogue.dialogue for dialogue in dev_split.dialogues]
+    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, references, settings, job.cache)
     load_s = time.perf_counter() - began
     progress = Progress(
         job=job,
@@ -196,9 +199,7 @@ def _release(trainer: Any, progress: Progress) -> None:
 
 
 def _check_objective(job: Job) -> None:
-    from summtune import registry
-
-    keys = {"loss"} | {key for name in job.settings.evaluation.metrics for key in registry.load("metrics", name).KEYS}
+    keys = goals(job.settings.evaluation.metrics)
     if job.objective_name not in keys:
         reason = f"no metric reports {job.objective_name!r}."
         raise SettingsMistake(Problem(reason, f"There are {', '.join(sorted(keys))}.", key="metric.name"))

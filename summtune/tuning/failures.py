@@ -8,7 +8,16 @@ import json
 from collections.abc import Mapping
 
 from summtune import durable
-from summtune.errors import CheckpointMistake, DataMistake, Mistake, RunMistake, SettingsMistake, SurroundingsFailure, TrialFailure
+from summtune.errors import (
+    CheckpointMistake,
+    DataMistake,
+    MetricMistake,
+    Mistake,
+    RunMistake,
+    SettingsMistake,
+    SurroundingsFailure,
+    TrialFailure,
+)
 from summtune.paths import AttemptPaths
 
 SURROUNDINGS = "surroundings"
@@ -18,6 +27,7 @@ _MISTAKES: Mapping[type[Mistake], str] = {
     DataMistake: "bad_data",
     CheckpointMistake: "bad_model",
     SettingsMistake: "bad_settings",
+    MetricMistake: "bad_metric",
     RunMistake: "bad_checkpoint",
 }
 """A person's mistake that shows only in the trial, because it depends on what was drawn, or because a file has changed."""

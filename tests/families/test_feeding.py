@@ -14,8 +14,8 @@ from summtune import registry
 from summtune.config.settings import Settings
 from summtune.decoding.generation import generation_arguments, generation_config
 from summtune.families import IGNORED, Loaded, Sources
+from summtune.training.adapters import _freeze
 from summtune.training.store import Store
-from summtune.training.train import _freeze
 from tests.small_models import KINDS, settings_of
 from tests.small_training import rows
 
