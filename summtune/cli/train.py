@@ -35,7 +35,7 @@ def train(
     named = [f"{key}={value}" for key, value in given.items() if value is not None]
     complete = chosen_settings(config, resume_from_checkpoint, named, assignments or [])
     screen = Screen(stream_console(err=as_json))
-    results = _Training(screen, complete, resume_from_checkpoint).run(asked_for_test=test_data is not None)
+    results = _Training(screen, complete, resume_from_checkpoint).run()
     if as_json:
         typer.echo(json.dumps(results, ensure_ascii=False, indent=2))
     return 0
@@ -53,7 +53,7 @@ class _Training:
         self._best: float | None = None
         self._stopping = False
 
-    def run(self, *, asked_for_test: bool) -> dict[str, Any]:
+    def run(self) -> dict[str, Any]:
         """From the checks to the next command to type.
 
         Raises:
@@ -62,7 +62,7 @@ class _Training:
         from summtune.cli.interruption import interruptible
         from summtune.cli.live_run import command_line
         from summtune.cli.next_step import command
-        from summtune.errors import Interrupted, SummtuneError
+        from summtune.errors import Interrupted, NothingUsable, SummtuneError
         from summtune.training.single import last_checkpoint, open_experiment, prepare, train_single
         from summtune.tuning.environment import describe_environment
 
@@ -83,8 +83,10 @@ class _Training:
             if isinstance(error, KeyboardInterrupt):
                 raise Interrupted("stopped at once") from None
             raise
-        if asked_for_test or self._settings.data.test is not None:
-            results = self._test(paths)
+        if results["model_path"] is None:
+            raise NothingUsable("The training was over at that checkpoint, and its best model is not there: nothing is left to do.")
+        if self._settings.data.test is not None:
+            results = self._test(paths, self._settings.data.test)
         self._summary(paths, results)
         return {"folder": str(paths.folder), **results}
 
@@ -117,12 +119,11 @@ class _Training:
             self._best = read_record(prepared.resume_from)["standing"]["best_score"]
         return report
 
-    def _test(self, paths: ExperimentPaths) -> dict[str, Any]:
+    def _test(self, paths: ExperimentPaths, data_file: Path) -> dict[str, Any]:
         from summtune.inference.on_test_data import add_test
 
-        assert self._settings.data.test is not None, "whoever asks for it names it"
-        self._screen.say(f"Summarising {self._settings.data.test} with the best model …")
-        return add_test(paths, self._settings.data.test)
+        self._screen.say(f"Summarising {data_file} with the best model …")
+        return add_test(paths, data_file)
 
     def _summary(self, paths: ExperimentPaths, results: dict[str, Any]) -> None:
         from summtune.cli.next_step import command
