@@ -17,6 +17,7 @@ from summtune.config.receipts import inert_parameters
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
 from summtune.config.validation import Searched
+from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
@@ -114,8 +115,16 @@ class SpaceCheck:
             others = tuple(one for one in self.space.rules if one is not rule)
             if replace(self.space, rules=others).possible():
                 path = self.constraints.places.get(rule.title, ("constraints",))
-                return self.document.problem(path, f"{rule.title!r} leaves nothing to draw.", "Widen it, or the parameters.")
-        return self.document.problem(("constraints",), "the rules together leave nothing to draw.", "Widen them, or the parameters.")
+                alone = not others or not replace(self.space, rules=(rule,)).possible()
+                return self._left_by(path, f"{rule.title!r}" if alone else f"{rule.title!r}, together with the other rules,")
+        return self._left_by(("constraints",), "all rules together")
+
+    def _left_by(self, path: KeyPath, named: str) -> Problem:
+        if self.space.surely_empty:
+            leaves = "leave" if named.startswith("all") else "leaves"
+            return self.document.problem(path, f"{named} {leaves} nothing to draw.", "Widen it, or the parameters.")
+        reason = f"no point was found that keeps to {named.rstrip(',')}: if there are any, they are too rare to be drawn."
+        return self.document.problem(path, reason, "Widen it, or narrow the parameters to where it holds.")
 
     def _inert(self) -> Iterator[Problem]:
         """Parameters that no two values of which would ever come to different arguments: trials would differ in name only."""

@@ -5,6 +5,7 @@ Plain data: it can be pickled, and written down and read back. It must not know 
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ Point = dict[str, Any]
 
 TRIES = 24
 """How often one parameter is asked for again where what was answered can't be, before its values are looked through."""
+
+LOOKED_THROUGH = 2000
+"""How many values are looked through; of longer ranges those at both ends, where the limits of rules mostly lie."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Space:
             seed: of what is chosen where the source's answers can't be.
 
         Returns:
-            None only where a rule over numbers without end of values could not be met.
+            None only where a rule over more values than can be looked through could not be met.
         """
         return self._drawn(source, random.Random(seed))
 
@@ -177,14 +181,16 @@ class Space:
             answer = source.answer(parameter.name, question)
             return answer, parameter.value_of(answer), 0
         size = parameter.size()
-        for number in range(TRIES if size is not None else 20 * TRIES):
+        few = size is not None and size <= LOOKED_THROUGH
+        for number in range(TRIES if few else 20 * TRIES):
             asked = source if number < TRIES else Dice(narrowing)
             answer = asked.answer(parameter.name, question)
             value = parameter.value_of(answer)
             index = parameter.index_of(value)
             if self._viable(parameter, value, chosen, index, values):
                 return answer, value, index
-        candidates = [index for index in range(size or 0) if self._viable(parameter, parameter.at(index), chosen, index, values)]
+        looked_through = range(size or 0) if few else _ends(size or 0)
+        candidates = [index for index in looked_through if self._viable(parameter, parameter.at(index), chosen, index, values)]
         if not candidates:
             return None
         index = narrowing.choice(candidates)
@@ -240,18 +246,24 @@ class Space:
         return tuple(name for name, parameter in self.parameters.items() if parameter.size() is None)
 
     def possible(self) -> bool:
-        """Whether anything can be drawn at all; where values have no end, whether a thousand attempts find something."""
+        """Whether anything can be drawn at all; where points can't be counted, whether some hundred attempts find one."""
         if self._size is not None:
             return self._size > 0
-        try:
-            if self._counting.total() == 0:
-                return False
-        except Uncountable:
-            pass
+        if self.surely_empty:
+            return False
         dice = Dice(0)
+        long = any((parameter.size() or 0) > LOOKED_THROUGH for parameter in self.parameters.values())
         return any(self.draw(dice) is not None for _ in range(500)) or any(
-            self.draw_narrowed(dice, seed) is not None for seed in range(100)
+            self.draw_narrowed(dice, seed) is not None for seed in range(20 if long else 100)
         )
+
+    @cached_property
+    def surely_empty(self) -> bool:
+        """Whether it is known for certain that there is no point, rather than that none was found."""
+        try:
+            return self._counting.total() == 0
+        except Uncountable:
+            return False
 
     def at(self, index: int) -> Draw:
         """The point at an index below `size`, the last parameter varying fastest."""
@@ -324,6 +336,12 @@ class Space:
             [rules_of.from_record(one) for one in record["rules"]],
             Backdrop(backdrop["values"], tuple((model, values) for model, values in backdrop["of_models"])),
         )
+
+
+def _ends(size: int) -> Iterator[int]:
+    """Indices at both ends of a long range."""
+    half = LOOKED_THROUGH // 2
+    return itertools.chain(range(min(half, size)), range(max(half, size - half), size))
 
 
 def _found(parameter: Parameter, point: Mapping[str, Any]) -> Any:

@@ -169,6 +169,9 @@ def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
     ]
 
 
+GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -249,6 +252,19 @@ def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
             "training.warmup_ratio has no effect: training.warmup_steps takes its place.",
         ),
         ("parameters: {learning_rate: {min: 1e-5, max: 1e-3}}\nmethod: grid\n", "a grid needs values that can be counted."),
+        (f"{GRID}constraints: [{{require: batch_size * seed > 64}}]\n", "constraints.0: 'constraint 1' leaves nothing to draw. Widen it"),
+        (
+            f"{GRID}constraints: [{{require: batch_size > 8}}, {{name: two, require: batch_size * seed < 32}}]\n",
+            "constraints.0: 'constraint 1', together with the other rules, leaves nothing to draw.",
+        ),
+        (
+            f"{GRID}constraints: [{{require: batch_size > 16}}, {{require: seed > 4}}]\n",
+            "constraints: all rules together leave nothing to draw.",
+        ),
+        (
+            "parameters: {learning_rate: {min: 1e-9, max: 1e-1}}\nconstraints: [{require: learning_rate < 2e-9}]\n",
+            "no point was found that keeps to 'constraint 1': if there are any, they are too rare to be drawn.",
+        ),
         ("- a\n- b\nparameters:\n", "this is not YAML"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from collections import Counter
 from typing import Any
 
@@ -77,6 +78,18 @@ def test_the_one_point_among_thousands_is_found() -> None:
     draw = space.draw_narrowed(Dice(0), 0)
     assert draw is not None
     assert set(draw.point.values()) == {10}
+
+
+def test_long_ranges_are_not_looked_through_to_their_end() -> None:
+    product = Rule("memory", None, (), parse_expression("p0 * p1 <= 640"))
+    space = Space.of([Integers("p0", 1, 32), Integers("p1", 1, 10**9)], {}, [product])
+    for seed in range(3):
+        draw = space.draw_narrowed(Dice(seed), seed)
+        assert draw is not None
+        assert draw.point["p0"] * draw.point["p1"] <= 640
+    begun = time.process_time()
+    assert not Space.of([Integers("p0", 10**8, 10**9), Integers("p1", 10**8, 10**9)], {}, [product]).possible()
+    assert time.process_time() - begun < 5
 
 
 def test_what_is_not_drawn_has_the_value_beneath_also_that_of_the_drawn_model() -> None:
