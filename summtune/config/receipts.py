@@ -6,17 +6,22 @@ It must not know how a space was written; whoever asks makes problems of the ver
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from summtune.config import effects
 from summtune.space.parameters import Constant, Parameter
+from summtune.space.rules import Narrowing, Rule
 from summtune.space.source import Dice, Number, Question
 from summtune.space.space import Draw, Space
+from summtune.space.values import same
 
 Resolve = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """A point to the flat settings that it comes to."""
+
+_DrawWith = Callable[[Space, Mapping[str, Any], int], Draw | None]
+"""Draws a point of a space with wanted values, by parameter, from a seed on."""
 
 MAX_CONTEXTS = 200
 ATTEMPTS = 8
@@ -44,11 +49,25 @@ def inert_parameters(space: Space, resolve: Resolve) -> list[Inert]:
 
 def _inert(space: Space, parameter: Parameter, resolve: Resolve, shared: Draw | None) -> tuple[str, ...] | None:
     """Why a parameter is inert; None where it isn't. Empty where it never exists."""
+    deciding = _deciding(space, parameter)
+    if not deciding and shared is not None and parameter.name in shared.answers:
+        return _verdict(parameter, resolve, [shared])
+    found = _verdict(parameter, resolve, _contexts(space, deciding, _context))
+    if found is None or not space.rules:
+        return found
+    # Rules may have kept a drawing from what was wanted; before a person is told so, it is looked for with all that is known of them.
+    return _verdict(parameter, resolve, _contexts(space, deciding, _narrowed_context))
+
+
+def _verdict(parameter: Parameter, resolve: Resolve, contexts: Iterable[Draw]) -> tuple[str, ...] | None:
+    """As `_inert`, of these points."""
     reasons: dict[str, None] = {}
+    exists = False
     whole = any(effects.decides_others(key) for key in parameter.keys)
-    for draw in _contexts(space, parameter, shared):
+    for draw in contexts:
         if parameter.name not in draw.answers:
             continue
+        exists = True
         bare = {key: value for key, value in draw.point.items() if key not in parameter.keys}
         seen: list[Any] = []
         for value in _samples(parameter):
@@ -58,7 +77,7 @@ def _inert(space: Space, parameter: Parameter, resolve: Resolve, shared: Draw | 
                 return None
             seen.append(comes_to)
             reasons |= dict.fromkeys(reason for key in parameter.keys if (reason := effects.idle(values, key)) is not None)
-    return tuple(reasons)
+    return tuple(reasons) or (("all its values come to the same",) if exists else ())
 
 
 def _samples(parameter: Parameter) -> list[Any]:
@@ -72,8 +91,8 @@ def _samples(parameter: Parameter) -> list[Any]:
     return [parameter.value_of(answer) for answer in (question.low, question.high, (question.low + question.high) / 2)]
 
 
-def _contexts(space: Space, parameter: Parameter, shared: Draw | None) -> Iterator[Draw]:
-    """Points in which the parameter is tried: one for every combination of what decides its effect and its existence."""
+def _deciding(space: Space, parameter: Parameter) -> list[Parameter]:
+    """The other parameters that decide a parameter's effect, and its existence."""
     wanted = {*_MODEL, *(key for own in parameter.keys for key in effects.depends_on(own))}
     deciding: list[Parameter] = []
     for other in space.parameters.values():
@@ -82,34 +101,45 @@ def _contexts(space: Space, parameter: Parameter, shared: Draw | None) -> Iterat
     for other in _ancestors(space, parameter.name):
         if other not in deciding:
             deciding.append(other)
-    if not deciding and shared is not None and parameter.name in shared.answers:
-        yield shared
-        return
+    return deciding
+
+
+def _contexts(space: Space, deciding: Sequence[Parameter], draw_with: _DrawWith) -> Iterator[Draw]:
+    """A point for every combination of what these parameters may be."""
     combinations = itertools.product(*([(other.name, value) for value in _tried(space, other)] for other in deciding))
     for number, combination in enumerate(itertools.islice(combinations, MAX_CONTEXTS)):
-        forced = {name: space.parameters[name].answer_to(value) for name, value in combination}
-        draw = _context(space, forced, number)
+        draw = draw_with(space, dict(combination), number)
         if draw is not None:
             yield draw
 
 
-def _context(space: Space, forced: Mapping[str, Any], first_seed: int) -> Draw | None:
-    """A point with these answers, as far as the rules let it have them."""
+def _context(space: Space, wanted: Mapping[str, Any], first_seed: int) -> Draw | None:
+    """A point with these values, as far as the rules let it have them."""
+    forced = {name: space.parameters[name].answer_to(value) for name, value in wanted.items()}
     seeds = range(first_seed, first_seed + ATTEMPTS)
     return next((draw for seed in seeds if (draw := space.draw_narrowed(_Forced(forced, seed), seed)) is not None), None)
 
 
+def _narrowed_context(space: Space, wanted: Mapping[str, Any], first_seed: int) -> Draw | None:
+    """The same, with the wish as one more rule: where points can be counted it is met if it can be."""
+    settings = [space.parameters[name].settings_of(value) for name, value in wanted.items()]
+    values = space.values_under({**wanted, **{key: value for one in settings for key, value in one.items()}})
+    exist = [name for name in wanted if all(when.holds(values) for when in space.conditions.get(name, ()))]
+    wish = Rule("wish", None, tuple(Narrowing(name, values=(wanted[name],)) for name in exist))
+    return _context(replace(space, rules=(*space.rules, wish)), wanted, first_seed)
+
+
 def _tried(space: Space, parameter: Parameter) -> list[Any]:
-    """Values that stand for all, and those that some condition asks for by name."""
-    values = _samples(parameter)
+    """Values that stand for all; before them those that some condition asks for by name, lest the combinations that matter be cut off."""
+    values: list[Any] = []
     for when in (one for conditions in space.conditions.values() for one in conditions if one.name == parameter.name):
         for value in when.values:
             try:
                 parameter.answer_to(value)
             except ValueError:
                 continue
-            values += [value] if value not in values else []
-    return values
+            values += [value] if not any(same(value, one) for one in values) else []
+    return [*values, *(value for value in _samples(parameter) if not any(same(value, one) for one in values))]
 
 
 def _ancestors(space: Space, name: str) -> list[Parameter]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from summtune.documents import Document, KeyPath
+from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Parameter
 from summtune.space.rules import When
@@ -53,6 +54,13 @@ def possible_values(parameter: Parameter, key: str) -> list[Any] | None:
     return values if key == parameter.name else [parameter.settings_of(value).get(key) for value in values]
 
 
+def may_lie_beneath(parsed: Parsed, parameter: Parameter, key: str) -> bool:
+    """Whether at some points a key has the value of the settings beneath, since its parameter, or its label, doesn't set it there."""
+    if isinstance(parameter, Bundle) and key != parameter.name and any(key not in dict(settings) for _, settings in parameter.options):
+        return True
+    return parameter.name in parsed.whens
+
+
 def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path: KeyPath, key: str, value: Any) -> Any:
     """A value that a rule speaks of, as the settings hold it.
 
@@ -62,7 +70,7 @@ def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path
     parameter = setter(parsed, key)
     if key not in parsed.bundles:
         value = catalogue.check(key, value, document.plain.get(path)) if value is not None else None
-    if parameter is None or value is None:
+    if parameter is None or value is None or (key not in parsed.bundles and may_lie_beneath(parsed, parameter, key)):
         return value
     possible = possible_values(parameter, key)
     if possible is not None and not any(same(value, one) for one in possible):

@@ -9,7 +9,8 @@ from typing import Any
 
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
-from summtune.space.conditions import checked_value, possible_values, reference, setter
+from summtune.space.bundle import Bundle
+from summtune.space.conditions import checked_value, may_lie_beneath, possible_values, reference, setter
 from summtune.space.expressions import Node, parse_expression
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.rules import Narrowing, Rule
@@ -208,7 +209,8 @@ class _Reader:
         narrowing = Narrowing(key, spec.get("min"), spec.get("max"), values)
         possible = possible_values(parameter, key)
         if possible is not None:
-            if not any(narrowing.holds({key: value}) for value in possible):
+            partly = isinstance(parameter, Bundle) and may_lie_beneath(self.parsed, parameter, key)
+            if not partly and not any(narrowing.holds({key: value}) for value in possible):
                 raise Unfit(f"nothing is left of {key}, which is {parameter.describe()}.", "Widen it.")
         else:
             low, high = getattr(parameter, "low", None), getattr(parameter, "high", None)

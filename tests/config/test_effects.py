@@ -79,6 +79,13 @@ def test_a_parameter_without_effect_is_refused_with_the_reason(text: str, messag
         "parameters: {length_penalty: {min: 0.5, max: 1.5, when: {num_beams: 7}}, num_beams: {min: 1, max: 40}}",
         "parameters: {adam_beta1: {values: [0.8, 0.95]}, optim: {values: [adafactor, adamw_torch]}}",
         "parameters: {b: {bundle: {one: {num_beams: 1}, four: {num_beams: 4}}}, length_penalty: {values: [1.0, 2.0], when: {b: four}}}",
+        # The one combination of four in which it exists is the last of 625.
+        "parameters: {seed: {min: 1, max: 5}, num_train_epochs: {min: 1, max: 5, when: {seed: 5}}, batch_size: {min: 1, max: 5,"
+        " when: {num_train_epochs: 5}}, gradient_accumulation_steps: {min: 1, max: 5, when: {batch_size: 5}},"
+        " weight_decay: {values: [0.0, 0.1], when: {gradient_accumulation_steps: 5}}}",
+        # It exists at few points only, since the rules leave little of what its condition asks for.
+        "parameters: {weight_decay: {min: 0, max: 30}, optim: {values: [adafactor, sgd], when: {max_grad_norm: 0.5}},"
+        " max_grad_norm: {values: [0.5, 1.0]}}\nconstraints: [{require: max_grad_norm > 0.5 or weight_decay == 17}]",
         # One value that changes nothing among others that do.
         "parameters: {precision: {values: [auto, fp32]}}",
         # Only together do these two matter: no rule may hide it.

@@ -232,6 +232,7 @@ def test_bundles_move_together() -> None:
         ("size: {bundle: [1]}", "it must be labels, each with its settings."),
         ("size: {bundle: {a: 3}}", "s.yaml:1:17: size.bundle.a: a label of a bundle holds settings."),
         ("size: {bundle: {a: {bach_size: 3}}}", "size.bundle.a.bach_size: there is no setting 'bach_size'. Did you mean"),
+        ("size: {bundle: {a: {batch_size: 8}, b: {seed: 1}, c: {batch_size: 8}}}", "size.bundle.c: it says the same as a. Remove one"),
         ("size: {bundle: {a: {batch_size: 0}}}", "size.bundle.a.batch_size: 0 is too small"),
         ("size: {bundle: {a: {wandb.project: x}}}", "wandb.project can't be searched"),
         ("size: {bundle: {a: {batch_size: 1}}, min: 3}", "size.min: a bundle has no such key."),
@@ -268,6 +269,20 @@ def test_rules_are_read_with_the_names_resolved() -> None:
     )
     assert found.rules[1].names == {"training.weight_decay", BATCH}
     assert [(limit.metric, limit.sign, limit.limit) for limit in found.limits] == [("guardrails/invented_speakers", "<=", 0.02)]
+
+
+def test_rules_may_speak_of_a_value_that_comes_from_the_settings_beneath() -> None:
+    # `large` says nothing of the length, and beta1 does not exist with sgd: both have the base's value then.
+    found, _ = rules(
+        """
+  - require: encoder_max_len != 512 or optim == 'sgd'
+  - {condition: adam_beta1 == 0.9, then: {optim: {value: sgd}}}
+  - {condition: optim == 'sgd', then: {encoder_max_len: {min: 256}}}
+"""
+    )
+    assert not found.problems, found.problems
+    _, parsed = rules("[]", f"{SEARCH}  seed: {{values: [1, 2], when: {{encoder_max_len: 512}}}}\n")
+    assert parsed.conditions["general.seed"][0].values == (512,)
 
 
 @pytest.mark.parametrize(
