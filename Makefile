@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema bench clean
+.PHONY: help demo test test-slow test-gpu check format schema bench bench-train clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -43,6 +43,9 @@ schema: $(STAMP)  ## Make the shipped schemas and the reference anew
 
 bench: $(STAMP)  ## The measurements that the documents quote
 	$(BIN)/python -m benchmarks
+
+bench-train: $(STAMP)  ## What training's speed is beside transformers' own; BENCH_DATA names the folder of dialogsum_en and dialogsum_ko
+	$(BIN)/python -m benchmarks training
 
 clean:  ## Remove the environment and caches; runs stay
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

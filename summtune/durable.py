@@ -37,6 +37,30 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
+def json_line(value: Any) -> str:
+    """`value` as one line of JSON (no ASCII escapes, no NaN), without its end."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def append_line(path: Path, value: Any) -> None:
+    """Add one line of JSON (UTF-8, no NaN), flushed to disk.
+
+    Raises:
+        OSError: the disk is full or gone; what was written of the line is taken back, so that no torn one stays.
+    """
+    rest = memoryview(f"{json_line(value)}\n".encode())
+    # Unbuffered: closing a buffered file would try once more to write what the disk had no room for.
+    with path.open("ab", buffering=0) as stream:
+        before = stream.tell()
+        try:
+            while rest:
+                rest = rest[stream.write(rest) :]
+            os.fsync(stream.fileno())
+        except OSError:
+            stream.truncate(before)
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names inside `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

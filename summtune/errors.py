@@ -5,6 +5,7 @@ SummtuneError                     1  a fault of ours, or nothing usable came out
 │   ├── SettingsMistake           2  in a search space, a base file, the environment or --set
 │   ├── DataMistake               2  in a data file: file, line, column
 │   ├── CheckpointMistake         2  a model or tokenizer that can't be had
+│   ├── MetricMistake             2  a person's own metric that can't be read, or doesn't do what it declares
 │   └── RunMistake                2  a run or model folder that isn't there, is in use, or isn't one
 ├── NothingUsable                 1  the run ended without a single scored trial
 ├── SurroundingsFailure           3  disk, storage or cluster gave way; the run can be resumed
@@ -82,6 +83,10 @@ class CheckpointMistake(Mistake):
     """A model or tokenizer that is not to be had, or not what it is said to be."""
 
 
+class MetricMistake(Mistake):
+    """A person's own metric that can't be read, or doesn't do what it declares."""
+
+
 class RunMistake(Mistake):
     """A run or a model folder that isn't there, isn't one, or is in use."""
 
@@ -100,7 +105,8 @@ class TrialFailure(SummtuneError):
     """One trial failed.
 
     Attributes:
-        cause: a short stable word for records: `diverged`, `out_of_memory`, `bad_data`, `worker_lost`, `error`.
+        cause: a short stable word for records: `diverged`, `out_of_memory`, `timeout`, `bad_data`, `bad_model`, `bad_settings`,
+            `bad_checkpoint`, `bad_metric`, `surroundings`, `worker_lost`, `error`.
         message: what happened, for a person.
     """
 

@@ -5,6 +5,7 @@ results/
   <name>-20261122-143052-a1b2/                a run: RunPaths
       trials/<trial id>/                      a trial: TrialPaths
           attempts/<n>/                       one life of it: AttemptPaths
+  experiments/<stamp>_<8 hex>/                a training by itself, the same inside as a trial: ExperimentPaths
 """
 
 from __future__ import annotations
@@ -110,6 +111,25 @@ class TrialPaths:
 
 
 @dataclass(frozen=True)
+class ExperimentPaths(TrialPaths):
+    """A training by itself (`summtune train`): the same inside as a trial's folder. It is its own only attempt."""
+
+    @property
+    def itself(self) -> AttemptPaths:
+        """The folder as the attempt that writes it."""
+        return AttemptPaths(self.folder)
+
+    @property
+    def environment(self) -> Path:
+        return self.folder / "environment.json"
+
+    @property
+    def test_predictions(self) -> Path:
+        """Summaries of the test data by the best model."""
+        return self.folder / "test_predictions.csv"
+
+
+@dataclass(frozen=True)
 class RunPaths:
     """A run directory."""
 
@@ -203,6 +223,23 @@ def create_run(output_dir: Path, title: str, now: datetime) -> RunPaths:
         except FileExistsError:
             continue
         return RunPaths(folder)
+
+
+def create_experiment(output_dir: Path, now: datetime) -> ExperimentPaths:
+    """Make a folder for a training by itself; two never share one.
+
+    Raises:
+        OSError: `output_dir` can't be written.
+    """
+    experiments = output_dir / "experiments"
+    experiments.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = experiments / f"{now:%Y%m%d_%H%M%S}_{secrets.token_hex(4)}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return ExperimentPaths(folder)
 
 
 def point_newest(run: RunPaths, title: str) -> Path | None:

@@ -2,12 +2,14 @@
 
 Folders are `families`, `metrics`, `search/methods` and `search/stopping`. The head of a plug-in's file is its declaration, free of torch
 and ray, so that whoever validates may look at all of them. Packages of others add theirs under the entry-point
-group `summtune.<folder>`. What a declaration holds is its folder's own affair (the folder's `__init__` says it).
+group `summtune.<folder>`, a person a single file by its path. What a declaration holds is its folder's own affair (its `__init__` says it).
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import sys
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -39,3 +41,25 @@ def load(folder: Folder, name: str) -> ModuleType:
         assert isinstance(module, ModuleType), f"the entry point {point.value} is not a module"
         return module
     return importlib.import_module(f"summtune.{folder}.{name}")
+
+
+def load_file(path: Path) -> ModuleType:
+    """A person's own file as a module; run once per process, and again when its content has changed.
+
+    Raises:
+        OSError: it can't be read.
+        Exception: whatever running it raises.
+    """
+    source = path.read_bytes()
+    name = f"summtune_own_{hashlib.sha256(source).hexdigest()[:16]}"
+    if name not in sys.modules:
+        module = ModuleType(name)
+        module.__file__ = str(path)
+        sys.modules[name] = module  # dataclasses look their module up there
+        try:
+            # Not by an import, which would leave a folder of bytecode beside a person's file.
+            exec(compile(source, str(path), "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]

@@ -21,6 +21,7 @@ from summtune.errors import Mistake, SummtuneError
 
 VERBS = {
     "run": "tune: run search spaces, one after another",
+    "train": "train once, without a search",
     "resume": "go on with a run that was interrupted or killed",
     "show": "print a run's leaderboard",
     "predict": "summarise a file with a run's best model",

@@ -51,7 +51,7 @@ class Screen:
 
     def say(self, line: str = "") -> None:
         """One line, above the live table where there is one."""
-        self.console.print(Text(line))
+        self.console.print(Text(line), soft_wrap=True)  # long notices are a line, too: people grep them
 
     def begin(self, state: RunState) -> None:
         """Begin to show trials."""

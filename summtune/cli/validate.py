@@ -1,4 +1,4 @@
-"""`summtune validate`: check search spaces, and show what they come to, without running anything."""
+"""`summtune validate`: check search spaces and the data that they name, and show what they come to, without running anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import typer
 from summtune.cli.main import report_error
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
-from summtune.errors import SettingsMistake
+from summtune.corpus.check import check_corpus
+from summtune.errors import DataMistake, SettingsMistake
 
 
 def validate(
@@ -22,7 +23,7 @@ def validate(
     resolved: Annotated[bool, typer.Option("--resolved", help="Print the settings, with where each value came from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """Check search spaces: all problems at once, or what the space comes to."""
+    """Check search spaces and their data: all problems at once, or what the space comes to."""
     given = [*([f"base={base}"] if base is not None else []), *(assignments or [])]
     records: list[dict[str, Any]] = []
     code = 0
@@ -31,7 +32,8 @@ def validate(
             typer.echo()
         try:
             experiment = load_experiment(space, assignments=given)
-        except SettingsMistake as mistake:
+            check_corpus(experiment.widest_data())
+        except (SettingsMistake, DataMistake) as mistake:
             code = mistake.exit_code
             if not as_json:
                 report_error(mistake)

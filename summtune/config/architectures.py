@@ -9,6 +9,12 @@ from summtune.config.transformers_arguments import installed
 # Names of ours that transformers doesn't have, for those of its own.
 _OURS = {"kobart": "bart", "kogpt2": "gpt2"}
 
+DROPOUTS = (
+    *("dropout", "dropout_rate", "attention_dropout", "activation_dropout", "hidden_dropout"),
+    *("resid_pdrop", "embd_pdrop", "attn_pdrop", "resid_dropout", "embed_dropout"),
+)
+"""What the configurations of transformers' models call their dropouts: `model.dropout_rate` is the rate of each that a model has."""
+
 
 def family_of(architecture: object) -> str | None:
     """The family that declares an architecture; None where none does."""

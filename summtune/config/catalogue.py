@@ -17,11 +17,11 @@ from pydantic.fields import FieldInfo
 from summtune.config import presets
 from summtune.config.architectures import architecture_named
 from summtune.config.complaints import explain_all, mismatch, one_of
-from summtune.config.settings import Settings
+from summtune.config.settings import OPEN_KEYS, Lora, Settings
 from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED, RENAMED_VALUES, check_argument, check_word, free_arguments
 from summtune.config.transformers_arguments import installed
 from summtune.space.naming import Unfit, Vocabulary
-from summtune.space.spec import NOT_YET, Kind
+from summtune.space.spec import Kind
 
 ALIASES: Mapping[str, str] = {
     "batch_size": "training.per_device_train_batch_size",
@@ -33,6 +33,9 @@ ALIASES: Mapping[str, str] = {
     "generation_max_length": "generation.max_length",
     "training.generation_max_length": "generation.max_length",
     "dropout_rate": "model.dropout_rate",
+    "lora_r": "model.lora.r",
+    "lora_alpha": "model.lora.alpha",
+    "lora_dropout": "model.lora.dropout",
     "model_architecture": "model.architecture",
     "model_checkpoint": "model.checkpoint",
     "model": "model.preset",
@@ -49,9 +52,6 @@ ALIASES: Mapping[str, str] = {
     **{f"training.{old}": new for old, new in RENAMED.items()},
     **RENAMED,
 }
-
-# Mappings whose entries are laid over one by one, and whose names are not ours.
-OPEN_KEYS = ("model.config_overrides", "model.lora")
 
 _ENUMS = {"training.lr_scheduler_type": "SchedulerType", "training.optim": "OptimizerNames"}
 _UNSEARCHABLE = {
@@ -73,6 +73,11 @@ class SettingsCatalogue:
         return {f"{section}.{name}": field for section, model in _sections().items() for name, field in model.model_fields.items()}
 
     @cached_property
+    def _every_field(self) -> Mapping[str, FieldInfo]:
+        """The sections' fields and, below a mapping with names of ours, its own: those go by no last part, since `r` says too little."""
+        return {**self.fields, **{f"model.lora.{name}": field for name, field in Lora.model_fields.items()}}
+
+    @cached_property
     def vocabulary(self) -> Vocabulary:
         """All names."""
         arguments = tuple(f"training.{name}" for name in free_arguments() if f"training.{name}" not in self.fields)
@@ -91,6 +96,8 @@ class SettingsCatalogue:
         bare = "." not in key and any(known.endswith(f".{key}") for known in self.fields)  # `output_dir` is general.output_dir
         if argument in DECIDED and key not in self.fields and not bare:
             raise Unfit(f"{argument} is not yours to set here: {DECIDED[argument].by}.", "Remove it.")
+        if key.startswith("model.lora.") and key not in self._every_field:
+            raise Unfit(f"model.lora has no {key.rpartition('.')[2]}.", f"It has {', '.join(Lora.model_fields)}.")
         return self.vocabulary.resolve(name)
 
     def searchable(self, key: str) -> None:
@@ -109,8 +116,8 @@ class SettingsCatalogue:
 
     def kind(self, key: str) -> Kind:
         """Whether the key takes whole numbers, any numbers, or something else."""
-        if key in self.fields:
-            types: set[Any] = _leaf_types(self.fields[key].annotation)
+        if key in self._every_field:
+            types: set[Any] = _leaf_types(self._every_field[key].annotation)
             if bool in types:
                 return "other"
             return "integer" if int in types else "real" if float in types and dict not in types else "other"
@@ -121,8 +128,8 @@ class SettingsCatalogue:
 
     def bounds(self, key: str) -> tuple[float, float]:
         """The least and the greatest number that the key takes; infinite where there is none."""
-        if key in self.fields:
-            return _bounds(self.fields[key])
+        if key in self._every_field:
+            return _bounds(self._every_field[key])
         argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
         default = argument.default if argument is not None else None
         signed = argument is None or (isinstance(default, (int, float)) and default < 0)
@@ -139,9 +146,7 @@ class SettingsCatalogue:
             Unfit: it can't be.
         """
         value = _renamed(key, value)
-        if key.startswith("model.lora."):
-            raise Unfit(f"{NOT_YET} model.lora is understood, but adapters can't be trained so far.", "Leave it out.")
-        field = self.fields.get(key)
+        field = self._every_field.get(key)
         if field is None:
             return check_argument(key.removeprefix("training."), value) if key.startswith("training.") else _plain(value)
         types = _leaf_types(field.annotation)
@@ -151,9 +156,9 @@ class SettingsCatalogue:
             value = plain if plain is not None else str(value)  # `version: 1.0` is text, whatever YAML thinks
         if isinstance(value, str) and any(ord(letter) < 32 and letter not in "\n\t" for letter in value):
             raise Unfit("there are control characters in it.", "Remove them.")
-        section, _, name = key.partition(".")
+        section, _, name = key.rpartition(".")
         try:
-            checked = getattr(_sections()[section].model_validate({name: value}), name)
+            checked = getattr(_models()[section].model_validate({name: value}), name)
         except ValidationError as error:
             raise explain_all(error.errors(include_url=False)) from None
         if key == "model.preset" and checked is not None and checked not in presets.names():
@@ -162,7 +167,10 @@ class SettingsCatalogue:
             return architecture_named(checked)
         if key in _ENUMS:
             check_word(_ENUMS[key], checked)
-        return _plain(checked)
+        if key == "model.gguf_file" and checked is not None:
+            _check_file_name(checked)
+        # Of a mapping what was written, and no defaults: its entries are laid over one by one.
+        return _plain(checked.model_dump(mode="json", include=set(value)) if isinstance(checked, BaseModel) else checked)
 
 
 @cache
@@ -175,6 +183,16 @@ def catalogue() -> SettingsCatalogue:
 def _sections() -> Mapping[str, type[BaseModel]]:
     sections = {name: field.annotation for name, field in Settings.model_fields.items()}
     return {name: model for name, model in sections.items() if isinstance(model, type) and issubclass(model, BaseModel)}
+
+
+@cache
+def _models() -> Mapping[str, type[BaseModel]]:
+    return {**_sections(), "model.lora": Lora}
+
+
+def _check_file_name(name: str) -> None:
+    if not name.strip() or name in (".", "..") or set(name) & set("/\\"):
+        raise Unfit(f"{name!r} is no file's name.", "Give the name alone: the file lies in model.checkpoint.")
 
 
 def _leaf_types(annotation: Any) -> set[Any]:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from summtune import registry
-from summtune.config.architectures import family_of
+from summtune.config.architectures import DROPOUTS, family_of
 from summtune.config.transformers_arguments import installed
 
 Values = Mapping[str, Any]
@@ -38,7 +38,21 @@ class Idle:
 
 
 _NO_WARMUP = ("constant", "reduce_lr_on_plateau", "greedy")
-_NO_BETAS = ("adafactor", "sgd", "adagrad", "rmsprop")
+# transformers.trainer_optimizer hands its adam_kwargs to the optimisers of Adam's kin only, and Lion its betas alone.
+_NO_BETAS = (
+    *("adafactor", "sgd", "adagrad", "rmsprop", "rmsprop_bnb", "rmsprop_bnb_8bit", "rmsprop_bnb_32bit"),
+    *("lomo", "adalomo", "grokadamw", "schedule_free_sgd"),
+    *("galore_adamw", "galore_adamw_8bit", "galore_adafactor"),
+    *("galore_adamw_layerwise", "galore_adamw_8bit_layerwise", "galore_adafactor_layerwise"),
+)
+_LION = ("lion_32bit", "lion_8bit", "paged_lion_32bit", "paged_lion_8bit")
+# transformers.trainer_optimizer reads `optim_args` in the handlers of all others.
+_NO_OPTIM_ARGS = (
+    *("adamw_torch", "adamw_torch_fused", "adamw_torch_xla", "adamw_torch_npu_fused", "adafactor", "lomo", "adalomo"),
+    *("adamw_bnb_8bit", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit"),
+    *_LION,
+)
+_LOW_RANK = ("galore", "apollo")
 
 IDLE: tuple[Idle, ...] = (
     Idle(
@@ -85,12 +99,17 @@ IDLE: tuple[Idle, ...] = (
         lambda values: values.get("training.lr_scheduler_type") in ("constant", "constant_with_warmup"),
         "a constant lr_scheduler_type takes no arguments",
     ),
-    # transformers.trainer_optimizer hands its adam_kwargs to the optimisers of Adam's kin only.
     Idle(
         ("training.adam_beta1", "training.adam_beta2", "training.adam_epsilon"),
         ("training.optim",),
         lambda values: values.get("training.optim") in _NO_BETAS,
-        f"optim {', '.join(_NO_BETAS[:-1])} and {_NO_BETAS[-1]} have no such number",
+        "training.optim is none of Adam's kin, and has no such number",
+    ),
+    Idle(
+        ("training.adam_epsilon",),
+        ("training.optim",),
+        lambda values: values.get("training.optim") in _LION,
+        "training.optim is a Lion, and has no such number",
     ),
     Idle(
         ("training.early_stopping_threshold",),
@@ -99,10 +118,47 @@ IDLE: tuple[Idle, ...] = (
         "training.early_stopping_patience is off",
     ),
     Idle(
-        ("training.torch_compile_backend", "training.torch_compile_mode"),
+        ("training.optim_args",),
+        ("training.optim",),
+        lambda values: values.get("training.optim") in _NO_OPTIM_ARGS,
+        "this training.optim reads none",
+    ),
+    Idle(
+        ("training.optim_target_modules",),
+        ("training.optim",),
+        lambda values: not str(values.get("training.optim")).startswith(_LOW_RANK),
+        f"only {' and '.join(_LOW_RANK)} optimisers look at modules",
+    ),
+    # TrainingArguments: a backend or a mode turns torch.compile on.
+    Idle(
         ("training.torch_compile",),
-        lambda values: not values.get("training.torch_compile"),
-        "training.torch_compile is false",
+        ("training.torch_compile_backend", "training.torch_compile_mode"),
+        lambda values: any(values.get(f"training.torch_compile_{one}") for one in ("backend", "mode")),
+        "torch_compile_backend or torch_compile_mode turns it on",
+    ),
+    Idle(
+        ("training.liger_kernel_config",),
+        ("training.use_liger_kernel",),
+        lambda values: not values.get("training.use_liger_kernel"),
+        "training.use_liger_kernel is false",
+    ),
+    Idle(
+        ("training.gradient_checkpointing_kwargs", "training.activation_checkpointing_kwargs"),
+        ("training.gradient_checkpointing", "training.activation_checkpointing"),
+        lambda values: not values.get("training.gradient_checkpointing") and not values.get("training.activation_checkpointing"),
+        "training.gradient_checkpointing is false",
+    ),
+    Idle(
+        ("training.data_seed",),
+        ("training.train_sampling_strategy",),
+        lambda values: values.get("training.train_sampling_strategy") == "sequential",
+        "training.train_sampling_strategy sequential draws no order",
+    ),
+    Idle(
+        ("model.lora.r", "model.lora.alpha", "model.lora.dropout", "model.lora.target_modules"),
+        ("model.lora",),
+        lambda values: "model.lora.r" not in values,
+        "model.lora is null",
     ),
     Idle(
         ("tokenizer.vocab_size",),
@@ -111,7 +167,7 @@ IDLE: tuple[Idle, ...] = (
         "model.checkpoint brings its own tokenizer",
     ),
     Idle(
-        ("model.config_overrides.dropout", "model.config_overrides.dropout_rate"),
+        tuple(f"model.config_overrides.{name}" for name in DROPOUTS),
         ("model.dropout_rate",),
         lambda values: values.get("model.dropout_rate") is not None,
         "model.dropout_rate takes its place",
@@ -122,8 +178,8 @@ _SPEED = "it changes how fast a trial runs, not what comes of it"
 _TIDINESS = "it changes what a trial leaves behind, not what comes of it"
 HOUSEKEEPING: Mapping[str, str] = {
     "training.save_total_limit": _TIDINESS,
+    "training.save_steps": _TIDINESS,
     "training.per_device_eval_batch_size": _SPEED,
-    "training.eval_accumulation_steps": _SPEED,
     "training.gradient_checkpointing": _SPEED,
     "training.gradient_checkpointing_kwargs": _SPEED,
     "training.activation_checkpointing": _SPEED,
@@ -133,33 +189,46 @@ HOUSEKEEPING: Mapping[str, str] = {
     "training.dataloader_persistent_workers": _SPEED,
     "training.dataloader_prefetch_factor": _SPEED,
     "training.dataloader_multiprocessing_context": _SPEED,
+    "training.dataloader_in_order": _SPEED,
     "training.torch_empty_cache_steps": _SPEED,
     "training.timeout_s": "it ends a trial, and changes nothing else about it",
     "training.skip_memory_metrics": _TIDINESS,
     "training.logging_steps": _TIDINESS,
     "training.logging_first_step": _TIDINESS,
-    "training.log_on_each_node": _TIDINESS,
     "training.include_num_input_tokens_seen": _TIDINESS,
-    "training.save_on_each_node": _TIDINESS,
-    "training.enable_jit_checkpoint": _TIDINESS,
-    "training.debug": _TIDINESS,
-    "training.length_column_name": "the family names that column",
-    "training.use_cache": "training never uses the cache",
     "training.ignore_data_skip": "it matters for a resumed trial only, and would make it another one",
     "training.restore_callback_states_from_checkpoint": "it matters for a resumed trial only",
-    "training.eval_do_concat_batches": "summtune's own evaluator scores",
-    "training.eval_use_gather_object": "summtune's own evaluator scores",
-    "training.batch_eval_metrics": "summtune's own evaluator scores",
-    "training.include_for_metrics": "summtune's own evaluator scores",
-    "training.bf16_full_eval": "summtune's own evaluator scores",
-    "training.fp16_full_eval": "summtune's own evaluator scores",
-    "training.trackio_space_id": "nothing is sent to Trackio",
-    "training.trackio_bucket_id": "nothing is sent to Trackio",
-    "training.trackio_static_space_id": "nothing is sent to Trackio",
-    "training.ddp_timeout": _SPEED,
-    "training.ddp_bucket_cap_mb": _SPEED,
 }
-"""transformers' arguments that never change what a model learns or says, and why."""
+"""Settings that act, but never change what a model learns or says, and why."""
+
+_EVALUATOR = "summtune's own evaluator scores"
+_ONE_WORKER = "a trial has one worker"
+_TRACKIO = "nothing is sent to Trackio"
+NOTHING: Mapping[str, str] = {
+    "training.eval_accumulation_steps": _EVALUATOR,
+    "training.eval_do_concat_batches": _EVALUATOR,
+    "training.eval_use_gather_object": _EVALUATOR,
+    "training.batch_eval_metrics": _EVALUATOR,
+    "training.include_for_metrics": _EVALUATOR,
+    "training.bf16_full_eval": _EVALUATOR,
+    "training.fp16_full_eval": _EVALUATOR,
+    "training.log_on_each_node": _ONE_WORKER,
+    "training.save_on_each_node": _ONE_WORKER,
+    "training.average_tokens_across_devices": _ONE_WORKER,
+    "training.ddp_timeout": _ONE_WORKER,
+    "training.ddp_bucket_cap_mb": _ONE_WORKER,
+    "training.ddp_find_unused_parameters": _ONE_WORKER,
+    "training.ddp_broadcast_buffers": _ONE_WORKER,
+    "training.ddp_static_graph": _ONE_WORKER,
+    "training.fsdp_config": "training.fsdp is off",
+    "training.trackio_space_id": _TRACKIO,
+    "training.trackio_bucket_id": _TRACKIO,
+    "training.trackio_static_space_id": _TRACKIO,
+    "training.length_column_name": "the family names that column",
+    "training.use_cache": "training never uses the cache",
+    "training.logging_nan_inf_filter": "a loss that is no finite number ends the trial",
+}
+"""transformers' arguments that nothing here looks at, and why: whoever sets one is told so."""
 
 _MIRRORED = ("training.fp16", "training.bf16", "general.model_name")  # they repeat other settings
 _OF_THE_DATA = "data."
@@ -202,8 +271,8 @@ def idle(values: Values, key: str) -> str | None:
     """Why a key changes nothing beside these settings; None where it does."""
     if key in _MIRRORED:
         return "another setting says the same"
-    if key in HOUSEKEEPING:
-        return HOUSEKEEPING[key]
+    if key in HOUSEKEEPING or key in NOTHING:
+        return HOUSEKEEPING.get(key) or NOTHING[key]
     for rule in idle_rules(values, key):
         return rule.because
     if key in _ALWAYS or key.startswith(_OF_THE_DATA):

@@ -10,6 +10,7 @@ from summtune.config import synonyms
 from summtune.config.catalogue import catalogue
 from summtune.config.layers import Entry, LayerName, Origin
 from summtune.config.places import placed
+from summtune.config.settings import OPEN_KEYS
 from summtune.config.settings_file import Reading
 from summtune.documents import parse_scalar
 from summtune.errors import Problem, SettingsMistake
@@ -79,4 +80,8 @@ def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: s
     except Unfit as unfit:
         reading.problems.append(Problem(unfit.reason, unfit.remedy, written))
         return
-    reading.layer[key] = Entry(checked, Origin(layer, source), written)
+    origin = Origin(layer, source)
+    if key in OPEN_KEYS and isinstance(checked, dict) and checked:
+        reading.layer.update({f"{key}.{name}": Entry(inner, origin, written) for name, inner in checked.items()})
+    else:
+        reading.layer[key] = Entry(checked, origin, written)

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from summtune.config import effects
 from summtune.config.complaints import explain
-from summtune.config.layers import Origin, Resolved, flatten, nest
+from summtune.config.layers import Origin, Resolved, flatten, lay_value, nest
 from summtune.config.objective import Objective
-from summtune.config.settings import Settings
+from summtune.config.settings import OPEN_KEYS, Settings
 from summtune.config.stopping import Stopping
 from summtune.config.synonyms import in_one_word, mirror
 from summtune.config.transformers_arguments import installed
@@ -99,6 +99,11 @@ class Experiment:
         """
         return settings_over(self.resolved_under(point).settings, point)
 
+    def widest_data(self) -> Settings:
+        """The base's settings, with all columns that any point reads: the topics, where some points put them before the dialogues."""
+        searched = "data.topic_prefix" in self.space.keys
+        return settings_over(self.base.settings, {"data.topic_prefix": True}) if searched else self.base.settings
+
     def baseline_point(self) -> dict[str, Any]:
         """The baseline as a point: the base's own value of each parameter; None where transformers' own default is not known."""
         values = self.base.flat
@@ -110,7 +115,8 @@ class Experiment:
 
     def iterations(self, point: Mapping[str, Any]) -> int:
         """How many evaluations a full trial of a point has."""
-        return int(self.values_for(point)["training.num_train_epochs"])
+        values = self.values_for(point)
+        return _evaluations(int(values["training.num_train_epochs"]), int(values["evaluation.every"]))
 
     @property
     def longest(self) -> int:
@@ -178,7 +184,7 @@ def _resolved(record: Mapping[str, Any]) -> Resolved:
 
 
 def longest(settings: Settings, parameters: Iterable[Parameter]) -> int:
-    """Iterations of the longest trial: evaluations, of which there is one per epoch."""
+    """Iterations of the longest trial."""
     key = "training.num_train_epochs"
     most = settings.training.num_train_epochs
     for parameter in parameters:
@@ -190,7 +196,12 @@ def longest(settings: Settings, parameters: Iterable[Parameter]) -> int:
         else:
             values = [parameter.at(index) for index in range(parameter.size() or 0)]
             most = max([most, *(int(parameter.settings_of(value).get(key, 0)) for value in values)])
-    return most
+    return _evaluations(most, settings.evaluation.every)
+
+
+def _evaluations(epochs: int, every: int) -> int:
+    """One after every so many epochs, and one at the end."""
+    return -(-epochs // every)
 
 
 def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:
@@ -212,11 +223,15 @@ def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:
 
 
 def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat settings with a point laid over them."""
+    """Flat settings with a point laid over them. A mapping that the point clears stays so, whatever it draws of its entries."""
     laid = dict(values)
-    for key, value in point.items():
-        if value is not None or key in laid:
-            laid.update(in_one_word(key, value))
+    cleared = [key for key in OPEN_KEYS if key in point and point[key] is None]
+    for key, value in sorted(point.items(), key=lambda item: item[0] not in OPEN_KEYS):
+        if key.rpartition(".")[0] in cleared:
+            continue
+        if value is not None or key in laid or key in cleared:
+            for word, said in in_one_word(key, value).items():
+                lay_value(laid, word, said)
     return laid
 
 

@@ -84,17 +84,23 @@ class Layers:
             gone |= set(MODEL_KEYS)
         kept = []
         for parameter in parsed.parameters:
-            pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone]
+            pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._cleared(key)]
             for key in pinned:
-                entry = self.pinned.get(synonyms.said_as(key), model)
+                entry = self.pinned.get(synonyms.said_as(key), self._cleared(key) or model)
                 assert entry is not None, "gone are only pinned keys, and a pinned model's"
                 by = entry.origin.file if entry.origin.layer == "environment" else "--set"
-                value = f"fixed at {shown(entry.value)}" if synonyms.said_as(key) in self.pinned else "decided"
+                here = synonyms.said_as(key) in self.pinned or self._cleared(key)
+                value = f"fixed at {shown(entry.value)}" if here else "decided"
                 notices.append(f"{key} is {value} by {by}, and leaves the space.")
                 self.fixed.pop(synonyms.said_as(key), None)
             left = _left(parameter, pinned)
             kept += [left] if left is not None else []
         return replace(parsed, parameters=kept)
+
+    def _cleared(self, key: str) -> Entry | None:
+        """What clears the mapping that a key lies in, such as `--set model.lora=null`."""
+        entry = self.pinned.get(key.rpartition(".")[0])
+        return entry if entry is not None and entry.value is None else None
 
     def shadowing(self, kept: Parsed) -> Iterator[tuple[str, Entry]]:
         """Fixed keys of a model that would hold for every model drawn: (what is searched, the fixed entry)."""

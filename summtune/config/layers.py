@@ -10,13 +10,13 @@ It must not know how layers are read (`settings_file`, `environment`, `assignmen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from summtune.config import presets
-from summtune.config.settings import Settings
+from summtune.config.settings import OPEN_KEYS, Lora, Settings
 from summtune.errors import Problem
 
 LayerName = Literal["default", "preset", "base", "settings", "parameters", "search", "environment", "--set"]
@@ -104,7 +104,9 @@ class Resolved:
 def lay(weaker: Layer, stronger: Mapping[str, Entry]) -> Layer:
     """One layer over another. A mapping such as `model.config_overrides` is laid over entry by entry; null clears it."""
     merged = dict(weaker)
-    for key, entry in stronger.items():
+    for key, entry in _entry_by_entry(stronger):
+        if entry.value == {} and key in OPEN_KEYS and any(known.startswith(f"{key}.") for known in merged):
+            continue  # it asks for nothing beyond what is there
         for under in [known for known in merged if known.startswith(f"{key}.")]:
             del merged[under]
         above = key.rpartition(".")[0]
@@ -112,6 +114,15 @@ def lay(weaker: Layer, stronger: Mapping[str, Entry]) -> Layer:
             del merged[above]
         merged[key] = entry
     return merged
+
+
+def _entry_by_entry(layer: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
+    for key, entry in layer.items():
+        if key in OPEN_KEYS and isinstance(entry.value, dict) and entry.value:
+            for name, value in entry.value.items():
+                yield f"{key}.{name}", replace(entry, value=value)
+        else:
+            yield key, entry
 
 
 def without(layer: Layer, keys: Iterable[str]) -> Layer:
@@ -183,16 +194,35 @@ def nest(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flatten(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections as dotted keys; the model's own configuration, of which parts can vary, key by key."""
+    """Sections as dotted keys; mappings, of which parts can vary, key by key."""
     values: dict[str, Any] = {}
     for section, keys in sections.items():
         for name, value in keys.items():
             key = f"{section}.{name}"
-            if key == "model.config_overrides" and value:
+            if key in OPEN_KEYS and value:
                 values |= {f"{key}.{inner}": one for inner, one in value.items()}
             else:
                 values[key] = value
     return values
+
+
+def lay_value(values: dict[str, Any], key: str, value: Any) -> None:
+    """Lay one value over flat settings, in place: mappings entry by entry; what null clears is gone with all that lies below it."""
+    above = key.rpartition(".")[0]
+    if key in OPEN_KEYS and isinstance(value, dict):
+        if key == "model.lora" and not any(known.startswith(f"{key}.") for known in values):
+            value = {**Lora().model_dump(mode="json"), **value}
+        if value:
+            values.pop(key, None)
+        values.update({f"{key}.{name}": one for name, one in value.items()})
+    elif key in OPEN_KEYS:
+        for under in [known for known in values if known.startswith(f"{key}.")]:
+            del values[under]
+        values[key] = value
+    elif above in OPEN_KEYS:
+        lay_value(values, above, {key.rpartition(".")[2]: value})
+    else:
+        values[key] = value
 
 
 def _among(key: str, keys: Iterable[str]) -> bool:

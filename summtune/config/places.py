@@ -10,7 +10,7 @@ from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Choice, Constant, Parameter
 
-_PATH_KEYS = ("data.train", "data.dev", "data.test", "general.data_path")
+_PATH_KEYS = ("data.train", "data.dev", "data.test", "general.data_path", "training.deepspeed")
 _CHECKPOINT_KEYS = ("model.checkpoint", "general.model_name")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.environment import VARIABLES
 from summtune.config.schema import settings_schema
-from summtune.config.settings import Settings
+from summtune.config.settings import Lora, Settings
 from summtune.config.space_file import (
     MEANINGLESS,
     METHODS,
@@ -127,10 +127,20 @@ def _settings() -> Iterator[str]:
             rows.append(
                 (f"`{name}`", _kind(made[section]["properties"][name]), shown(default), f"{one.description}{aliases}{_only(allowed)}")
             )
+            if key == "model.lora":
+                rows += _lora(made["Lora"])
         yield from _table(("key", "values", "default", "meaning"), rows)
         yield ""
     names = ", ".join(f"`{key.partition('.')[2]}`" for key in catalogue().vocabulary.lesser)
     yield f"`training` takes transformers' own arguments besides: {names}.\n"
+
+
+def _lora(made: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The rows of its keys."""
+    return [
+        (f"`lora.{name}`", _kind(made["properties"][name]), shown(_plain(one.default)), str(one.description))
+        for name, one in Lora.model_fields.items()
+    ]
 
 
 def _only(allowed: tuple[Any, ...] | None) -> str:
@@ -142,6 +152,8 @@ def _only(allowed: tuple[Any, ...] | None) -> str:
 
 def _kind(schema: Mapping[str, Any]) -> str:
     """A property's values in words."""
+    if "const" in schema:
+        return str(schema["const"])
     if "enum" in schema:
         words = schema["enum"]
         return ", ".join(map(str, words)) if len(words) <= 8 else f"one of transformers' {len(words)}"

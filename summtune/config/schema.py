@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from summtune.config import presets
-from summtune.config.catalogue import ALIASES, OPEN_KEYS, catalogue
-from summtune.config.settings import Settings
+from summtune.config.catalogue import ALIASES, catalogue
+from summtune.config.settings import OPEN_KEYS, Settings
 from summtune.config.space_file import METHODS, METHODS_NOT_YET, SpaceFile
 from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED_VALUES, free_arguments
 from summtune.config.transformers_arguments import Argument, installed

@@ -19,6 +19,9 @@ Share = Annotated[Real, Field(ge=0.0, le=1.0)]
 
 SPEAKER_TOKENS = ("#Person1#", "#Person2#", "#Person3#", "#PhoneNumber#", "#Address#", "#PassportNumber#")
 
+OPEN_KEYS = ("model.config_overrides", "model.lora")
+"""Mappings whose entries are laid over one by one, each a dotted key of its own; the names in the first are not ours."""
+
 
 class Section(BaseModel):
     """A section of the settings: unknown keys are refused, values never change."""
@@ -50,12 +53,14 @@ class General(Section):
 
 
 class Lora(Section):
-    """Low-rank adapters, through PEFT."""
+    """Low-rank adapters, through PEFT. Naming any of these keys turns them on; the best model is written with them merged in."""
 
-    r: PositiveInt = Field(8, description="Rank.")
-    alpha: PositiveInt = Field(16, description="Scale.")
-    dropout: Share = Field(0.0, description="Dropout of the adapter.")
-    target_modules: tuple[str, ...] = Field((), description="Modules that get adapters; empty lets PEFT choose.")
+    r: PositiveInt = Field(8, description="Rank of the adapters. Also `lora_r`.")
+    alpha: PositiveInt = Field(16, description="Scale: what an adapter adds is multiplied by alpha / r. Also `lora_alpha`.")
+    dropout: Share = Field(0.0, description="Dropout before the adapters, in training. Also `lora_dropout`.")
+    target_modules: Literal["all-linear"] | tuple[str, ...] = Field(
+        (), description="Modules that get adapters, by the ends of their names; empty: what PEFT knows of the model; `all-linear`: all."
+    )
 
 
 class Model(Section):
@@ -65,14 +70,27 @@ class Model(Section):
     architecture: str | None = Field(None, description="kobart, bart, t5, mt5, kogpt2, gpt2, llama, …; left out: read from the checkpoint.")
     checkpoint: str | None = Field(None, description="Name on the model hub, or a local folder.")
     load_pretrained: StrictBool = Field(True, description="false: random weights, built from the configuration.")
-    trust_remote_code: StrictBool = Field(False, description="Run code that comes with the checkpoint.")
-    gguf_file: str | None = Field(None, description="GGUF file inside the checkpoint.")
+    trust_remote_code: StrictBool = Field(
+        False, description="Run Python code that comes with the checkpoint: only where you trust its author."
+    )
+    gguf_file: str | None = Field(
+        None,
+        description="Name of a GGUF file in the checkpoint (causal models; needs the extra `gguf`); its weights are de-quantised, once.",
+    )
     config_overrides: dict[str, Any] = Field(default_factory=dict, description="Keys of the model's own configuration, laid over it.")
-    dropout_rate: Share | None = Field(None, description="Dropout of the model; left out: the checkpoint's.")
-    freeze_encoder: StrictBool = Field(False, description="Don't train the encoder.")
-    freeze_embeddings: StrictBool = Field(False, description="Don't train the embeddings.")
-    lora: Lora | None = Field(None, description="Train low-rank adapters only.")
-    quantization: Literal["none", "8bit", "4bit"] = Field("none", description="Load quantised weights (needs CUDA).")
+    dropout_rate: Share | None = Field(None, description="Rate of every dropout that the model has; left out: the checkpoint's.")
+    freeze_encoder: StrictBool = Field(False, description="Don't train the encoder; with lora: no adapters in it.")
+    freeze_embeddings: StrictBool = Field(
+        False, description="Don't train the embeddings; with lora, which trains those of added tokens alone: not these either."
+    )
+    lora: Lora | None = Field(
+        None,
+        description="Train low-rank adapters and the embeddings of added tokens only (needs the extra `lora`); `{}`: defaults.",
+    )
+    quantization: Literal["none", "8bit", "4bit"] = Field(
+        "none",
+        description="Quantise the frozen weights (QLoRA): needs lora and its extra; less memory, and without a GPU much slower.",
+    )
 
 
 class Tokenizer(Section):
@@ -83,7 +101,7 @@ class Tokenizer(Section):
     special_tokens: tuple[str, ...] = Field(SPEAKER_TOKENS, description="Tokens kept whole in input and output.")
     bos_token: str | None = Field(None, description="Left out: the tokenizer's.")
     eos_token: str | None = Field(None, description="Left out: the tokenizer's.")
-    pad_token: str | None = Field(None, description="Left out: the tokenizer's.")
+    pad_token: str | None = Field(None, description="Left out: the tokenizer's; where a causal model has none: its end token.")
     truncation_side: Literal["left", "right"] = Field("right", description="Which end of a source that is too long is cut.")
     prefix: str = Field("", description="Text put before every dialogue (T5's `summarize: `).")
     input_format: str | None = Field(None, description="How prompt and summary are joined, for causal models.")
@@ -124,8 +142,11 @@ class Training(BaseModel):
     )
     early_stopping_threshold: Annotated[Real, Field(ge=0.0)] = Field(0.0, description="What counts as improvement.")
     save_total_limit: PositiveInt = Field(2, description="Checkpoints kept per attempt.")
+    save_steps: PositiveInt | None = Field(
+        None, description="Also write a checkpoint every so many optimiser steps; left out: at evaluations only."
+    )
     max_steps: PositiveInt | None = Field(None, description="End after so many optimiser steps; left out: num_train_epochs decides.")
-    timeout_s: PositiveInt | None = Field(None, description="Seconds after which a trial is ended as failed.")
+    timeout_s: PositiveInt | None = Field(None, description="Seconds after which an attempt is ended, and the trial has failed.")
 
 
 class Generation(Section):
@@ -158,7 +179,7 @@ class Evaluation(Section):
     )
     strategy: Literal["proxy", "full"] = Field("full", description="Score all of dev at every evaluation, or a cheap sample of it.")
     proxy_samples: PositiveInt | None = Field(None, description="Dialogues in the cheap sample.")
-    every: PositiveInt = Field(1, description="Epochs between evaluations.")
+    every: PositiveInt = Field(1, description="Epochs between evaluations; the last epoch is evaluated in any case.")
     sealed: StrictBool = Field(False, description="Keep the test split out of reach until the end.")
     noise_seeds: PositiveInt | None = Field(None, description="Repeats that measure noise.")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config import presets, synonyms
-from summtune.config.catalogue import ALIASES, OPEN_KEYS, catalogue
+from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.layers import Entry, Layer, LayerName, Origin
 from summtune.config.places import placed
+from summtune.config.settings import OPEN_KEYS
 from summtune.config.training_arguments import DECIDED, DROPPED
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
@@ -96,6 +97,8 @@ class SectionReader:
         self.reading.problems.append(self.document.problem(path, reason, remedy))
 
     def _section_hint(self, section: str, content: Any, sections: tuple[str, ...]) -> str:
+        if section == "base":  # a search space's word
+            return f"A preset is named by `model: {{preset: {content}}}` in a file of settings."
         if not isinstance(content, dict):
             try:
                 return f"Did you mean {catalogue().resolve(section)}? A setting stands in its section."
@@ -108,9 +111,9 @@ class SectionReader:
             return
         try:
             key = catalogue().resolve(written)
-            if key in OPEN_KEYS and isinstance(value, dict):
+            if key in OPEN_KEYS and isinstance(value, dict) and value:
                 for name, inner in value.items():
-                    self.keep((*path, name), f"{key}.{name}", inner)
+                    self.keep((*path, name), catalogue().resolve(f"{key}.{name}"), inner)
                 return
             self.keep(path, key, value)
         except Unfit as unfit:

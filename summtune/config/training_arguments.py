@@ -71,8 +71,7 @@ DECIDED: Mapping[str, Decided] = {
     "eval_steps": Decided("every epoch is evaluated (evaluation.every)"),
     "eval_delay": Decided("every epoch is evaluated (evaluation.every)"),
     "eval_on_start": Decided("every epoch is evaluated (evaluation.every)", (False,)),
-    "save_strategy": Decided("a checkpoint is written at every evaluation", ("epoch",)),
-    "save_steps": Decided("a checkpoint is written at every evaluation"),
+    "save_strategy": Decided("a checkpoint is written at every evaluation, and every training.save_steps steps", ("epoch", "steps")),
     "save_only_model": Decided("checkpoints hold all that a resume needs", (False,)),
     "load_best_model_at_end": Decided("the best model is always kept, by the search space's metric", (True,)),
     "metric_for_best_model": Decided("the search space's metric.name decides it"),
@@ -99,6 +98,9 @@ DECIDED: Mapping[str, Decided] = {
     "prediction_loss_only": Decided("every evaluation reports every metric", (False,)),
     "label_names": Decided("the family decides it", (None,)),
     "auto_find_batch_size": Decided("training.per_device_train_batch_size decides it", (False,)),
+    "enable_jit_checkpoint": Decided("a checkpoint is written at every evaluation", (False,)),
+    "debug": Decided("a loss that is no finite number ends a trial anyway (transformers' own check fails on attention masks)", ("", [])),
+    "parallelism_config": Decided("a trial has one worker", (None,)),
     "logging_strategy": Decided("the loss is recorded at every evaluation", ("epoch", "steps", "no")),
 }
 

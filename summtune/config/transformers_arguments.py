@@ -22,7 +22,9 @@ from summtune import durable, paths
 _ARGUMENT_CLASSES = ("TrainingArguments", "Seq2SeqTrainingArguments")
 _ENUM_BASES = ("ExplicitEnum",)
 _MODEL_TABLES = ("MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
-_FORM = 1  # of the cached file
+_SCHEDULES = "TYPE_TO_SCHEDULER_FUNCTION"
+_HANDED = ("optimizer", "num_warmup_steps", "num_training_steps", "last_epoch")  # by get_scheduler itself
+_FORM = 2  # of the cached file
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,29 @@ class Argument:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """What `lr_scheduler_kwargs` may hold for a schedule: the names it takes, those it can't do without; open: it takes any."""
+
+    takes: tuple[str, ...]
+    needs: tuple[str, ...]
+    open: bool
+
+
+@dataclass(frozen=True)
 class Known:
     """What the installed transformers knows; all empty where it isn't installed.
 
     Attributes:
         arguments: of Seq2SeqTrainingArguments, by name.
         enums: their words, by the enum's name (SchedulerType, OptimizerNames, IntervalStrategy, …).
+        schedules: what the functions behind SchedulerType take, by word.
         seq2seq, causal: architectures (`model_type`) that its Auto classes build.
     """
 
     version: str
     arguments: Mapping[str, Argument]
     enums: Mapping[str, tuple[str, ...]]
+    schedules: Mapping[str, Schedule]
     seq2seq: tuple[str, ...]
     causal: tuple[str, ...]
 
@@ -55,7 +68,7 @@ def installed() -> Known:
     """The installed transformers, from the cache where it was read before."""
     spec = importlib.util.find_spec("transformers")  # finds, and does not import
     if spec is None or not spec.submodule_search_locations:
-        return Known("", {}, {}, (), ())
+        return Known("", {}, {}, {}, (), ())
     folder = Path(next(iter(spec.submodule_search_locations)))
     try:
         named = version("transformers")
@@ -70,7 +83,8 @@ def installed() -> Known:
             durable.write_json(cached, record)
     arguments = {name: Argument(tuple(one["types"]), one["default"]) for name, one in record["arguments"].items()}
     enums = {name: tuple(words) for name, words in record["enums"].items()}
-    return Known(named, arguments, enums, tuple(record["seq2seq"]), tuple(record["causal"]))
+    schedules = {word: Schedule(tuple(one["takes"]), tuple(one["needs"]), one["open"]) for word, one in record["schedules"].items()}
+    return Known(named, arguments, enums, schedules, tuple(record["seq2seq"]), tuple(record["causal"]))
 
 
 def _cached(file: Path, size: int) -> dict[str, Any] | None:
@@ -94,7 +108,32 @@ def _read(folder: Path) -> dict[str, Any]:
             elif any(isinstance(base, ast.Name) and base.id in _ENUM_BASES for base in node.bases):
                 enums[node.name] = [word for word in map(_literal, _assigned(node)) if isinstance(word, str)]
     tables = _model_tables(folder / "models" / "auto" / "modeling_auto.py")
-    return {"arguments": arguments, "enums": enums, "seq2seq": tables[0], "causal": tables[1]}
+    schedules = _schedules(folder)
+    return {"arguments": arguments, "enums": enums, "schedules": schedules, "seq2seq": tables[0], "causal": tables[1]}
+
+
+def _schedules(folder: Path) -> dict[str, Any]:
+    """What the function behind each word of SchedulerType takes, as TYPE_TO_SCHEDULER_FUNCTION pairs them."""
+    words: dict[str, Any] = {}
+    for node in _parse(folder / "trainer_utils.py").body:
+        if isinstance(node, ast.ClassDef) and node.name == "SchedulerType":
+            words = {ast.unparse(one.targets[0]): _literal(one.value) for one in node.body if isinstance(one, ast.Assign)}
+    found = {}
+    tree = _parse(folder / "optimization.py").body
+    functions = {node.name: node.args for node in tree if isinstance(node, ast.FunctionDef)}
+    for node in tree:
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and ast.unparse(node.targets[0]) == _SCHEDULES):
+            continue
+        for key, function in zip(node.value.keys, node.value.values, strict=True):
+            taken = functions.get(ast.unparse(function))
+            word = words.get(key.attr) if isinstance(key, ast.Attribute) else None
+            if taken is None or word is None:
+                continue
+            names = [argument.arg for argument in taken.args]
+            needs = names[: len(names) - len(taken.defaults)]
+            own = {name: [one for one in listed if one not in _HANDED] for name, listed in (("takes", names), ("needs", needs))}
+            found[word] = {**own, "open": taken.kwarg is not None}
+    return found
 
 
 def _parse(file: Path) -> ast.Module:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from summtune import registry
-from summtune.config import presets
+from summtune.config import optimisation, presets
 from summtune.config.architectures import family_of, handled
 from summtune.config.layers import Layer
 from summtune.config.places import is_there
@@ -24,17 +24,10 @@ from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
 
 ONLY: Mapping[str, tuple[Any, ...]] = {
-    "model.lora": (None,),
-    "model.quantization": ("none",),
-    "model.gguf_file": (None,),
     "general.storage": (None,),
-    "training.timeout_s": (None,),
-    "training.deepspeed": (None,),
     "training.fsdp": (None, ""),
-    "training.fsdp_config": (None,),
     "evaluation.strategy": ("full",),
     "evaluation.proxy_samples": (None,),
-    "evaluation.every": (1,),
     "evaluation.sealed": (False,),
     "evaluation.noise_seeds": (None,),
     "evaluation.rouge_tokenizer": ("auto", "mecab", "whitespace", "char", "english"),
@@ -43,6 +36,7 @@ ONLY: Mapping[str, tuple[Any, ...]] = {
     "wandb.log_model": (False,),
 }
 """Keys whose machinery is missing so far, with the values that are fine."""
+_BECAUSE: Mapping[str, str] = {"training.fsdp": "it shards a model over several workers, and a trial has one"}
 _LENGTHS = ("tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length")
 
 Possible = Callable[[Mapping[str, Any]], bool]
@@ -63,9 +57,9 @@ def not_yet(layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
     for key, entry in layer.items():
         allowed = ONLY.get(key)
         if allowed is not None and entry.value not in allowed:
-            problems.append(
-                entry.problem(f"{NOT_YET} {key}: {shown(entry.value)} is understood, but can't be run so far.", _meanwhile(allowed))
-            )
+            because = f": {_BECAUSE[key]}" if key in _BECAUSE else ""
+            reason = f"{NOT_YET} {key}: {shown(entry.value)} is understood, but can't be run so far{because}."
+            problems.append(entry.problem(reason, _meanwhile(allowed)))
         if key == "model.architecture" and entry.value is not None and family_of(entry.value) is None:
             problems.append(entry.problem(_no_family(entry.value), f"There are {', '.join(handled())}."))
     for one in searched:
@@ -102,6 +96,7 @@ def combinations(settings: Settings, layer: Layer, searched: Mapping[str, Search
         *_data(settings, layer),
         *_generation(settings, layer, searched),
         *_warmup(searched),
+        *_optimisation(settings, layer, searched, possible),
         *_limits(settings, layer),
         *_metrics(settings, layer),
     ]
@@ -209,6 +204,25 @@ def _warmup(searched: Mapping[str, Searched]) -> list[Problem]:
     return []
 
 
+def _optimisation(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
+    def of(key: str) -> tuple[Any, ...]:
+        if key in searched:
+            return values_of(searched[key].parameter)
+        if any(one.startswith(f"{key}.") for one in searched):
+            return ({},)  # an entry of a mapping is drawn, and so there is one
+        section, _, name = key.partition(".")
+        return (getattr(getattr(settings, section), name, None),)
+
+    def together(wanted: Mapping[str, Any]) -> bool:
+        drawn = {key: value for key, value in wanted.items() if key in searched}
+        return not drawn or possible(drawn)
+
+    def problem(key: str, reason: str, remedy: str) -> Problem:
+        return searched[key].problem(reason, remedy) if key in searched else _at(layer, key, reason, remedy)
+
+    return list(dict.fromkeys(optimisation.problems(optimisation.Values(of, together, problem))))
+
+
 def _limits(settings: Settings, layer: Layer) -> list[Problem]:
     """Values that someone gave, and that the model's family can't honour."""
     named = family_of(settings.model.architecture)
@@ -248,5 +262,5 @@ def _greatest(parameter: Parameter, limit: int, possible: Possible) -> Any:
 
 
 def _at(layer: Layer, key: str, reason: str, remedy: str) -> Problem:
-    entry = layer.get(key)
+    entry = layer.get(key) or next((one for known, one in layer.items() if known.startswith(f"{key}.")), None)
     return entry.problem(reason, remedy) if entry else Problem(reason, remedy, key)

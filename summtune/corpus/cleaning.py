@@ -13,24 +13,27 @@ It must not know which text it is given: dialogues and the summaries that are ta
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
-from functools import cache
 
 _KEPT = "\n\t\u200c\u200d"
 _SPACES = re.compile(r"[^\S\n]+")
 _AROUND_LINES = re.compile(r" ?\n[ \n]*")
 
 
+class _Unseen(dict[int, int | str | None]):
+    """What `str.translate` makes of each character; looked up when it is first met."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        character = chr(code)
+        gone = unicodedata.category(character) in ("Cc", "Cf") and character not in _KEPT
+        self[code] = None if gone else "\n" if character in "\u2028\u2029" else code
+        return self[code]
+
+
+_UNSEEN = _Unseen()
+
+
 def cleaned(text: str) -> str:
     """The text, cleaned as the head of this module says."""
-    text = unicodedata.normalize("NFC", text).replace("\u2028", "\n").replace("\u2029", "\n")
-    text = _SPACES.sub(" ", _unseen().sub("", text))
+    text = _SPACES.sub(" ", unicodedata.normalize("NFC", text).translate(_UNSEEN))
     return _AROUND_LINES.sub("\n", text).strip(" \n")
-
-
-@cache
-def _unseen() -> re.Pattern[str]:
-    characters = (chr(code) for code in range(sys.maxunicode + 1))
-    gone = [one for one in characters if unicodedata.category(one) in ("Cc", "Cf") and one not in _KEPT]
-    return re.compile(f"[{re.escape(''.join(gone))}]")

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from summtune import registry
+from summtune.config.metrics import NEEDS
 from summtune.config.settings import Settings
 from summtune.decoding.fitting import BatchSize
-from summtune.decoding.generation import by_length, generate
-from summtune.metrics import Scorer
+from summtune.decoding.generation import by_length, generate_watched
+from summtune.metrics import Summaries
+from summtune.metrics._scoring import Scoring
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,14 @@ class Evaluated:
 
 
 class Evaluator:
-    """Everything about a split that stays the same from evaluation to evaluation: its tokens, and its analysed references."""
+    """Everything about a split that stays the same from evaluation to evaluation: its tokens, texts and references."""
 
     def __init__(
         self,
         family: ModuleType,
         tokenizer: Any,
         columns: Mapping[str, Sequence[Any]],
+        dialogues: Sequence[str],
         references: Sequence[Sequence[str]],
         settings: Settings,
         cache: Path,
@@ -55,36 +57,40 @@ class Evaluator:
             family: the model's family.
             tokenizer: the model's.
             columns: `input_ids` and `labels` of each dialogue.
+            dialogues: their texts.
             references: per dialogue its reference summaries.
             settings: for generation, evaluation and batch size.
             cache: folder that metrics may write to.
+
+        Raises:
+            MetricMistake: a metric can't be used.
         """
         self._family = family
         self._tokenizer = tokenizer
         self._columns = columns
         self._settings = settings
         self.batch_size = BatchSize(settings.training.per_device_eval_batch_size)
-        self._scorers: dict[str, Scorer] = {
-            name: registry.load("metrics", name).scorer(references, settings.evaluation, cache) for name in settings.evaluation.metrics
-        }
+        self._dialogues = dialogues
+        self._references = references
+        self._scoring = Scoring(settings.evaluation, cache, NEEDS)
 
     @property
-    def description(self) -> dict[str, Any]:
+    def description(self) -> dict[str, dict[str, str]]:
         """How each metric computes: stored beside scores."""
-        return {name: scorer.description for name, scorer in self._scorers.items()}
+        return self._scoring.description
 
     def evaluate(self, model: Any) -> Evaluated:
-        """Loss, predictions and metrics of the model as it is now."""
+        """Loss, predictions and metrics of the model as it is now.
+
+        Raises:
+            MetricMistake: a person's own metric doesn't do what it declares.
+        """
         began = time.perf_counter()
-        metrics = {"loss": mean_loss(self._family, model, self._tokenizer, self._columns, self.batch_size)}
+        loss = mean_loss(self._family, model, self._tokenizer, self._columns, self.batch_size)
         sources = self._columns["input_ids"]
-        predictions = generate(self._family, model, self._tokenizer, sources, self._settings, batch_size=self.batch_size)
-        per_dialogue: dict[str, list[float]] = {}
-        for scorer in self._scorers.values():
-            scores = scorer.score(predictions)
-            metrics |= scores.means
-            per_dialogue |= scores.per_dialogue
-        return Evaluated(metrics, per_dialogue, predictions, time.perf_counter() - began)
+        done = generate_watched(self._family, model, self._tokenizer, sources, self._settings, batch_size=self.batch_size)
+        scores = self._scoring.score(Summaries(done.summaries, self._references, self._dialogues, done.seconds, done.finished))
+        return Evaluated({"loss": loss, **scores.means}, scores.per_dialogue, done.summaries, time.perf_counter() - began)
 
 
 def mean_loss(family: ModuleType, model: Any, tokenizer: Any, columns: Mapping[str, Sequence[Any]], batch_size: int | BatchSize) -> float:

@@ -1,21 +1,41 @@
 """Generates summaries of many dialogues: batches of similar length, longest first, results in the order that was asked.
 
-It must not know what they are scored by.
+It must not know what they are scored by. transformers prepares each batch; the loops over tokens are `beams` and `steps`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from summtune.config import effects
 from summtune.config.settings import Generation, Settings
+from summtune.decoding.beams import beam_search
 from summtune.decoding.cleaning import cleaner
 from summtune.decoding.fitting import BatchSize
+from summtune.decoding.steps import random_numbers, step_by_step
 
 SEED_OF_SAMPLING = 0
 """With `do_sample` the same model gives the same summaries, whatever was drawn before."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What was generated, each in the order of the dialogues.
+
+    Attributes:
+        summaries: clean texts.
+        seconds: of each; dialogues of one batch share its time evenly.
+        finished: whether the model ended each by itself. Where the configuration forces an end token at the longest length, a summary of
+            that length counts as cut off: nobody can tell.
+    """
+
+    summaries: list[str]
+    seconds: list[float]
+    finished: list[bool]
 
 
 def generation_config(model: Any, generation: Generation) -> Any:
@@ -39,13 +59,35 @@ def generation_arguments(generation: Generation) -> dict[str, Any]:
     }
 
 
+MOST_IN_A_BATCH = 4
+"""Times the batch size that short dialogues may be together."""
+
+
 def by_length(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Places of the rows, in batches of similar length, longest first: what doesn't fit into memory fails at once."""
+    """Places of the rows, in batches of similar length, longest first: what doesn't fit into memory fails at once.
+
+    Args:
+        lengths: tokens of each row.
+        batch_size: rows of the longest batch. Shorter rows come in larger batches, of as many tokens, up to `MOST_IN_A_BATCH` times.
+    """
     order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    tokens = batch_size * lengths[order[0]] if order else 0
+    batches = []
+    while order:
+        size = min(max(tokens // max(lengths[order[0]], 1), 1), MOST_IN_A_BATCH * batch_size)
+        batches.append(order[:size])
+        order = order[size:]
+    return batches
 
 
 def generate(
+    family: ModuleType, model: Any, tokenizer: Any, sources: Sequence[Sequence[int]], settings: Settings, *, batch_size: int | BatchSize
+) -> list[str]:
+    """Summaries of tokenised dialogues, in their order; as `generate_watched`, which says the rest."""
+    return generate_watched(family, model, tokenizer, sources, settings, batch_size=batch_size).summaries
+
+
+def generate_watched(
     family: ModuleType,
     model: Any,
     tokenizer: Any,
@@ -53,8 +95,8 @@ def generate(
     settings: Settings,
     *,
     batch_size: int | BatchSize,
-) -> list[str]:
-    """Summaries of tokenised dialogues, in their order.
+) -> Generated:
+    """Summaries of tokenised dialogues, with how long each took and whether the model ended it.
 
     Args:
         family: the model's family.
@@ -73,23 +115,45 @@ def generate(
 
     clean = cleaner(tokenizer, settings.inference.remove_tokens)
     config = family.adapted(generation_config(model, settings.generation))
-    summaries = [""] * len(sources)
+    done = Generated([""] * len(sources), [0.0] * len(sources), [False] * len(sources))
     was_training = model.training
     model.eval()
-    devices = [model.device] if model.device.type == "cuda" else []
 
     def summarise(places: list[int]) -> None:
+        began = time.perf_counter()
         batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        texts = clean(family.new_tokens(model, batch, config))
-        for place, text in zip(places, texts, strict=True):
-            summaries[place] = text
+        loop = _loop(config, [sources[place] for place in places])
+        tokens = family.new_tokens(model, batch, config, custom_generate=loop)
+        texts, ended = clean(tokens), _ended(tokens, config)  # these wait for the GPU, so that the clock tells the truth
+        each_s = (time.perf_counter() - began) / len(places)
+        for place, text, end in zip(places, texts, ended, strict=True):
+            done.summaries[place], done.seconds[place], done.finished[place] = text, each_s, end
 
     try:
-        with torch.inference_mode(), torch.random.fork_rng(devices=devices, enabled=settings.generation.do_sample):
-            if settings.generation.do_sample:
-                torch.manual_seed(SEED_OF_SAMPLING)
+        with torch.inference_mode():
             size.work_through([len(source) for source in sources], by_length, summarise)
     finally:
         model.train(was_training)
-    return summaries
+    return done
+
+
+def _loop(config: Any, sources: Sequence[Sequence[int]]) -> Any:
+    if config.num_beams > 1:
+        return beam_search
+    if not config.do_sample:
+        return step_by_step(None)
+    return step_by_step(random_numbers(sources, config.max_new_tokens or config.max_length, SEED_OF_SAMPLING))
+
+
+def _ended(tokens: Any, config: Any) -> list[bool]:
+    """Whether each row of token ids (batch, tokens) ends before the longest length, or at it by the model's own choice."""
+    ends = config.eos_token_id if isinstance(config.eos_token_id, (list, tuple)) else [config.eos_token_id]
+    over = {*ends, config.pad_token_id}  # what follows an end is padding; of several ends a family may leave only that
+    longest = config.max_new_tokens if config.max_new_tokens is not None else config.max_length - 1  # max_length counts the start token
+    ended = []
+    for row in tokens.tolist() if hasattr(tokens, "tolist") else tokens:
+        new = row[1:] if row and row[0] == config.decoder_start_token_id else row  # BART starts with its end token
+        place = next((place for place, token in enumerate(new) if token in over), None)
+        ended.append(place is not None and (config.forced_eos_token_id is None or place + 1 < longest))
+    return ended

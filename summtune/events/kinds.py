@@ -212,10 +212,9 @@ class RunClosed(Event):
     reason: str = ""
 
 
-KINDS: dict[str, type[Event]] = {
-    kind.kind: kind
-    for kind in (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted, RunClosed)
-}
+_ALL = (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted, RunClosed)
+
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}
 
 
 def from_record(record: Any) -> Event:

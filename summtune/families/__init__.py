@@ -4,6 +4,7 @@ A family's file begins with its declaration, free of torch:
     ARCHITECTURES   tuple of names that `model.architecture` may have for it
     CONSUMES        frozenset of dotted settings keys that change what it trains or decodes
     LIMITS          mapping of dotted settings keys that it can't honour to the reason
+    AUTO_CLASS      transformers' Auto class of its models
     SHARES_POSITIONS  whether source and target share the model's positions; left out: they don't
     TAKES_FP16      those of its architectures whose numbers stay within fp16's range; left out: none
 and then offers, importing torch and transformers inside functions:
@@ -15,7 +16,7 @@ and then offers, importing torch and transformers inside functions:
     token_counts(batch) -> (tokens, positions)          of a batch to learn from: how many are not padding, and how many there are
     logits_and_targets(model, batch)                    teacher-forced logits and the tokens they predict
     adapted(generation_config)                          the same lengths and rules in the words of this family's models
-    new_tokens(model, batch, generation_config)         generated token ids, prompt excluded
+    new_tokens(model, batch, generation_config, **how)  generated token ids, prompt excluded; `how` is for transformers' generate
 """
 
 from __future__ import annotations
@@ -63,10 +64,19 @@ class Sources:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model (fp32, on the CPU) and its tokenizer."""
+    """A model and its tokenizer.
+
+    Attributes:
+        model: fp32, on the CPU; where its weights are quantised, where they will be used.
+        tokenizer: the model's.
+        added: ids of the tokens that were added to what its makers trained.
+        notices: what was decided for the person.
+    """
 
     model: Any
     tokenizer: Any
+    added: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 def family_of(settings: Settings) -> ModuleType:
@@ -80,11 +90,24 @@ def family_of(settings: Settings) -> ModuleType:
     for family_name in registry.names("families"):
         family = registry.load("families", family_name)
         if name in family.ARCHITECTURES:
-            return family
+            return _with_gguf(family, settings)
         known += family.ARCHITECTURES
+    for family_name in registry.names("families"):
+        family = registry.load("families", family_name)
+        if family.AUTO_CLASS in checkpoints.own_code(settings):
+            if not settings.model.trust_remote_code:
+                raise checkpoints.untrusted(str(settings.model.checkpoint))
+            return family
     raise CheckpointMistake(
         Problem(f"no family handles the architecture {name!r}.", f"Known are {', '.join(sorted(known))}.", key="model.architecture")
     )
+
+
+def _with_gguf(family: ModuleType, settings: Settings) -> ModuleType:
+    reason = family.LIMITS.get("model.gguf_file")
+    if reason is not None and settings.model.gguf_file is not None:
+        raise CheckpointMistake(Problem(f"{settings.model.gguf_file} can't be used: {reason}.", "Leave it out.", key="model.gguf_file"))
+    return family
 
 
 def takes_fp16(settings: Settings) -> bool:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
+from summtune.families._gguf import gguf_model_type, gguf_path
 
 HUB_TIMEOUT_S = 3.0
 KEY = "model.checkpoint"
@@ -46,7 +49,9 @@ def check_available(settings: Settings) -> None:
             raise CheckpointMistake(Problem(reason, "Set it, and one is trained on the training data.", key="tokenizer.vocab_size"))
         return
     folder = local_folder(checkpoint)
-    if folder is not None:
+    if settings.model.gguf_file is not None:
+        gguf_path(settings, folder)
+    elif folder is not None:
         _check_folder(folder, weights=settings.model.load_pretrained)
     elif _cached_config(checkpoint) is None:
         _ask_hub(checkpoint)
@@ -58,6 +63,20 @@ def model_type(settings: Settings) -> str:
     Raises:
         CheckpointMistake: there is no checkpoint, or it can't be had.
     """
+    if settings.model.gguf_file is not None and settings.model.checkpoint is not None:
+        return gguf_model_type(gguf_path(settings, local_folder(settings.model.checkpoint)))
+    return str(_known_config(settings)["model_type"])
+
+
+def own_code(settings: Settings) -> frozenset[str]:
+    """The Auto classes of transformers that the checkpoint brings Python code of its own for; it is not looked into."""
+    if settings.model.checkpoint is None or settings.model.gguf_file is not None:
+        return frozenset()
+    mapped = _known_config(settings).get("auto_map")
+    return frozenset(mapped) if isinstance(mapped, dict) else frozenset()
+
+
+def _known_config(settings: Settings) -> dict[str, Any]:
     check_available(settings)
     checkpoint = settings.model.checkpoint
     if checkpoint is None:
@@ -68,7 +87,50 @@ def model_type(settings: Settings) -> str:
         from huggingface_hub import hf_hub_download
 
         config = Path(hf_hub_download(checkpoint, "config.json", etag_timeout=HUB_TIMEOUT_S))
-    return str(_config(config)["model_type"])
+    return _config(config)
+
+
+def untrusted(checkpoint: str) -> CheckpointMistake:
+    """The error for a checkpoint whose own code nobody has allowed to run."""
+    reason = f"{checkpoint} brings Python code of its own, which would have to be run."
+    return CheckpointMistake(
+        Problem(reason, "Read it; where you trust its author, say `--set model.trust_remote_code=true`.", key="model.trust_remote_code")
+    )
+
+
+def had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
+    """What `get` returns for a checkpoint, from this machine where it has it, with the hub's many ways to fail made one mistake."""
+    from safetensors import SafetensorError
+
+    here = local_folder(checkpoint) is not None
+    try:
+        return get(checkpoint, local_files_only=True, **arguments)
+    except (OSError, ValueError, SafetensorError) as problem:
+        if "trust_remote_code" in str(problem):
+            raise untrusted(checkpoint) from None
+        if here:
+            raise CheckpointMistake(Problem(f"{checkpoint} can't be loaded: {problem}", key=KEY)) from problem
+    except UnpicklingError as problem:
+        raise _hostile(checkpoint) from problem
+    except RuntimeError as problem:
+        if "ignore_mismatched_sizes" not in str(problem):
+            raise
+        reason = f"the weights of {checkpoint} have other shapes than its config.json says."
+        raise CheckpointMistake(Problem(reason, "Copy both from one model; see training.log for their names.", key=KEY)) from problem
+    try:
+        return get(checkpoint, **arguments)
+    except UnpicklingError as problem:
+        raise _hostile(checkpoint) from problem
+    except (OSError, ValueError) as problem:
+        if "trust_remote_code" in str(problem):
+            raise untrusted(checkpoint) from None
+        raise unavailable(checkpoint, str(problem).splitlines()[0].rstrip(".")) from problem
+
+
+def _hostile(checkpoint: str) -> CheckpointMistake:
+    """Torch refused weights in the old form (pytorch_model.bin), which is a pickle: it reads tensors out of them, and nothing else."""
+    reason = f"{checkpoint} can't be loaded: its weights (.bin) are a pickle that holds more than weights, and could run code."
+    return CheckpointMistake(Problem(reason, "Take a copy with model.safetensors, from a source that you trust.", key=KEY))
 
 
 def unavailable(checkpoint: str, reason: str) -> CheckpointMistake:

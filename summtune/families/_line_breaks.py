@@ -11,12 +11,11 @@ from typing import Any
 LINE_BREAK = "\n"
 
 
-def keep_line_breaks(tokenizer: Any) -> None:
-    """Add the line break to a tokenizer that has none."""
+def keep_line_breaks(tokenizer: Any) -> bool:
+    """Add the line break to a tokenizer that has none. Returns whether it was added."""
     from tokenizers import AddedToken
 
-    if loses_line_breaks(tokenizer):
-        tokenizer.add_tokens([AddedToken(LINE_BREAK, normalized=False)])
+    return loses_line_breaks(tokenizer) and bool(tokenizer.add_tokens([AddedToken(LINE_BREAK, normalized=False)]))
 
 
 def loses_line_breaks(tokenizer: Any) -> bool:

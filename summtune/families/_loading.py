@@ -1,4 +1,4 @@
-"""What all families do alike to have a model and its tokenizer: published ones from this machine or the hub, or made up; tokens added.
+"""What all families do alike to have a model: a published one from this machine or the hub, or random weights; quantised where asked.
 
 It must not know how a family feeds its models.
 """
@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from summtune.config.architectures import DROPOUTS
 from summtune.config.settings import Settings
-from summtune.errors import CheckpointMistake, Problem
-from summtune.families import Loaded, Sources
-from summtune.families._checkpoints import local_folder, unavailable
-from summtune.families._line_breaks import keep_line_breaks
-from summtune.families._made_up import initial_weights, tokenizer_folder
-
-KOREAN_PROBE = "안녕하세요 오늘은 책을 읽어요"
+from summtune.errors import CheckpointMistake, Problem, SettingsMistake
+from summtune.families import Sources
+from summtune.families._checkpoints import had
+from summtune.families._made_up import initial_weights
+from summtune.families._tokens import Tokens, give_embeddings
 
 _MODEL_TYPES = {"kobart": "bart", "kogpt2": "gpt2"}
+
+_NAMED = 3
 
 
 def weights_arguments(settings: Settings) -> dict[str, Any]:
@@ -27,121 +28,75 @@ def weights_arguments(settings: Settings) -> dict[str, Any]:
     return {"dtype": torch.float32, "trust_remote_code": settings.model.trust_remote_code}
 
 
-def had_tokenizer(settings: Settings, sources: Sources) -> Any:
-    """The checkpoint's tokenizer, or one trained on the sources' texts, with the settings' special tokens and a line break added.
-
-    Raises:
-        CheckpointMistake: it can't be had.
-    """
-    from tokenizers import AddedToken
-    from transformers import AutoTokenizer
-
-    wanted = settings.tokenizer
-    checkpoint = settings.model.checkpoint
-    if checkpoint is None:
-        assert wanted.vocab_size is not None, "check_available has seen to it"
-        folder = tokenizer_folder(wanted.vocab_size, wanted.special_tokens, sources)
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-    else:
-        named = {f"{role}_token": token for role in ("bos", "eos", "pad") if (token := getattr(wanted, f"{role}_token"))}
-        tokenizer = _published(checkpoint, trust_remote_code=settings.model.trust_remote_code, **named)
-    # Not additional_special_tokens: skip_special_tokens would delete the speakers from every prediction.
-    known = set(tokenizer.get_added_vocab())
-    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in wanted.special_tokens if token not in known])
-    keep_line_breaks(tokenizer)
-    return tokenizer
-
-
-def had_model(settings: Settings, tokenizer: Any, sources: Sources, auto_class: Any, prepare: Callable[[Any, Any], None]) -> Any:
-    """The checkpoint's model, or random weights; its embeddings as many as the tokenizer has tokens.
+def had_model(settings: Settings, tokens: Tokens, sources: Sources, auto_class: Any, prepare: Callable[[Any, Any], None]) -> Any:
+    """The checkpoint's model, or random weights; with an embedding for each of the tokenizer's tokens.
 
     Args:
         settings: which model.
-        tokenizer: the model's.
+        tokens: the model's.
         sources: where random weights are kept.
         auto_class: transformers' Auto class of the family.
         prepare: brings the configuration of a model without checkpoint into agreement with its tokenizer: (configuration, tokenizer).
 
     Raises:
-        CheckpointMistake: it can't be had.
+        CheckpointMistake: it can't be had, lacks weights, or is not of one kind with its tokenizer.
+        SettingsMistake: quantised weights without adapters.
     """
     config = _config(settings)
+    arguments = {**weights_arguments(settings), **_quantised(settings)}
     if settings.model.load_pretrained:
         checkpoint = settings.model.checkpoint
         assert checkpoint is not None, "check_available has seen to it"
-        model = had(checkpoint, auto_class.from_pretrained, config=config, **weights_arguments(settings))
+        model, found = had(checkpoint, auto_class.from_pretrained, config=config, output_loading_info=True, **arguments)
+        _check_whole(checkpoint, found)
     else:
-        config.vocab_size = len(tokenizer)
+        config.vocab_size = len(tokens.tokenizer)
         for role in ("pad", "bos", "eos"):
-            setattr(config, f"{role}_token_id", getattr(tokenizer, f"{role}_token_id"))
-        prepare(config, tokenizer)
+            setattr(config, f"{role}_token_id", getattr(tokens.tokenizer, f"{role}_token_id"))
+        prepare(config, tokens.tokenizer)
         folder = initial_weights(auto_class, config, settings.general.seed, sources.once)
-        model = auto_class.from_pretrained(str(folder), local_files_only=True, **weights_arguments(settings))
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        # mean_resizing draws from a normal distribution fitted to the old rows: seeded by the trainer's global seed.
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+        model = auto_class.from_pretrained(str(folder), local_files_only=True, **arguments)
+    output = model.get_output_embeddings()
+    if output is not None and output.weight is not model.get_input_embeddings().weight:
+        # mT5's configuration says that they are tied, though its weights are not, and resizing would believe it.
+        model.config.tie_word_embeddings = False
+    give_embeddings(model, tokens)
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # Evaluating would repack bitsandbytes' weights for processors that have it, and training over those has no gradients.
+            module.support_avx512bf16_for_cpu = False
     return model
 
 
-def had(checkpoint: str, get: Callable[..., Any], **arguments: Any) -> Any:
-    """What `get` returns for a checkpoint, from this machine where it has it, with the hub's many ways to fail made one mistake."""
-    here = local_folder(checkpoint) is not None
-    try:
-        return get(checkpoint, local_files_only=True, **arguments)
-    except (OSError, ValueError) as problem:
-        if here:
-            raise CheckpointMistake(Problem(f"{checkpoint} can't be loaded: {problem}", key="model.checkpoint")) from problem
-    try:
-        return get(checkpoint, **arguments)
-    except (OSError, ValueError) as problem:
-        raise unavailable(checkpoint, str(problem).splitlines()[0].rstrip(".")) from problem
+def _quantised(settings: Settings) -> dict[str, Any]:
+    """What bitsandbytes is told: 4-bit as QLoRA does it (Dettmers et al., 2023), with normal floats and quantised constants."""
+    asked = settings.model.quantization
+    if asked == "none":
+        return {}
+    if settings.model.lora is None:
+        reason = f"{asked} weights can't be trained themselves, only adapters over them."
+        raise SettingsMistake(Problem(reason, "Write `lora: {}` beside it, or leave it out.", key="model.quantization"))
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    on_gpu = torch.cuda.is_available() and settings.general.device != "cpu"
+    if asked == "8bit":
+        how = BitsAndBytesConfig(load_in_8bit=True)
+    else:
+        # Products are computed in bf16 where that is fast, and else without a loss.
+        fast = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = torch.bfloat16 if fast else torch.float32
+        how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype)
+    return {"quantization_config": how, "device_map": {"": 0 if on_gpu else "cpu"}}
 
 
-def check_tokens(loaded: Loaded) -> None:
-    """Make sure that there are tokens to pad and to end with.
-
-    Raises:
-        CheckpointMistake: there aren't.
-    """
-    tokenizer = loaded.tokenizer
-    if tokenizer.pad_token_id is None:
-        reason = "the tokenizer has no padding token."
-        raise CheckpointMistake(Problem(reason, "Name one of its tokens, such as `</s>`.", key="tokenizer.pad_token"))
-    if tokenizer.eos_token_id is None:
-        reason = "the tokenizer has no end token, so summaries would never end."
-        raise CheckpointMistake(Problem(reason, "Name one of its tokens.", key="tokenizer.eos_token"))
-
-
-def share_token_ids(loaded: Loaded) -> None:
-    """Tell model and generation which tokens pad, begin and end."""
-    for role in ("pad", "eos", "bos"):
-        token_id = getattr(loaded.tokenizer, f"{role}_token_id")
-        setattr(loaded.model.config, f"{role}_token_id", token_id)
-        setattr(loaded.model.generation_config, f"{role}_token_id", token_id)
-
-
-def _published(checkpoint: str, **arguments: Any) -> Any:
-    """The checkpoint's tokenizer as its tokenizer.json says.
-
-    Where a checkpoint doesn't name its tokenizer's class, transformers 5 rebuilds the one that is usual for the architecture, BART's own
-    for KoBART, and loses all Korean without a word. So what can't give back Korean is loaded by the file instead, if that one can.
-    """
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    usual = had(checkpoint, AutoTokenizer.from_pretrained, **arguments)
-    if _gives_back(usual, KOREAN_PROBE):
-        return usual
-    arguments.pop("trust_remote_code")
-    try:
-        by_file = had(checkpoint, PreTrainedTokenizerFast.from_pretrained, **arguments)
-    except CheckpointMistake:
-        return usual
-    return by_file if _gives_back(by_file, KOREAN_PROBE) else usual
-
-
-def _gives_back(tokenizer: Any, text: str) -> bool:
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return bool(tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(" ", ""))
+def _check_whole(checkpoint: str, found: dict[str, Any]) -> None:
+    """Weights that a checkpoint lacks are drawn at random by transformers, with a warning that nobody reads."""
+    missing = sorted(found["missing_keys"])
+    if missing:
+        named = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else "")
+        reason = f"{checkpoint} lacks weights of the model that its config.json describes: {named}."
+        raise CheckpointMistake(Problem(reason, "Give a whole checkpoint of that architecture.", key="model.checkpoint"))
 
 
 def _config(settings: Settings) -> Any:
@@ -153,7 +108,10 @@ def _config(settings: Settings) -> Any:
         config = had(model.checkpoint, AutoConfig.from_pretrained, trust_remote_code=model.trust_remote_code)
     else:
         assert model.architecture is not None, "family_of has seen to it"
-        config = AutoConfig.for_model(_MODEL_TYPES.get(model.architecture, model.architecture))
+        named = _MODEL_TYPES.get(model.architecture, model.architecture)
+        known = AutoConfig.for_model(named)
+        # Made with them, not only changed afterwards: T5's decoder is as deep as its encoder unless it is told otherwise.
+        config = AutoConfig.for_model(named, **{key: value for key, value in model.config_overrides.items() if hasattr(known, key)})
     _override(config, settings)
     return config
 
@@ -166,7 +124,7 @@ def _override(config: Any, settings: Settings) -> None:
             )
         setattr(config, key, value)
     if settings.model.dropout_rate is not None:
-        # BART calls it dropout, T5 dropout_rate, GPT-2 has one each for residuals, embeddings and attention; Llama-likes attention's only.
-        names = [name for name in ("dropout", "dropout_rate", "resid_pdrop", "embd_pdrop", "attn_pdrop") if hasattr(config, name)]
-        for name in names[:1] if names and names[0].startswith("dropout") else names or ["attention_dropout"]:
-            setattr(config, name, settings.model.dropout_rate)
+        # BART has three of them, T5 one, GPT-2 one each for residuals, embeddings and attention; Llama-likes attention's only.
+        for name in DROPOUTS:
+            if hasattr(config, name):
+                setattr(config, name, settings.model.dropout_rate)

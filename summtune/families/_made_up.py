@@ -26,14 +26,15 @@ def digest_of(value: Any) -> str:
 
 
 @cache
-def _versions() -> tuple[str, ...]:
+def versions() -> tuple[str, ...]:
+    """Of the libraries that what is made depends on."""
     # Looking a version up takes 10 ms each time, which every trial would pay.
     return tuple(version(name) for name in ("tokenizers", "transformers", "torch"))
 
 
 def tokenizer_folder(vocab_size: int, whole: tuple[str, ...], sources: Sources) -> Path:
     """Folder of a tokenizer of about `vocab_size` tokens, trained on the sources' texts, with the `whole` tokens never torn."""
-    key = digest_of(["tokenizer 1", sources.texts_digest, vocab_size, whole, _versions()])
+    key = digest_of(["tokenizer 1", sources.texts_digest, vocab_size, whole, versions()])
 
     def make(folder: Path) -> None:
         _trained(vocab_size, whole, sources.texts()).save_pretrained(str(folder))
@@ -90,7 +91,7 @@ def _escaped(token: str) -> str:
 def initial_weights(auto_class: Any, config: Any, seed: int, once: Once) -> Path:
     """Folder of a model with random weights: the same for the same configuration and seed, whoever makes it."""
     described = config.to_dict()
-    key = digest_of(["weights 1", described, seed, _versions()])
+    key = digest_of(["weights 1", described, seed, versions()])
 
     def make(folder: Path) -> None:
         import torch

@@ -49,3 +49,15 @@ def prompt_frame(tokenizer: Any, wanted: Tokenizer) -> Frame:
         )
         raise CheckpointMistake(Problem(reason, "Raise it, or shorten input_format.", key="tokenizer.encoder_max_len"))
     return Frame(*ids)
+
+
+def end_of_summary(tokenizer: Any, wanted: Tokenizer) -> int:
+    """The token that a summary ends with: of a chat model the one that ends its turn, which need not be the one that ends a text."""
+    if wanted.input_format is not None or not tokenizer.chat_template:
+        return int(tokenizer.eos_token_id)
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": PLACE}]
+    after = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(PLACE)[2]
+    ids = tokenizer(after.strip(), add_special_tokens=False)["input_ids"]
+    # What is no token of its own, such as a line break, can't be told from the summary's text.
+    own = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
+    return int(ids[0]) if ids and ids[0] in own else int(tokenizer.eos_token_id)

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
-from summtune.families._checkpoints import check_available
+from summtune.families._checkpoints import check_available, local_folder
 from summtune.families._framing import Frame, fitted, tokenizer_state
-from summtune.families._loading import check_tokens, had_model, had_tokenizer, share_token_ids, weights_arguments
+from summtune.families._gguf import gguf_path, unpacked
+from summtune.families._loading import had_model, weights_arguments
 from summtune.families._made_up import digest_of
-from summtune.families._prompt import prompt_frame
+from summtune.families._prompt import end_of_summary, prompt_frame
+from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
 ARCHITECTURES = (
     "kogpt2", "gpt2", "gpt_neo", "gpt_neox", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2",
     "gemma3_text", "phi", "phi3", "smollm3", "exaone4", "olmo2", "granite",
 )  # fmt: skip
+
+AUTO_CLASS = "AutoModelForCausalLM"
 
 CONSUMES = frozenset(
     {
@@ -35,6 +40,7 @@ CONSUMES = frozenset(
         *(f"generation.{key}" for key in ("max_length", "min_length", "max_new_tokens", "num_beams", "length_penalty")),
         *(f"generation.{key}" for key in ("no_repeat_ngram_size", "repetition_penalty", "early_stopping", "do_sample")),
         *(f"generation.{key}" for key in ("temperature", "top_k", "top_p")),
+        *(f"model.{key}" for key in ("lora", "quantization", "gguf_file")),
         "training.*",
     }
 )
@@ -58,8 +64,12 @@ def load(settings: Settings, sources: Sources) -> Loaded:
     check_available(settings)
     from transformers import AutoModelForCausalLM
 
-    tokenizer = had_tokenizer(settings, sources)
-    return _agreed(Loaded(had_model(settings, tokenizer, sources, AutoModelForCausalLM, _prepare), tokenizer), settings)
+    if settings.model.gguf_file is not None:
+        file = gguf_path(settings, local_folder(str(settings.model.checkpoint)))
+        settings = unpacked(settings, file, sources, AutoModelForCausalLM)
+    tokens = had_tokens(settings, sources)
+    model = had_model(settings, tokens, sources, AutoModelForCausalLM, _prepare)
+    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces))), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:
@@ -81,6 +91,8 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
     if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
         # Usual for decoder-only models. It can be confused with nothing: batches are masked by length, and a summary ends at the first.
         tokenizer.pad_token = tokenizer.eos_token
+        notice = f"the tokenizer has no padding token: its end token {tokenizer.eos_token} pads, and is masked (tokenizer.pad_token)."
+        loaded = replace(loaded, notices=(*loaded.notices, notice))
     check_tokens(loaded)
     positions = getattr(loaded.model.config, "max_position_embeddings", None)
     wanted = settings.tokenizer.encoder_max_len + settings.tokenizer.decoder_max_len
@@ -89,6 +101,9 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
         raise CheckpointMistake(Problem(reason, f"Give at most {positions} for both together.", key="tokenizer.encoder_max_len"))
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     share_token_ids(loaded)
+    ends = {end_of_summary(tokenizer, settings.tokenizer), tokenizer.eos_token_id}
+    if len(ends) > 1:
+        loaded.model.generation_config.eos_token_id = sorted(ends)
     return loaded
 
 
@@ -107,8 +122,8 @@ def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | 
 
     Returns:
         `input_ids` (the prompt), `length` (tokens of prompt and summary), `cut` (tokens of the dialogue that were cut), and with summaries
-        `labels` (the summary), which always end with the end token, also where they were truncated, and `cut_summary` (their tokens that
-        were cut).
+        `labels` (the summary), which always end with the end token (of the turn, for a chat model), also where they were truncated, and
+        `cut_summary` (their tokens that were cut).
     """
     wanted = settings.tokenizer
     frame = prompt_frame(tokenizer, wanted)
@@ -116,7 +131,7 @@ def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | 
     prompts = fitted(tokenizer, dialogues, frame, room, key=key, side=wanted.truncation_side)
     columns: dict[str, list[Any]] = {"input_ids": prompts.ids, "length": [len(prompt) for prompt in prompts.ids], "cut": prompts.cut}
     if summaries is not None:
-        end = Frame([], [tokenizer.eos_token_id])
+        end = Frame([], [end_of_summary(tokenizer, wanted)])
         targets = fitted(tokenizer, summaries, end, wanted.decoder_max_len, key="tokenizer.decoder_max_len", side="right")
         columns |= {"labels": targets.ids, "cut_summary": targets.cut}
         columns["length"] = [len(prompt) + len(target) for prompt, target in zip(prompts.ids, targets.ids, strict=True)]
@@ -172,18 +187,22 @@ def adapted(generation_config: Any) -> Any:
     return config
 
 
-def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> Any:
-    """Generated token ids (batch, new tokens), prompts excluded.
+def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **how: Any) -> Any:
+    """Generated token ids (batch, new tokens), prompts excluded; `how` is for `generate`.
 
     transformers would forbid a decoder-only model every n-gram of the dialogue, and penalise all its words: the rules against
     repetition look at the summary alone here, as they do in encoder-decoder models.
     """
+    import torch
+
     prompt = batch["input_ids"].shape[1]
     config, rules = _rules_for_summaries(generation_config, prompt)
-    tokens = model.generate(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=config, logits_processor=rules
-    )
-    return tokens[:, prompt:]
+    tokens = model.generate(**batch, generation_config=config, logits_processor=rules, **how)
+    summaries = tokens[:, prompt:]
+    if isinstance(config.eos_token_id, list):  # a turn's end need not be marked as special, and would be left in the text
+        ends = torch.tensor(config.eos_token_id, device=summaries.device)
+        summaries = summaries.masked_fill(torch.isin(summaries, ends), config.pad_token_id)
+    return summaries
 
 
 def _rules_for_summaries(generation_config: Any, prompt: int) -> tuple[Any, Any]:

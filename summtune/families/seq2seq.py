@@ -14,10 +14,13 @@ from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
 from summtune.families._checkpoints import check_available
 from summtune.families._framing import ended, fitted, own_frame, tokenizer_state
-from summtune.families._loading import check_tokens, had_model, had_tokenizer, share_token_ids, weights_arguments
+from summtune.families._loading import had_model, weights_arguments
 from summtune.families._made_up import digest_of
+from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
 ARCHITECTURES = ("kobart", "bart", "t5", "mt5", "umt5", "pegasus")
+
+AUTO_CLASS = "AutoModelForSeq2SeqLM"
 
 CONSUMES = frozenset(
     {
@@ -30,6 +33,7 @@ CONSUMES = frozenset(
         *(f"generation.{key}" for key in ("max_length", "min_length", "max_new_tokens", "num_beams", "length_penalty")),
         *(f"generation.{key}" for key in ("no_repeat_ngram_size", "repetition_penalty", "early_stopping", "do_sample")),
         *(f"generation.{key}" for key in ("temperature", "top_k", "top_p")),
+        *(f"model.{key}" for key in ("lora", "quantization")),
         "training.*",
     }
 )
@@ -56,8 +60,9 @@ def load(settings: Settings, sources: Sources) -> Loaded:
     check_available(settings)
     from transformers import AutoModelForSeq2SeqLM
 
-    tokenizer = had_tokenizer(settings, sources)
-    return _agreed(Loaded(had_model(settings, tokenizer, sources, AutoModelForSeq2SeqLM, _prepare), tokenizer), settings)
+    tokens = had_tokens(settings, sources)
+    model = had_model(settings, tokens, sources, AutoModelForSeq2SeqLM, _prepare)
+    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces))), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:
@@ -172,9 +177,9 @@ def logits_and_targets(model: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:
     return outputs.logits, labels
 
 
-def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any) -> Any:
-    """Generated token ids (batch, tokens), start token included."""
-    return model.generate(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], generation_config=generation_config)
+def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **how: Any) -> Any:
+    """Generated token ids (batch, tokens), start token included; `how` is for `generate`."""
+    return model.generate(**batch, generation_config=generation_config, **how)
 
 
 def adapted(generation_config: Any) -> Any:

@@ -105,7 +105,9 @@ def _summaries(
 ) -> tuple[list[str], dict[str, float] | None, tuple[str, ...]]:
     from summtune.training.arguments import resolve_hardware
 
-    family = family_of(settings)
+    # The folder says what it is: where the model came from may be long gone.
+    own = {"checkpoint": str(folder), "gguf_file": None, "architecture": settings.model.architecture}
+    family = family_of(settings.model_copy(update={"model": settings.model.model_copy(update=own)}))
     loaded = family.load_folder(folder, settings)
     hardware = resolve_hardware(settings)
     loaded.model.to("cuda:0" if hardware.device == "cuda" else "cpu")
@@ -122,7 +124,7 @@ def _summaries(
 
 def _notices(split: Split, cut: Sequence[int], settings: Settings) -> tuple[str, ...]:
     told = cut_to_length({split.file.name: data_facts(split, (cut, ()), settings)})
-    return (f"{told}: the model reads no more than tokenizer.encoder_max_len, {settings.tokenizer.encoder_max_len}.",) if told else ()
+    return (f"{told}: the model reads no more than tokenizer.encoder_max_len ({settings.tokenizer.encoder_max_len}).",) if told else ()
 
 
 def _scored(
@@ -134,7 +136,8 @@ def _scored(
     batch_size: BatchSize,
 ) -> tuple[list[str], dict[str, float]]:
     references = [dialogue.references for dialogue in split.dialogues]
-    evaluator = Evaluator(family, loaded.tokenizer, columns, references, settings, cache_dir())
+    texts = [dialogue.dialogue for dialogue in split.dialogues]
+    evaluator = Evaluator(family, loaded.tokenizer, columns, texts, references, settings, cache_dir())
     evaluator.batch_size = batch_size
     evaluated = evaluator.evaluate(loaded.model)
     return evaluated.predictions, evaluated.metrics

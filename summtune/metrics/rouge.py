@@ -1,6 +1,8 @@
-"""ROUGE-1, -2 and -L F1 over Korean morphemes (or other words), exact, through an offline `evaluate.Metric` over rouge-score.
+"""ROUGE-1, -2, -L and -Lsum over Korean morphemes (or other words), exact, through an offline `evaluate.Metric`.
 
-Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004). L is over the whole summary (not Lsum).
+Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004). ROUGE-L takes the whole summary as one sequence of words.
+ROUGE-Lsum goes sentence by sentence of the reference and takes the union of what each shares with any sentence of the summary; sentences
+end at line breaks, and at . ! ? … before white space (`_text.sentences`). The two differ by points: both are reported, by their names.
 Means are plain means over dialogues: evaluate's own aggregator is a random bootstrap.
 """
 
@@ -13,79 +15,97 @@ from typing import Any
 
 from summtune.config.settings import Evaluation
 from summtune.errors import Problem, SettingsMistake
-from summtune.metrics import Scorer, Scores
-from summtune.metrics._words import chosen, cutter, remembered_words
+from summtune.metrics import Columns, Scorer, Summaries
+from summtune.metrics._engines import Engine, Triple, fastest
+from summtune.metrics._words import analysed, chosen, described, remembered
 
-PARTS = {"rouge1": "rouge1_f1", "rouge2": "rouge2_f1", "rougeL": "rougeL_f1"}
-KEYS = (*PARTS.values(), "rouge_combined_f1")
+TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
+COMBINED = "rouge_combined_f1"
+_MEASURES = ("f1", "precision", "recall")
+KEYS = (*(f"{kind}_f1" for kind in TYPES), COMBINED, *(f"{kind}_{part}" for kind in TYPES for part in _MEASURES[1:]))
 GOAL = dict.fromkeys(KEYS, "maximize")
-UNIT = dict.fromkeys(KEYS, "F1, 0..1")
+UNIT = {key: f"{'F1' if key.endswith('f1') else key.rpartition('_')[2]}, 0..1" for key in KEYS}
+UNIT[COMBINED] = "F1 of ROUGE-1, -2 and -L, combined as evaluation.combined says"
+NEEDS = ("references",)
 
-_WEIGHT_NAMES = {name.lower(): part for part, key in PARTS.items() for name in (part, key, part.removeprefix("rouge"))}
+_MEANT = ("rouge1", "rouge2", "rougeL")
+_WEIGHT_NAMES = {name.lower(): kind for kind in TYPES for name in (kind, f"{kind}_f1", kind.removeprefix("rouge"))}
 
 
 def weights(combined: str | Mapping[str, float]) -> dict[str, float]:
-    """Weights of ROUGE-1, -2 and -L in `rouge_combined_f1`.
+    """Weights of the types in `rouge_combined_f1`; `mean` and `sum` are of ROUGE-1, -2 and -L.
 
     Raises:
         SettingsMistake: weights of something else, or none at all.
     """
-    if combined == "mean":
-        return dict.fromkeys(PARTS, 1 / 3)
-    if combined == "sum":
-        return dict.fromkeys(PARTS, 1.0)
+    if combined in ("mean", "sum"):
+        return dict.fromkeys(_MEANT, 1 / len(_MEANT) if combined == "mean" else 1.0)
     assert isinstance(combined, Mapping), "the settings allow nothing else"
-    found = dict.fromkeys(PARTS, 0.0)
+    found: dict[str, float] = {}
     for name, weight in combined.items():
-        part = _WEIGHT_NAMES.get(name.lower().replace("-", ""))
-        if part is None:
-            raise SettingsMistake(Problem(f"there is no {name!r} to weigh.", f"Weigh {', '.join(PARTS)}.", key="evaluation.combined"))
-        found[part] = weight
+        kind = _WEIGHT_NAMES.get(name.lower().replace("-", ""))
+        if kind is None:
+            raise SettingsMistake(Problem(f"there is no {name!r} to weigh.", f"Weigh {', '.join(TYPES)}.", key="evaluation.combined"))
+        if kind in found:
+            raise SettingsMistake(Problem(f"{kind} is weighed twice.", "Remove one of them.", key="evaluation.combined"))
+        found[kind] = weight
     if not any(found.values()):
-        raise SettingsMistake(Problem("all weights are zero.", f"Weigh {', '.join(PARTS)}.", key="evaluation.combined"))
+        raise SettingsMistake(Problem("all weights are zero.", f"Weigh {', '.join(TYPES)}.", key="evaluation.combined"))
     return found
 
 
-def scorer(references: Sequence[Sequence[str]], evaluation: Evaluation, cache: Path) -> Scorer:
-    """A scorer against one or more references per dialogue.
+def scorer(evaluation: Evaluation, cache: Path) -> Scorer:
+    """A scorer by the settings' tokenizer, with the fastest engine that is installed; `evaluate` may write to `cache`."""
+    return Rouge(evaluation, cache, fastest())
+
+
+class Rouge:
+    """See `Scorer`.
 
     Args:
-        references: per dialogue its references.
         evaluation: tokenizer, what to do with several references, how the combined score is made.
         cache: folder that `evaluate` may write to.
+        engine: of `_engines.PACKAGES`.
     """
-    return RougeScorer(references, evaluation, cache)
 
-
-class RougeScorer:
-    """See `Scorer`."""
-
-    def __init__(self, references: Sequence[Sequence[str]], evaluation: Evaluation, cache: Path) -> None:
-        self._references = [list(several) for several in references]
+    def __init__(self, evaluation: Evaluation, cache: Path, engine: str) -> None:
+        self._evaluation = evaluation
         self._weights = weights(evaluation.combined)
-        self._over = evaluation.references
-        self._words = chosen(evaluation.rouge_tokenizer, (reference for several in self._references for reference in several))
+        self._engine = Engine(engine, TYPES)
         self._metric = _metric_class()(cache_dir=str(cache / "evaluate"), keep_in_memory=True, seed=0)
-        self.description = {
-            "tokenizer": self._words,
-            "combined": evaluation.combined if isinstance(evaluation.combined, str) else str(dict(evaluation.combined)),
-            "references": evaluation.references,
+        self._tokenizer: str | None = None
+
+    @property
+    def description(self) -> dict[str, str]:
+        combined = self._evaluation.combined
+        weighed = ", ".join(f"{kind} {weight:g}" for kind, weight in self._weights.items())
+        named = self._tokenizer or self._evaluation.rouge_tokenizer
+        return {
+            "tokenizer": named if named == "auto" else described(named),
+            "engine": self._engine.description,
+            "references": f"{self._evaluation.references} over the references of a dialogue, by F1 of each type",
+            "combined": combined if isinstance(combined, str) else weighed,
             "aggregation": "mean over dialogues",
-            "rougeL": "whole summary (not Lsum)",
+            "rougeL": "longest common subsequence of whole summaries",
+            "rougeLsum": "union of longest common subsequences, sentence by sentence",
         }
 
-    def score(self, predictions: Sequence[str]) -> Scores:
-        """Score predictions in the references' order. Empty ones score 0."""
-        assert len(predictions) == len(self._references), "one prediction per dialogue"
-        values: dict[str, list[float]] = self._metric.compute(
-            predictions=list(predictions), references=self._references, words=self._words, over=self._over
+    def score(self, summaries: Summaries) -> Columns:
+        """One value per dialogue. Empty predictions score 0."""
+        assert summaries.references is not None, "declared under NEEDS"
+        if self._tokenizer is None:
+            several = (reference for references in summaries.references for reference in references)
+            self._tokenizer = chosen(self._evaluation.rouge_tokenizer, several)
+        columns: dict[str, list[float]] = self._metric.compute(
+            predictions=list(summaries.predictions),
+            references=[list(references) for references in summaries.references],
+            tokenizer=self._tokenizer,
+            over=self._evaluation.references,
+            engine=self._engine,
         )
-        per_dialogue = {PARTS[part]: values[part] for part in PARTS}
-        per_dialogue["rouge_combined_f1"] = [
-            sum(weight * values[part][row] for part, weight in self._weights.items()) for row in range(len(predictions))
-        ]
-        means = {key: sum(column) / len(column) if column else 0.0 for key, column in per_dialogue.items()}
-        return Scores(means, per_dialogue)
+        count = len(summaries.predictions)
+        columns[COMBINED] = [sum(weight * columns[f"{kind}_f1"][row] for kind, weight in self._weights.items()) for row in range(count)]
+        return columns
 
 
 @cache
@@ -95,47 +115,40 @@ def _metric_class() -> Any:
     import evaluate
 
     class KoreanRouge(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
-        """F1 of each dialogue, by ROUGE type, over words that summtune cuts."""
+        """Every measure of each dialogue, over words that summtune cuts."""
 
         def _info(self) -> Any:
             texts = datasets.Features({"predictions": datasets.Value("string"), "references": datasets.Sequence(datasets.Value("string"))})
             return evaluate.MetricInfo(
-                description="ROUGE F1 per dialogue over morphemes", citation="Lin 2004", inputs_description="texts", features=texts
+                description="ROUGE per dialogue over morphemes", citation="Lin 2004", inputs_description="texts", features=texts
             )
 
-        def _compute(self, predictions: list[str], references: list[list[str]], words: str, over: str) -> dict[str, list[float]]:
-            return rouge_f1(predictions, references, words, over)
+        def _compute(
+            self, predictions: list[str], references: list[list[str]], tokenizer: str, over: str, engine: Engine
+        ) -> dict[str, list[float]]:
+            return rouge(predictions, references, tokenizer, over, engine)
 
     return KoreanRouge
 
 
-def rouge_f1(predictions: Sequence[str], references: Sequence[Sequence[str]], words: str, over: str) -> dict[str, list[float]]:
-    """F1 of each dialogue by ROUGE type; over several references the best of each type (`max`) or the mean."""
-    from rouge_score.rouge_scorer import RougeScorer as Reference
+def rouge(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], tokenizer: str, over: str, engine: Engine
+) -> dict[str, list[float]]:
+    """Every measure of each dialogue.
 
-    tokenizer = _Tokenizer(words)
-    engine = Reference(list(PARTS), tokenizer=tokenizer)
-    values: dict[str, list[float]] = {part: [] for part in PARTS}
+    Over several references the one with the best F1 of a type gives all three measures of that type (`max`), or each measure is the mean.
+    """
+    columns: dict[str, list[float]] = {f"{kind}_{part}": [] for kind in TYPES for part in _MEASURES}
     for prediction, several in zip(predictions, references, strict=True):
-        tokenizer.analyse_prediction(prediction)
-        found = [engine.score(reference, prediction) for reference in several]
-        for part in PARTS:
-            column = [score[part].fmeasure for score in found]
-            values[part].append(max(column) if over == "max" else sum(column) / len(column))
-    return values
+        guess = analysed(prediction, tokenizer)
+        found = [engine.score(remembered(reference, tokenizer), guess) for reference in several]
+        for kind in TYPES:
+            values = [score[kind] for score in found]
+            kept = max(values, key=lambda value: value.f1) if over == "max" else _mean(values)
+            for part in _MEASURES:
+                columns[f"{kind}_{part}"].append(getattr(kept, part))
+    return columns
 
 
-class _Tokenizer:
-    """What rouge-score wants: an object with `tokenize`. References are remembered per process, the current prediction here."""
-
-    def __init__(self, words: str) -> None:
-        self._words = words
-        self._prediction: tuple[str, tuple[str, ...]] | None = None
-
-    def analyse_prediction(self, text: str) -> None:
-        self._prediction = text, cutter(self._words)(text)
-
-    def tokenize(self, text: str) -> tuple[str, ...]:
-        if self._prediction is not None and self._prediction[0] == text:
-            return self._prediction[1]
-        return remembered_words(self._words, text)
+def _mean(values: Sequence[Triple]) -> Triple:
+    return Triple(*(sum(part) / len(part) for part in zip(*values, strict=True)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader
 
 from summtune import durable
 from summtune.events.fold import RunState, TrialState
@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 720, 240
 def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
-    template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=select_autoescape()).get_template("report.html.j2")
+    template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
     best = state.best
     durable.write_text(
         run.report,

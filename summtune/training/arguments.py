@@ -5,11 +5,12 @@ It must not know of data or models.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from summtune.config.needs import KEYS, package_for
 from summtune.config.settings import Settings, Training
 from summtune.errors import Problem, SettingsMistake
 from summtune.families import takes_fp16
@@ -22,8 +23,7 @@ OWNED = {
     "eval_strategy": "evaluation.every says how often (in epochs)",
     "eval_steps": "evaluation.every says how often (in epochs)",
     "eval_delay": "evaluation.every says how often (in epochs)",
-    "save_strategy": "a checkpoint is written at every evaluation",
-    "save_steps": "a checkpoint is written at every evaluation",
+    "save_strategy": "a checkpoint is written at every evaluation, and every training.save_steps steps",
     "load_best_model_at_end": "the best model is always kept, in models/best_model",
     "metric_for_best_model": "the search space's metric says it",
     "greater_is_better": "the search space's metric says it",
@@ -38,6 +38,11 @@ OWNED = {
 """Arguments of transformers that summtune sets itself, and why."""
 
 _SAME_AS_OURS = {"eval_strategy": "epoch", "save_strategy": "epoch", "predict_with_generate": True, "report_to": "none"}
+
+
+_WATCHING: Mapping[str, Mapping[str, Any]] = {"reduce_lr_on_plateau": {}, "greedy": {"min_lr": 0.0}}
+"""Schedules that watch the objective. transformers lets both take less for better, whatever the metric, and greedy's least rate is 1e-3:
+above what most models are tuned with, so that it would raise the rate where it means to lower it."""
 
 
 @dataclass(frozen=True)
@@ -152,10 +157,15 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
         names = {field.name for field in fields(Seq2SeqTrainingArguments)}
         ours["activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"] = True
     extras = _checked_extras(training, {field.name for field in fields(Seq2SeqTrainingArguments)})
+    if extras.get("logging_steps") or extras.get("logging_first_step"):
+        ours["logging_strategy"] = "steps"
     try:
         arguments = Seq2SeqTrainingArguments(**(ours | extras))
     except (ValueError, TypeError) as problem:
         raise SettingsMistake(Problem(f"transformers refuses the arguments: {problem}", key="training")) from problem
+    if training.lr_scheduler_type in _WATCHING:
+        ways = {**_WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
+        arguments.lr_scheduler_kwargs = {**ways, **(arguments.lr_scheduler_kwargs or {})}
     # With two GPUs visible transformers would silently use DataParallel; more GPUs mean more workers, never one with several.
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
@@ -171,8 +181,12 @@ def _checked_extras(training: Training, known: set[str]) -> dict[str, Any]:
                 problems.append(Problem(f"can't be set: {OWNED[name]}.", "Take it out.", key=f"training.{name}"))
         elif name not in known:
             problems.append(Problem("transformers has no such argument.", "Take it out.", key=f"training.{name}"))
-        else:
+        elif name != "warmup_steps" or value:  # no steps of warm-up are transformers' default, and leave it to warmup_ratio
             extras[name] = value
+    for key in KEYS:
+        package = package_for(key, getattr(training, key.removeprefix("training."), None))
+        if package is not None and not package.installed:
+            problems.append(Problem(f"the package {package.module} is not installed.", f"Install it: {package.install}.", key=key))
     if problems:
         raise SettingsMistake(problems)
     return extras

@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from summtune import __version__, durable
 from summtune.config.settings import Settings
+from summtune.training.adapters import ADAPTER_FILES
 from summtune.training.checkpoints import MANIFEST
 from summtune.training.trainer import MODEL_ONLY_STATE
 
@@ -21,7 +22,12 @@ SETTINGS_FILE = "summtune_settings.json"
 
 
 def write_best_model(
-    folder: Path, checkpoint: Path, settings: Settings, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    folder: Path,
+    checkpoint: Path,
+    settings: Settings,
+    record: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    merged: Callable[[Path], None] | None = None,
 ) -> None:
     """Make `folder` from a sealed checkpoint.
 
@@ -31,6 +37,7 @@ def write_best_model(
         settings: stored beside the model, for `predict`.
         record: stored with them: iteration, metrics, how they were computed.
         rows: the predictions, for predictions.csv.
+        merged: writes the model's weights, where the checkpoint holds adapters alone.
     """
     temporary = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -38,10 +45,14 @@ def write_best_model(
     for file in checkpoint.iterdir():
         if file.name in MODEL_ONLY_STATE or file.name == MANIFEST or file.name.startswith("rng_state") or not file.is_file():
             continue
+        if merged is not None and file.name in ADAPTER_FILES:
+            continue
         try:
             os.link(file, temporary / file.name)
         except OSError:  # another file system, or one without hard links
             shutil.copy2(file, temporary / file.name)
+    if merged is not None:
+        merged(temporary)
     durable.write_json(temporary / SETTINGS_FILE, {"summtune": __version__, "settings": settings.model_dump(mode="json"), **record})
     write_predictions(temporary / "predictions.csv", rows)
     shutil.rmtree(folder, ignore_errors=True)

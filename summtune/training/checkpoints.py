@@ -5,11 +5,13 @@ It must not know what is in a checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 from pathlib import Path
 
 from summtune import durable
@@ -35,6 +37,8 @@ def seal(folder: Path) -> None:
             os.fsync(stream.fileno())
         files[file.relative_to(folder).as_posix()] = {"size": file.stat().st_size, "sha256": checksum}
     durable.write_json(folder / MANIFEST, {"files": files})
+    for inner in (entry for entry in folder.rglob("*") if entry.is_dir()):
+        durable.sync_folder(inner)
     durable.sync_folder(folder)
 
 
@@ -56,8 +60,19 @@ def sealed_checkpoints(checkpoints: Path) -> list[Path]:
     return sorted(found, key=lambda folder: int(folder.name.split("-")[1]))
 
 
+def bytes_on_disk(*folders: Path) -> int:
+    """Bytes of all files below these folders; one with several names (hard links) counts once."""
+    sizes = {}
+    for folder in folders:
+        for file in folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                found = file.lstat()
+                sizes[found.st_dev, found.st_ino] = found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return sum(sizes.values())
+
+
 def prune(checkpoints: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints, and what unfinished writing left."""
+    """Delete all but the newest `keep` checkpoints."""
     for surplus in sealed_checkpoints(checkpoints)[:-keep]:
         # Without its manifest a half-deleted folder is no checkpoint.
         (surplus / MANIFEST).unlink(missing_ok=True)
@@ -67,23 +82,31 @@ def prune(checkpoints: Path, keep: int) -> None:
 def _faults(folder: Path, *, checksums: bool) -> list[str]:
     manifest = folder / MANIFEST
     try:
-        files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    except FileNotFoundError:
-        return [f"{folder} has no {MANIFEST}: it was never finished."]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
+        files = {name: (seal["size"], seal["sha256"]) for name, seal in json.loads(manifest.read_text(encoding="utf-8"))["files"].items()}
+    except (FileNotFoundError, NotADirectoryError):
+        return [f"{folder} has no {MANIFEST}: it was never finished."] if folder.is_dir() else [f"there is no folder {folder}."]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [f"{manifest} can't be read."]
-    faults = []
-    for name, expected in files.items():
-        file = folder / name
-        if not file.is_file():
-            faults.append(f"{file} is missing.")
-        elif file.stat().st_size != expected["size"]:
-            faults.append(f"{file} has {file.stat().st_size} bytes instead of {expected['size']}.")
-        elif checksums:
+    return [fault for name, (size, sha256) in files.items() if (fault := _fault(folder / name, size, sha256 if checksums else None))]
+
+
+def _fault(file: Path, size: int, sha256: str | None) -> str:
+    """What is wrong with one file; empty where nothing is, or where only the size was asked about and is right."""
+    try:
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return f"{file} is no file."
+        if found.st_size != size:
+            return f"{file} has {found.st_size} bytes instead of {size}."
+        if sha256 is not None:
             with file.open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != expected["sha256"]:
-                    faults.append(f"{file} has changed since it was written.")
-    return faults
+                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+                    return f"{file} has changed since it was written."
+    except FileNotFoundError:
+        return f"{file} is missing."
+    except OSError as problem:  # a disk that gives back errors instead of bytes
+        return f"{file} can't be read: {problem.strerror or problem}."
+    return ""
 
 
 def _files(folder: Path) -> list[Path]:

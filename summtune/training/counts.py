@@ -6,6 +6,7 @@ It must not know who asks, nor when.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -37,6 +38,14 @@ class Counts:
     def forget(self) -> None:
         """Begin anew."""
         self.tokens, self.positions, self.loss = 0, 0, 0.0
+
+    def record(self) -> dict[str, float | int]:
+        """What is known so far, for a checkpoint between two evaluations."""
+        return {"tokens": int(self.tokens), "positions": self.positions, "loss": self.loss}
+
+    def take_up(self, record: Mapping[str, Any]) -> None:
+        """Go on counting from what `record` gave."""
+        self.tokens, self.positions, self.loss = record["tokens"], record["positions"], record["loss"]
 
     def loss_arrives(self, loss: Any, step: int) -> tuple[float, int] | None:
         """Take in a micro-batch's loss, a scalar on any device.

@@ -52,11 +52,11 @@ def data_notices(facts: Mapping[str, Facts], settings: Settings, *, line_break_a
     if cut := cut_to_length(facts):
         wanted = settings.tokenizer
         limits = {
-            "dialogues_cut": f"tokenizer.encoder_max_len, {wanted.encoder_max_len}",
-            "summaries_cut": f"tokenizer.decoder_max_len, {wanted.decoder_max_len}",
+            "dialogues_cut": f"tokenizer.encoder_max_len ({wanted.encoder_max_len})",
+            "summaries_cut": f"tokenizer.decoder_max_len ({wanted.decoder_max_len})",
         }
         raised = " and ".join(limit for key, limit in limits.items() if any(one[key] for one in facts.values()))
-        notices.append(f"{cut}; raise {raised}, to keep them whole.")
+        notices.append(f"{cut}; raise {raised} to keep them whole.")
     if settings.data.clean and not any(one["cleaned"] and any(one["cleaned"].values()) for one in facts.values()):
         notices.append("data.clean changed nothing: the data were clean.")
     if line_break_added:

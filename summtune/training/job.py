@@ -12,6 +12,14 @@ from summtune.paths import AttemptPaths
 Report = Callable[[dict[str, float | int], Path | None], None]
 """(metrics, sealed checkpoint folder): called after each evaluation. It may raise SystemExit: then everything is released."""
 
+StopAsked = Callable[[], bool]
+"""Asked after every step: whether a person wants the training to end, with a checkpoint of that step."""
+
+
+def never() -> bool:
+    """Nobody wants it to end."""
+    return False
+
 
 @dataclass(frozen=True)
 class Job:
@@ -26,9 +34,11 @@ class Job:
         resume_from: a sealed checkpoint to continue from.
         best_iteration: iteration of the best score that was recorded before this attempt.
         best_score: that score.
+        best_lost: the model of that score can't be had: the best of what follows is kept.
         threads: CPU threads for torch; None leaves them as they are.
         baseline: the settings that the results say the difference to.
         rehearse: whether to find out before training what fits into memory; None: on GPUs.
+        notices: what was decided for the person on the way here: goes into log and results.
     """
 
     settings: Settings
@@ -39,6 +49,8 @@ class Job:
     resume_from: Path | None = None
     best_iteration: int | None = None
     best_score: float | None = None
+    best_lost: bool = False
     threads: int | None = None
     baseline: Settings | None = None
     rehearse: bool | None = None
+    notices: tuple[str, ...] = ()

@@ -13,7 +13,10 @@ from pathlib import Path
 
 LOG = logging.getLogger("summtune.training")
 
-_SPEAKERS = ("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "absl", "py.warnings")
+_SPEAKERS = (
+    *("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "peft", "bitsandbytes", "absl"),
+    "py.warnings",
+)
 
 
 @contextmanager
@@ -29,7 +32,11 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
     for logger in loggers:
         logger.handlers = [handler]
         logger.propagate = False
-        logger.setLevel(level.upper())
+        # What torch has to say below a warning is its compiler's: a graph line by line.
+        logger.setLevel("WARNING" if logger.name == "torch" and level in ("debug", "info") else level.upper())
+    parts = [(logger, logger.handlers[:], logger.propagate) for logger in _with_screens_of_their_own()]
+    for logger, *_ in parts:
+        logger.handlers, logger.propagate = [], True
     # catch_warnings alone would restore the filters; captureWarnings sends them to the logger py.warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -42,7 +49,18 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
                 logger.handlers = handlers
                 logger.setLevel(old_level)
                 logger.propagate = propagate
+            for logger, handlers, propagate in parts:
+                logger.handlers, logger.propagate = handlers, propagate
             handler.close()
+
+
+def _with_screens_of_their_own() -> list[logging.Logger]:
+    """Loggers below torch's that write to the screen: torch gives each of its compiler's parts a handler."""
+    import torch  # noqa: F401  # it sets them up
+
+    known = [logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("torch.")]
+    loggers = [logger for logger in known if isinstance(logger, logging.Logger)]
+    return [logger for logger in loggers if any(type(handler) is logging.StreamHandler for handler in logger.handlers)]
 
 
 def _let_libraries_set_up() -> None:

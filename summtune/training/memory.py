@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from summtune.config.settings import Settings, Training
 from summtune.errors import TrialFailure
-from summtune.training.checkpoints import sealed_checkpoints, verify
+from summtune.training.checkpoints import sealed_checkpoints
 from summtune.training.devices import hand_back
 from summtune.training.job import Job
 from summtune.training.progress import Progress
+from summtune.training.resumption import first_whole
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ def with_room(job: Job, progress: Progress, optimise: Callable[[Job, Parts], Non
 
 def _from_last_checkpoint(job: Job) -> Job:
     """The job as it goes on: from this attempt's last whole checkpoint, or as it began."""
-    whole = [folder for folder in reversed(sealed_checkpoints(job.attempt.checkpoints)) if not verify(folder)]
+    whole = first_whole(reversed(sealed_checkpoints(job.attempt.checkpoints))).folder
     # The checkpoint knows the best score itself, and later than whoever began this attempt.
-    return replace(job, resume_from=whole[0], best_iteration=None, best_score=None) if whole else job
+    return job if whole is None else replace(job, resume_from=whole, best_iteration=None, best_score=None, best_lost=False)
 
 
 def _note(job: Job, progress: Progress, parts: Parts) -> None:

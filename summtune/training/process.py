@@ -8,9 +8,13 @@ from __future__ import annotations
 import gc
 import os
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from summtune.config.settings import Training
+from summtune.training.compiling import forget_compiled
 
 _TOUCHED = ("ACCELERATE_", "FSDP_", "TOKENIZERS_PARALLELISM", "CUBLAS_WORKSPACE_CONFIG", "CUDA_LAUNCH_BLOCKING", "FLASH_ATTENTION_")
 
@@ -49,10 +53,36 @@ def restored(threads: int | None) -> Iterator[None]:
         backends.fp32_precision = products  # transformers has set tf32 for the process
         _restore_environment(environment)
         forget_accelerate()
+        forget_compiled()
         gc.collect()
         gc.unfreeze()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+@contextmanager
+def world_of_one(training: Training) -> Iterator[None]:
+    """Inside, a training with DeepSpeed finds the process group that it insists on, though this process is alone in it.
+
+    The group itself stays: DeepSpeed keeps handles to it in its modules, and would fail the next training in a new one.
+    """
+    if not training.model_dump().get("deepspeed") or "RANK" in os.environ:
+        yield
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    before = {name: os.environ.get(name) for name in alone}
+    os.environ.update(alone)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def forget_accelerate() -> None:

@@ -2,7 +2,7 @@
 
 The order of one evaluation: evaluate, write and seal the checkpoint, write the best model if this is it, report, and only after the report
 has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its process is needed again,
-so whatever must be kept is on disk by then.
+so whatever must be kept is on disk by then. Between evaluations there may be checkpoints, too, of which nobody is told.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import math
 import os
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from summtune import durable
 from summtune.decoding.evaluation import Evaluated, Evaluator
-from summtune.errors import TrialFailure
+from summtune.errors import Interrupted, TrialFailure
+from summtune.training.adapters import has_adapters, write_merged
 from summtune.training.best_model import delete_older, write_best_model
-from summtune.training.checkpoints import prune
-from summtune.training.job import Job, Report
+from summtune.training.checkpoints import bytes_on_disk, prune, sealed_checkpoints
+from summtune.training.disk import Writing
+from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG
 from summtune.training.notices import Notices
-from summtune.training.trainer import PROGRESS_FILE
+from summtune.training.resumption import read_record
 
 
 @dataclass
@@ -44,8 +46,10 @@ class Standing:
         """As the checkpoint left it; what was recorded of the best score goes first."""
         standing = cls()
         if job.resume_from is not None:
-            standing = cls(**json.loads((job.resume_from / PROGRESS_FILE).read_text(encoding="utf-8")))
-        if job.best_score is not None:
+            standing = cls(**read_record(job.resume_from)["standing"])
+        if job.best_lost:
+            standing.best_iteration = standing.best_score = None
+        elif job.best_score is not None:
             standing.best_iteration, standing.best_score = job.best_iteration, job.best_score
         return standing
 
@@ -67,6 +71,7 @@ class Progress:
     began: float
     """`time.perf_counter()` of the call of train()."""
     parameters: int = 0
+    trainable_parameters: int = 0
     load_s: float = 0.0
     first_step_s: float = 0.0
     learning_rate: float = 0.0
@@ -77,15 +82,47 @@ class Progress:
     """Optimiser steps at the evaluation before."""
     history: list[dict[str, float | int]] = field(default_factory=list)
     trainer: Any = None
+    stop_asked: StopAsked = never
+    stopping: bool = False
+    under_way: dict[str, Any] | None = None
+    """What was counted since the evaluation before, if the training goes on from between two."""
+
+    def __post_init__(self) -> None:
+        """Take up what the checkpoint remembers."""
+        self._take_up()
 
     def begin_again(self, job: Job) -> None:
-        """Go on from where `job` resumes, after something went wrong: what was under way is forgotten, what was reported stays."""
+        """Go on from where `job` resumes, after something went wrong."""
         self.job, self.standing, self.evaluated = job, Standing.of(job), None
-        self.history = [line for line in self.history if line["iteration"] <= self.standing.iteration]
+        self._take_up()
+
+    def _take_up(self) -> None:
+        self.history, self.under_way, self.steps_before = [], None, 0
+        if self.job.resume_from is None:
+            return
+        record = read_record(self.job.resume_from)
+        self.history, self.under_way = record["history"], record["under_way"]
+        self.steps_before = (self.under_way or {"since_step": record["step"]})["since_step"]
+        with self._writing():
+            durable.write_text(self.job.attempt.history, "".join(f"{durable.json_line(line)}\n" for line in self.history))
 
     def record(self) -> dict[str, Any]:
-        """What the checkpoint remembers."""
-        return dict(vars(self.standing))
+        """What the checkpoint remembers besides transformers' state; with an evaluation, what came of that, too."""
+        state, evaluated = self.trainer.state, self.evaluated
+        under_way = None
+        if evaluated is not None:
+            self.history.append(self._metrics(state, evaluated))
+        else:
+            train_s = time.perf_counter() - self.last_evaluation_ended
+            under_way = {"since_step": self.steps_before, "train_s": train_s, **self.trainer.counts.record()}
+        return {
+            "step": int(state.global_step),
+            "standing": dict(vars(self.standing)),
+            "history": self.history,
+            "under_way": under_way,
+            "predictions": self._prediction_rows(evaluated) if evaluated is not None else None,
+            "scoring": self.evaluator.description,
+        }
 
     def assess(self, model: Any) -> dict[str, float]:
         """Evaluate, and judge whether it is the best; called by the trainer just before it writes the checkpoint."""
@@ -120,42 +157,62 @@ class Progress:
         patience = self.job.settings.training.early_stopping_patience
         return patience is not None and self.standing.waited >= patience
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to train: patience or the steps that were asked for have ended."""
+        max_steps = self.job.settings.training.max_steps
+        # transformers would make one more step if it resumed at the last.
+        return self.patience_is_over or (max_steps is not None and self.under_way is None and self.steps_before >= max_steps)
+
     def deliver(self, state: Any, checkpoint: Path) -> None:
         """Everything after the checkpoint was sealed."""
         job, standing, trainer = self.job, self.standing, self.trainer
-        assert self.evaluated is not None, "an evaluation comes before every checkpoint"
-        steps = max(state.global_step - self.steps_before, 1)
-        metrics: dict[str, float | int] = {
-            "iteration": standing.iteration,
-            "epoch": round(float(state.epoch or 0.0), 6),
-            "step": int(state.global_step),
-            **self.evaluated.metrics,
-            "train_loss": trainer.counts.loss / steps,
-            "learning_rate": self.learning_rate,
-            "tokens_per_second": float(trainer.counts.tokens) / self.train_s if self.train_s else 0.0,
-            "padding_share": trainer.counts.padding_share,
-            "micro_batch_size": trainer.args.per_device_train_batch_size,
-            "train_s": self.train_s,
-            "evaluation_s": self.evaluated.evaluation_s,
-            "first_step_s": self.first_step_s,
-            "load_s": self.load_s,
-            "parameters": self.parameters,
-        }
+        if self.evaluated is None:
+            LOG.info("checkpoint of step %d written", state.global_step)
+            prune(job.attempt.checkpoints, job.settings.training.save_total_limit)
+            return
+        metrics = self.history[-1]
         trainer.counts.forget()
         self.steps_before = state.global_step
-        self.history.append(metrics)
-        _append_line(job.attempt.history, metrics)
         best = job.attempt.best_model(standing.iteration) if standing.best_iteration == standing.iteration else None
-        if best is not None:
-            record = {"iteration": standing.iteration, "metrics": metrics, "scoring": self.evaluator.description}
-            write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated))
-        self.write_results("running")
+        with self._writing():
+            durable.append_line(job.attempt.history, metrics)
+            if best is not None:
+                record = {"iteration": standing.iteration, "metrics": metrics, "scoring": self.evaluator.description}
+                merged = partial(write_merged, trainer.model) if has_adapters(trainer.model) else None
+                write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated), merged)
+            self.write_results("running")
         LOG.info("iteration %d: %s %.4f, loss %.4f", standing.iteration, job.objective_name, metrics[job.objective_name], metrics["loss"])
         self.evaluated = None
         self.report(metrics, checkpoint)
         delete_older(job.attempt.models, best)
         prune(job.attempt.checkpoints, job.settings.training.save_total_limit)
         self.last_evaluation_ended = time.perf_counter()
+
+    def _writing(self) -> Writing:
+        step = self.trainer.state.global_step if self.trainer is not None else 0
+        return Writing(f"what came of step {step}", self.job.attempt.folder, safe="The checkpoints there are whole.")
+
+    def _metrics(self, state: Any, evaluated: Evaluated) -> dict[str, float | int]:
+        """All of an evaluation, as it is reported."""
+        steps, counts = max(state.global_step - self.steps_before, 1), self.trainer.counts
+        return {
+            "iteration": self.standing.iteration,
+            "epoch": round(float(state.epoch or 0.0), 6),
+            "step": int(state.global_step),
+            **evaluated.metrics,
+            "train_loss": counts.loss / steps,
+            "learning_rate": self.learning_rate,
+            "tokens_per_second": float(counts.tokens) / self.train_s if self.train_s else 0.0,
+            "padding_share": counts.padding_share,
+            "micro_batch_size": self.trainer.args.per_device_train_batch_size,
+            "train_s": self.train_s,
+            "evaluation_s": evaluated.evaluation_s,
+            "first_step_s": self.first_step_s,
+            "load_s": self.load_s,
+            "parameters": self.parameters,
+            "trainable_parameters": self.trainable_parameters,
+        }
 
     def _prediction_rows(self, evaluated: Evaluated) -> list[dict[str, Any]]:
         scores = evaluated.per_dialogue.get(self.job.objective_name)
@@ -167,11 +224,21 @@ class Progress:
             rows.append(row)
         return rows
 
+    def _disk(self) -> dict[str, int]:
+        """Bytes of what is kept; weights that a checkpoint and a model share count once in the sum."""
+        attempt = self.job.attempt
+        return {
+            "checkpoints": len(sealed_checkpoints(attempt.checkpoints)),
+            "checkpoint_bytes": bytes_on_disk(attempt.checkpoints),
+            "model_bytes": bytes_on_disk(attempt.models),
+            "bytes": bytes_on_disk(attempt.checkpoints, attempt.models),
+        }
+
     def write_results(self, status: str) -> None:
         """training_results.json: what came out so far."""
         standing, attempt = self.standing, self.job.attempt
         best = next((line for line in self.history if line["iteration"] == standing.best_iteration), None)
-        model = attempt.best_model(standing.best_iteration) if best is not None and standing.best_iteration is not None else None
+        model = attempt.best_model(standing.best_iteration) if standing.best_iteration is not None else None
         durable.write_json(
             attempt.results,
             {
@@ -183,7 +250,8 @@ class Progress:
                 "best_score": standing.best_score,
                 "best_metrics": best,
                 "final_metrics": self.history[-1] if self.history else None,
-                "model_path": os.path.relpath(model, attempt.folder) if model is not None else None,
+                "model_path": os.path.relpath(model, attempt.folder) if model is not None and model.is_dir() else None,
+                "disk": self._disk(),
                 "seconds": round(time.perf_counter() - self.began, 3),
                 "scoring": self.evaluator.description,
                 "notices": self.notices.said,
@@ -202,8 +270,11 @@ def callback_class() -> Any:
             self._progress = progress
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._progress.last_evaluation_ended = time.perf_counter()
-            self._progress.steps_before = state.global_step
+            progress, under_way = self._progress, self._progress.under_way
+            progress.last_evaluation_ended = time.perf_counter() - (under_way["train_s"] if under_way else 0.0)
+            progress.steps_before = under_way["since_step"] if under_way else state.global_step
+            if under_way:
+                progress.trainer.counts.take_up(under_way)
 
         def on_optimizer_step(self, args: Any, state: Any, control: Any, **parts: Any) -> None:
             # Asked here, before the schedule moves on: the rate that this step was made with.
@@ -216,26 +287,32 @@ def callback_class() -> Any:
             limit = progress.job.settings.training.timeout_s
             if limit is not None and elapsed > limit:
                 raise TrialFailure("timeout", f"it took longer than training.timeout_s, {limit} s.")
+            every = progress.job.settings.training.save_steps
+            progress.stopping = progress.stop_asked()
+            due = progress.stopping or (every is not None and state.global_step % every == 0)
+            # Where an evaluation comes next it brings a checkpoint of its own; one from before it would resume without it.
+            if due and not self._evaluates(state):
+                control.should_save = True
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            control.should_evaluate = control.should_save = self._evaluates(state)
+
+        def _evaluates(self, state: Any) -> bool:
+            """Whether the step that was just made is followed by an evaluation."""
             every = self._progress.job.settings.evaluation.every
-            last = state.global_step >= state.max_steps
-            control.should_evaluate = control.should_save = last or round(state.epoch) % every == 0
+            ends_epoch = float(state.epoch).is_integer() and int(state.epoch) % every == 0
+            return ends_epoch or state.global_step >= state.max_steps
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             LOG.info("step %d: %s", state.global_step, json.dumps(logs, default=float))
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._progress.deliver(state, self._progress.trainer.last_checkpoint)
-            if self._progress.patience_is_over:
-                LOG.info("no improvement for %d evaluations: the training ends", self._progress.standing.waited)
+            progress = self._progress
+            progress.deliver(state, progress.trainer.last_checkpoint)
+            if progress.patience_is_over:
+                LOG.info("no improvement for %d evaluations: the training ends", progress.standing.waited)
                 control.should_training_stop = True
+            elif progress.stopping and state.global_step < state.max_steps:
+                raise Interrupted(f"stopped after step {state.global_step}, of which there is a checkpoint")
 
     return ProgressCallback
-
-
-def _append_line(file: Path, value: Any) -> None:
-    with file.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())

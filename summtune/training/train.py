@@ -9,31 +9,34 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from summtune.config.metrics import goals
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
-from summtune.errors import Problem, RunMistake, SettingsMistake, TrialFailure
+from summtune.errors import Interrupted, Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.families._line_breaks import line_break_was_added
+from summtune.training.adapters import trainable
 from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
-from summtune.training.checkpoints import verify
+from summtune.training.compiling import prepare_compiling
 from summtune.training.data_facts import cuts, data_facts, data_notices
 from summtune.training.devices import is_out_of_memory
-from summtune.training.job import Job, Report
+from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG, to_file
 from summtune.training.memory import DoesNotFit, Parts, with_room
 from summtune.training.notices import Note, Notices
-from summtune.training.process import restored
+from summtune.training.process import restored, world_of_one
 from summtune.training.progress import Progress, Standing, callback_class
 from summtune.training.receipt import differs_from
 from summtune.training.rehearsal import callback_class as rehearsal_class
+from summtune.training.resumption import faults_of
 from summtune.training.rows import token_rows
 from summtune.training.store import Store
 from summtune.training.trainer import trainer_class
 
 
-def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
+def train(job: Job, report: Report, note: Note = lambda text: None, stop_asked: StopAsked = never) -> None:
     """Train as the job says, calling `report` after every evaluation.
 
     Whatever ends it (the last step, patience, an exception, SystemExit out of `report`), the process is left as it was found.
@@ -49,15 +52,20 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
         SettingsMistake: settings that the hardware or transformers refuse.
         RunMistake: `resume_from` is no whole checkpoint.
         SurroundingsFailure: a checkpoint or the cache can't be written.
+        Interrupted: `stop_asked`; a checkpoint of the last step is there.
+        MetricMistake: a person's own metric doesn't do what it declares.
         TrialFailure: the loss diverged, time ran out, or not even one row fits into memory.
     """
     began = time.perf_counter()
     job.attempt.folder.mkdir(parents=True, exist_ok=True)
-    with to_file(job.attempt.log, job.settings.general.log_level), restored(job.threads):
+    with to_file(job.attempt.log, job.settings.general.log_level), restored(job.threads), world_of_one(job.settings.training):
         import torch
 
         try:
-            _train(job, report, Notices(note), began)
+            _train(job, report, Notices(note), began, stop_asked)
+        except Interrupted as interruption:
+            LOG.info("%s", interruption)
+            raise
         except torch.OutOfMemoryError as problem:
             LOG.exception("the training failed")
             reason = f"the model itself does not fit into the GPU's memory ({problem}). Take a smaller one."
@@ -67,29 +75,34 @@ def train(job: Job, report: Report, note: Note = lambda text: None) -> None:
             raise
 
 
-def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
+def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked: StopAsked) -> None:
     settings = job.settings
-    if job.resume_from is not None and (faults := verify(job.resume_from)):
+    for notice in job.notices:
+        notices.say(notice)
+    if job.resume_from is not None and (faults := faults_of(job.resume_from)):
         raise RunMistake([Problem(fault, "Resume from an earlier one.") for fault in faults])
     hardware = resolve_hardware(settings)
+    prepare_compiling(settings.training, hardware.device)
     for notice in hardware.notices:
         notices.say(notice)
     train_split, dev_split = read_split(settings.data, "train"), read_split(settings.data, "dev")
     store = Store(job.cache)
     family = family_of(settings)
     load = partial(_load, family, settings, Sources(store.once, partial(_texts, train_split), train_split.digest))
-    loaded = load(job.resume_from)
+    loaded, parameters = load(job.resume_from)
     train_rows = token_rows(family, loaded, train_split, settings, store, taught=True)
     dev_rows = token_rows(family, loaded, dev_split, settings, store, taught=False)
     data = {
         name: data_facts(split, cuts(rows), settings)
         for name, split, rows in (("train", train_split, train_rows), ("dev", dev_split, dev_rows))
     }
-    for notice in data_notices(data, settings, line_break_added=line_break_was_added(loaded.tokenizer)):
+    data_said = data_notices(data, settings, line_break_added=line_break_was_added(loaded.tokenizer))
+    for notice in (*loaded.notices, *data_said):
         notices.say(notice)
     references = [dialogue.references for dialogue in dev_split.dialogues]
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
-    evaluator = Evaluator(family, loaded.tokenizer, columns, references, settings, job.cache)
+    dialogues = [dialogue.dialogue for dialogue in dev_split.dialogues]
+    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, references, settings, job.cache)
     load_s = time.perf_counter() - began
     progress = Progress(
         job=job,
@@ -107,29 +120,34 @@ def _train(job: Job, report: Report, notices: Notices, began: float) -> None:
         notices=notices,
         began=began,
         load_s=load_s,
-        parameters=sum(parameter.numel() for parameter in loaded.model.parameters()),
+        stop_asked=stop_asked,
+        parameters=parameters,
+        trainable_parameters=sum(parameter.numel() for parameter in loaded.model.parameters() if parameter.requires_grad),
     )
-    if progress.patience_is_over:
+    if progress.is_over:
         progress.write_results("finished")
         return
     ready = [loaded]
     del loaded  # a training that begins again must not find the model of the first beginning in memory
 
     def optimise(job: Job, parts: Parts) -> None:
-        _optimise(job, family, ready.pop() if ready else load(job.resume_from), (train_rows, dev_rows), progress, hardware, parts)
+        _optimise(job, family, ready.pop() if ready else load(job.resume_from)[0], (train_rows, dev_rows), progress, hardware, parts)
 
     with_room(job, progress, optimise)
     progress.write_results("finished")
 
 
-def _load(family: ModuleType, settings: Settings, sources: Sources, resume_from: Path | None) -> Loaded:
+def _load(family: ModuleType, settings: Settings, sources: Sources, resume_from: Path | None) -> tuple[Loaded, int]:
+    """Model and tokenizer, ready to train, and how many parameters the model has without adapters."""
     import torch
 
     torch.manual_seed(settings.general.seed)  # embeddings of added tokens are drawn; transformers' own seeding comes later
-    loaded: Loaded = family.load(settings, replace(sources, resume_from=resume_from))
+    # A checkpoint of adapters is laid over the model that they were made for, which is made anew.
+    whole = resume_from if settings.model.lora is None else None
+    loaded: Loaded = family.load(settings, replace(sources, resume_from=whole))
     loaded.model.generation_config = family.adapted(generation_config(loaded.model, settings.generation))
-    _freeze(loaded.model, settings)
-    return loaded
+    parameters = loaded.model.num_parameters()
+    return trainable(loaded, settings), parameters
 
 
 def _optimise(
@@ -181,9 +199,7 @@ def _release(trainer: Any, progress: Progress) -> None:
 
 
 def _check_objective(job: Job) -> None:
-    from summtune import registry
-
-    keys = {"loss"} | {key for name in job.settings.evaluation.metrics for key in registry.load("metrics", name).KEYS}
+    keys = goals(job.settings.evaluation.metrics)
     if job.objective_name not in keys:
         reason = f"no metric reports {job.objective_name!r}."
         raise SettingsMistake(Problem(reason, f"There are {', '.join(sorted(keys))}.", key="metric.name"))
@@ -191,14 +207,3 @@ def _check_objective(job: Job) -> None:
 
 def _texts(split: Split) -> list[str]:
     return [text for dialogue in split.dialogues for text in (dialogue.dialogue, dialogue.summary or "")]
-
-
-def _freeze(model: Any, settings: Settings) -> None:
-    embeddings = {id(parameter) for parameter in model.get_input_embeddings().parameters()}
-    if settings.model.freeze_encoder:
-        for parameter in model.get_encoder().parameters():
-            # The encoder's embeddings are the decoder's, too: freezing them is freeze_embeddings' affair.
-            if id(parameter) not in embeddings:
-                parameter.requires_grad_(False)
-    if settings.model.freeze_embeddings:
-        model.get_input_embeddings().requires_grad_(False)

@@ -20,14 +20,19 @@ from types import ModuleType
 from typing import Any
 
 from summtune import durable
-from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.errors import TrialFailure
+from summtune.training.adapters import bare
 from summtune.training.batches import LengthGrouped
-from summtune.training.checkpoints import checkpoint_folder, seal
+from summtune.training.checkpoints import bytes_on_disk, checkpoint_folder, seal, sealed_checkpoints
 from summtune.training.counts import Counts
+from summtune.training.disk import Writing
 
 PROGRESS_FILE = "summtune.json"
 
-MODEL_ONLY_STATE = ("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE)
+MODEL_ONLY_STATE = (
+    *("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE),
+    *("latest", "zero_to_fp32.py", "zero_to_torch.py"),  # DeepSpeed's
+)
 
 
 @cache
@@ -35,6 +40,7 @@ def trainer_class() -> Any:
     """The subclass; made on first use, since transformers takes seconds to import."""
     import torch
     from transformers import Trainer
+    from transformers.integrations.neftune import neftune_post_forward_hook
 
     class SummaryTrainer(Trainer):  # type: ignore[misc]  # transformers exports it lazily
         def __init__(
@@ -59,6 +65,16 @@ def trainer_class() -> Any:
             self.loss_is_scaled_for_ga = True
             self.last_checkpoint: Path | None = None
             self.counts = Counts()
+            self._add_noise()
+
+        def _add_noise(self) -> None:
+            """NEFTune where the text comes in. transformers asks for *the* embeddings, and BART's encoder has a copy of its own."""
+            self.neftune_noise_alpha: float | None = None  # keeps transformers from doing it
+            if self.args.neftune_noise_alpha is not None:
+                reader = self.model.get_encoder() if self.model.config.is_encoder_decoder else self.model
+                embeddings = reader.get_input_embeddings()
+                embeddings.neftune_noise_alpha = self.args.neftune_noise_alpha
+                embeddings.register_forward_hook(neftune_post_forward_hook)
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             dataset = train_dataset if train_dataset is not None else self.train_dataset
@@ -100,7 +116,7 @@ def trainer_class() -> Any:
 
         def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
             self._check_loss(self.counts.loss_of_last_step())
-            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(self.model).items()}
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(bare(self.model)).items()}
             self.log(dict(metrics))
             return metrics
 
@@ -109,27 +125,30 @@ def trainer_class() -> Any:
 
         def _save_checkpoint(self, model: Any, trial: Any) -> None:
             self._check_loss(self.counts.loss_of_last_step())
-            unfinished = Path(self._get_output_dir(trial))
+            unfinished, checkpoints = Path(self._get_output_dir(trial)), Path(self.args.output_dir)
+            older = sealed_checkpoints(checkpoints)
+            need = bytes_on_disk(older[-1]) if older else self._state_bytes()
+            safe = f"{older[-1]} is whole." if older else ""
             shutil.rmtree(unfinished, ignore_errors=True)
-            try:
-                super()._save_checkpoint(model, trial)
-                written = checkpoint_folder(unfinished, self.state.global_step)
-                durable.write_json(written / PROGRESS_FILE, self._record())
-                seal(written)
-                final = checkpoint_folder(Path(self.args.output_dir), self.state.global_step)
-                if final.exists():
-                    shutil.rmtree(final)
-                os.rename(written, final)
-                durable.sync_folder(final.parent)
-            except (OSError, RuntimeError) as problem:
-                # torch.save reports a full disk as a RuntimeError of its zip writer.
-                if isinstance(problem, RuntimeError) and "PytorchStreamWriter" not in str(problem) and "enforce fail" not in str(problem):
-                    raise
-                shutil.rmtree(unfinished, ignore_errors=True)
-                reason = f"the checkpoint of step {self.state.global_step} can't be written to {self.args.output_dir}: {problem}"
-                raise SurroundingsFailure(f"{reason}. The one before it is whole.") from problem
-            shutil.rmtree(unfinished, ignore_errors=True)
+            with Writing(f"the checkpoint of step {self.state.global_step}", checkpoints, need=need, safe=safe):
+                try:
+                    super()._save_checkpoint(model, trial)
+                    written = checkpoint_folder(unfinished, self.state.global_step)
+                    durable.write_json(written / PROGRESS_FILE, self._record())
+                    seal(written)
+                    final = checkpoint_folder(checkpoints, self.state.global_step)
+                    if final.exists():  # a damaged one, since which training has come this way again
+                        shutil.rmtree(final)
+                    os.rename(written, final)
+                    durable.sync_folder(checkpoints)
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
             self.last_checkpoint = final
+
+        def _state_bytes(self) -> int:
+            """About what a checkpoint takes: the weights, and what the optimiser keeps of each."""
+            kept = [value for state in self.optimizer.state.values() for value in state.values() if torch.is_tensor(value)]
+            return sum(tensor.numel() * tensor.element_size() for tensor in [*self.model.state_dict().values(), *kept])
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
             super()._save(output_dir, state_dict)

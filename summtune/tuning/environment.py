@@ -1,4 +1,4 @@
-"""What a run ran on, for `environment.json`: versions, commit, hardware, data fingerprints, command line."""
+"""What a run, or a training by itself, ran on, for `environment.json`: versions, commit, hardware, data fingerprints, command line."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import summtune
-from summtune.config.experiment import Experiment
 from summtune.corpus.check import CorpusFacts
 
 PACKAGES = ("ray", "optuna", "transformers", "torch", "datasets", "accelerate", "evaluate", "rouge-score", "python-mecab-ko", "wandb")
 
 
-def describe_environment(
-    experiment: Experiment, facts: CorpusFacts, nodes: Sequence[Mapping[str, float]], command: Sequence[str]
-) -> dict[str, Any]:
-    """All of it, as JSON-able values. No environment variables: they may hold secrets."""
+def describe_environment(file: str, facts: CorpusFacts, nodes: Sequence[Mapping[str, float]], command: Sequence[str]) -> dict[str, Any]:
+    """All of it, as JSON-able values. No environment variables: they may hold secrets.
+
+    Args:
+        file: what was asked for, whose checkout's commit is told; empty where it is no file.
+        facts: of the data.
+        nodes: what each node of the cluster has; empty without one.
+        command: the command line.
+    """
     return {
         "summtune": summtune.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": package_versions(),
-        "git_commit": git_commit(Path(experiment.file).parent if experiment.file else Path.cwd()),
+        "git_commit": git_commit(Path(file).parent if file else Path.cwd()),
         "cpus": os.cpu_count(),
         "nodes": [{name: amount for name, amount in node.items() if not name.startswith("node:")} for node in nodes],
         "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),

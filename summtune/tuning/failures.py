@@ -5,13 +5,32 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+from collections.abc import Mapping
 
 from summtune import durable
-from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.errors import (
+    CheckpointMistake,
+    DataMistake,
+    MetricMistake,
+    Mistake,
+    RunMistake,
+    SettingsMistake,
+    SurroundingsFailure,
+    TrialFailure,
+)
 from summtune.paths import AttemptPaths
 
 SURROUNDINGS = "surroundings"
 """The cause of a failure that is not the trial's: disk or storage gave way."""
+
+_MISTAKES: Mapping[type[Mistake], str] = {
+    DataMistake: "bad_data",
+    CheckpointMistake: "bad_model",
+    SettingsMistake: "bad_settings",
+    MetricMistake: "bad_metric",
+    RunMistake: "bad_checkpoint",
+}
+"""A person's mistake that shows only in the trial, because it depends on what was drawn, or because a file has changed."""
 
 _STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 
@@ -24,6 +43,8 @@ def failure_of(error: Exception) -> TrialFailure:
         return error
     if isinstance(error, SurroundingsFailure) or (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS):
         return TrialFailure(SURROUNDINGS, str(error))
+    if isinstance(error, Mistake):
+        return TrialFailure(_MISTAKES.get(type(error), "error"), str(error))
     return TrialFailure("out_of_memory" if is_out_of_memory(error) else "error", f"{type(error).__name__}: {error}")
 
 

@@ -81,7 +81,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         SurroundingsFailure: disk or cluster gave way.
     """
     check_writable(Path(output_dir))
-    facts = check_corpus(experiment.base.settings)
+    facts = check_corpus(experiment.widest_data())
     _check_models(experiment)
     with _surroundings(output_dir), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster)
@@ -90,7 +90,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         run.trials.mkdir()
         durable.write_text(run.space, experiment.source)
         durable.write_text(run.settings, "\n".join(resolved_lines(experiment.base)) + "\n")
-        durable.write_json(run.environment, describe_environment(experiment, facts, cluster.nodes(), command))
+        durable.write_json(run.environment, describe_environment(experiment.file, facts, cluster.nodes(), command))
         opened = RunOpened(run.folder.name, experiment.name, experiment.to_record(), output_dir, list(command), str(run.folder))
         with lock.held(run.lock):
             log = EventLog(run.events)
@@ -122,7 +122,7 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
             witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
             return run
         experiment = Experiment.from_record(state.opened.experiment)
-        changed = _check_data_again(run, check_corpus(experiment.base.settings))
+        changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         _check_models(experiment)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from summtune.cli.screen import Screen, duration, value_text
+from summtune.cli.screen import Screen, duration, event_line, value_text
 from summtune.events.fold import RunState
+from summtune.events.kinds import Noted
 from summtune.events.log import read_events
 from tests.reporting.test_views import recorded
 
@@ -54,6 +55,10 @@ def test_on_a_terminal_a_table_renews_itself(tmp_path: Path) -> None:
     assert "0001  finished: 0.6000" in text
     assert "1/4  rouge_combined_f1" not in text, "the table shows reports"
     assert "3/3 trials" in text
+
+
+def test_what_a_trial_has_to_say_is_a_note() -> None:
+    assert event_line(Noted("0001", "fp32 is used."), RunState(), 0) == "note: fp32 is used."
 
 
 def test_values_and_times_for_people() -> None:

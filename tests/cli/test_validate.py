@@ -109,3 +109,24 @@ def test_json(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "nowhere.yaml"]) == 2
     assert capsys.readouterr().err == "nowhere.yaml: there is no such file. Check the path.\n"
+
+
+def test_the_data_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, header in (("train", "fname,dialog,summary"), ("dev", "fname,dialogue,summary")):
+        (tmp_path / f"{name}.csv").write_text(f"{header}\na,x,s\n", encoding="utf-8")
+    file = tmp_path / "space.yaml"
+    file.write_text("data: {train: train.csv, dev: dev.csv}\nparameters: {learning_rate: {min: 1e-4, max: 1e-2}}\n", encoding="utf-8")
+    assert main(["validate", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert "train.csv:1: dialogue: there is no column 'dialogue' (data.dialogue). Did you mean 'dialog'?" in said
+    assert "dev.csv" not in said
+    assert main(["validate", str(file), "--json"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["key"], problem["line"]) == ("dialogue", 1)
+    (tmp_path / "train.csv").write_text("fname,dialogue,summary\na,x,s\n", encoding="utf-8")
+    assert main(["validate", str(file)]) == 0
+    searched = tmp_path / "searched.yaml"
+    searched.write_text("data: {train: train.csv, dev: dev.csv}\nparameters: {topic_prefix: {values: [true, false]}}\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["validate", str(searched)]) == 2, "some trials would read the topic"
+    assert capsys.readouterr().err.count("topic: there is no column 'topic' (data.topic)") == 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from summtune.config import effects
-from summtune.config.effects import HOUSEKEEPING, IDLE
+from summtune.config.effects import HOUSEKEEPING, IDLE, NOTHING
 from summtune.config.settings import Generation, Settings
 from summtune.config.transformers_arguments import installed
 from summtune.decoding.generation import generation_arguments
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         ),
         (
             "parameters: {adam_beta1: {values: [0.8, 0.95]}, optim: {values: [adafactor, sgd]}}",
-            "training.adam_beta1 has no effect: optim adafactor, sgd, adagrad and rmsprop have no such number.",
+            "training.adam_beta1 has no effect: training.optim is none of Adam's kin, and has no such number.",
         ),
         ("parameters: {early_stopping_threshold: {values: [0.0, 0.1]}}", "has no effect: training.early_stopping_patience is off."),
         (
@@ -130,8 +130,19 @@ def test_fixed_settings_without_effect_are_said(load: Load) -> None:
 def test_every_key_of_the_tables_is_a_setting() -> None:
     own = {f"{section}.{name}" for section, part in Settings() for name in type(part).model_fields}
     known = own | {f"training.{name}" for name in installed().arguments}
-    keys = {key for rule in IDLE for key in (*rule.keys, *rule.depends)} | set(HOUSEKEEPING)
+    keys = {key for rule in IDLE for key in (*rule.keys, *rule.depends)} | set(HOUSEKEEPING) | set(NOTHING)
     assert {key for key in keys if not key.startswith("model.config_overrides.")} <= known
+    assert not set(HOUSEKEEPING) & set(NOTHING)
+
+
+def test_whoever_sets_what_nothing_looks_at_is_told(load: Load) -> None:
+    text = "settings: {training: {bf16_full_eval: true, ddp_timeout: 60, use_cache: true, logging_steps: 5, optim_args: x=1}}\n"
+    assert load(text).notices == (
+        "training.bf16_full_eval has no effect: summtune's own evaluator scores.",
+        "training.ddp_timeout has no effect: a trial has one worker.",
+        "training.use_cache has no effect: training never uses the cache.",
+        "training.optim_args has no effect: this training.optim reads none.",
+    )
 
 
 @pytest.mark.parametrize("beams", [1, 4])
@@ -168,3 +179,11 @@ def test_schedules_without_warm_up_are_those_of_transformers(schedule: str) -> N
 
     values = {"training.lr_scheduler_type": schedule}
     assert (first_rates(0) == first_rates(10)) == bool(effects.idle_rules(values, "training.warmup_ratio"))
+
+
+@pytest.mark.parametrize("architecture", ["kobart", "t5", "kogpt2"])
+@pytest.mark.parametrize("key", ["data.clean", "data.topic_prefix"])
+def test_what_is_done_with_texts_is_an_effect(architecture: str, key: str) -> None:
+    values = {"model.architecture": architecture, key: False}
+    assert effects.idle(values, key) is None
+    assert effects.identity(values) != effects.identity({**values, key: True})

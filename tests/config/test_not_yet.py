@@ -36,15 +36,12 @@ if TYPE_CHECKING:
         "settings: {general: {storage: 's3://x'}}",
         "settings: {evaluation: {strategy: proxy}}",
         "settings: {evaluation: {proxy_samples: 10}}",
-        "settings: {evaluation: {every: 2}}",
         "settings: {evaluation: {sealed: true}}",
         "settings: {evaluation: {noise_seeds: 3}}",
         "settings: {evaluation: {rouge_tokenizer: kiwi}}",
         "settings: {evaluation: {metrics: [my_metric.py]}}",
         "settings: {inference: {engine: ct2}}",
         "settings: {inference: {output_format: json}}",
-        "settings: {training: {timeout_s: 60}}",
-        "settings: {training: {deepspeed: ds.json}}",
         "settings: {training: {fsdp: full_shard}}",
         "settings: {wandb: {log_model: true}}",
     ],
@@ -63,13 +60,18 @@ def test_not_yet(text: str, refuse: Refuse) -> None:
         "decode: null",
         "resources: {workers_per_trial: 1, gpus_per_trial: auto}",
         "settings: {model: {lora: null, quantization: none, freeze_encoder: true, freeze_embeddings: true, dropout_rate: 0.2}}",
-        "settings: {evaluation: {strategy: full, every: 1}}",
-        "settings: {training: {early_stopping_patience: 2, max_steps: 10, deepspeed: null, fsdp: ''}}",
+        "settings: {evaluation: {strategy: full, every: 2}}",
+        "settings: {training: {early_stopping_patience: 2, max_steps: 10, timeout_s: 60, deepspeed: null, fsdp: ''}}",
         "settings: {model: {architecture: t5-small, checkpoint: t5-small}}",
     ],
 )
 def test_asking_for_nothing_is_fine(text: str, load: Load) -> None:
     load(f"{text}\n")
+
+
+def test_why_is_said_where_it_is_known(refuse: Refuse) -> None:
+    (found,) = refuse("settings: {training: {fsdp: full_shard}}\n")
+    assert "can't be run so far: it shards a model over several workers, and a trial has one. Leave it out." in found
 
 
 def test_a_checkpoint_s_size_names_the_architecture(load: Load) -> None:

@@ -58,6 +58,44 @@ def test_several_processes_make_it_once(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "made\n"
 
 
+def _tokenise(file: str, root: str, log: str) -> None:
+    def encode(dialogues: Sequence[Dialogue]) -> dict[str, list[Any]]:
+        with open(log, "a") as stream:
+            stream.write("encoded\n")
+        time.sleep(0.3)
+        return {"input_ids": [[ord(letter) for letter in row.dialogue] for row in dialogues], "cut": [0] * len(dialogues)}
+
+    rows = tokenised(read_dialogues(Path(file), Data(), with_summaries=True), encode, "digest", Store(Path(root)).once)
+    assert list(rows["input_ids"]) == [[120, 120], [121, 121, 121]]
+
+
+def test_several_trainings_that_start_at_once_tokenise_once(split: Split, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    given = (str(split.file), str(tmp_path / "cache"), str(tmp_path / "log"))
+    processes = [context.Process(target=_tokenise, args=given) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 3
+    assert (tmp_path / "log").read_text() == "encoded\n"
+    (made,) = (entry for entry in (tmp_path / "cache" / "tokenised").iterdir() if entry.is_dir())
+    assert {entry.suffix for entry in made.iterdir()} == {".arrow", ".json"}
+
+
+def test_chunks_make_one_dataset(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("summtune.corpus.tokenised.CHUNK", 1)
+    sizes = []
+
+    def encode(dialogues: Sequence[Dialogue]) -> dict[str, list[Any]]:
+        sizes.append(len(dialogues))
+        return {"input_ids": [[7] * len(row.dialogue) for row in dialogues], "length": [len(row.dialogue) for row in dialogues]}
+
+    rows = tokenised(split, encode, "digest", Store(tmp_path / "cache").once)
+    assert sizes == [1, 1]
+    assert rows[:] == {"input_ids": [[7, 7], [7, 7, 7]], "length": [2, 3]}
+
+
 def test_a_crash_leaves_no_halves(tmp_path: Path) -> None:
     store = Store(tmp_path)
 

@@ -10,8 +10,9 @@ import pytest
 from summtune.config.settings import Generation
 from summtune.decoding.cleaning import cleaner, tidied
 from summtune.decoding.evaluation import Evaluator, mean_loss
-from summtune.decoding.generation import by_length, generate, generation_config
+from summtune.decoding.generation import by_length, generate, generate_watched, generation_config
 from summtune.families import Loaded, Sources, seq2seq
+from summtune.metrics import rouge
 from summtune.training.store import Store
 from tests.small_training import rows, small_settings
 
@@ -85,6 +86,9 @@ def test_generation_config_holds_only_what_means_something(small: Loaded, tmp_pa
 
 def test_by_length() -> None:
     assert by_length([3, 9, 3, 5], 2) == [[1, 3], [0, 2]]
+    assert by_length([4, 8, 4, 4, 4, 4], 1) == [[1], [0, 2], [3, 4], [5]], "short rows come in batches of as many tokens"
+    assert [len(batch) for batch in by_length([100] + [1] * 20, 2)] == [2, 8, 8, 3], "but not of any number"
+    assert by_length([], 4) == []
 
 
 def test_batches_change_nothing(small: Loaded, shared: Path) -> None:
@@ -97,7 +101,7 @@ def test_batches_change_nothing(small: Loaded, shared: Path) -> None:
 
 def test_order_is_kept(small: Loaded, shared: Path) -> None:
     echo = SimpleNamespace(
-        adapted=lambda config: config, collate=seq2seq.collate, new_tokens=lambda model, batch, config: batch["input_ids"]
+        adapted=lambda config: config, collate=seq2seq.collate, new_tokens=lambda model, batch, config, **how: batch["input_ids"]
     )
     texts = [row["dialogue"] for row in rows(9)]
     sources = seq2seq.encode(small.tokenizer, texts, None, small_settings(shared))["input_ids"]
@@ -120,12 +124,13 @@ def test_evaluation(small: Loaded, shared: Path, tmp_path: Path) -> None:
     settings = small_settings(shared)
     lines = rows(5)
     columns = seq2seq.encode(small.tokenizer, [row["dialogue"] for row in lines], [row["summary"] for row in lines], settings)
-    evaluator = Evaluator(seq2seq, small.tokenizer, columns, [[row["summary"]] for row in lines], settings, tmp_path)
+    texts = [row["dialogue"] for row in lines]
+    evaluator = Evaluator(seq2seq, small.tokenizer, columns, texts, [[row["summary"]] for row in lines], settings, tmp_path)
     small.model.train()
     first, second = evaluator.evaluate(small.model), evaluator.evaluate(small.model)
     assert small.model.training
     assert (first.metrics, first.predictions) == (second.metrics, second.predictions)
-    assert set(first.metrics) == {"loss", "rouge1_f1", "rouge2_f1", "rougeL_f1", "rouge_combined_f1"}
+    assert set(first.metrics) == {"loss", *rouge.KEYS}
     assert len(first.predictions) == len(first.per_dialogue["rougeL_f1"]) == 5
     # A mean over tokens does not depend on how they are batched.
     losses = [mean_loss(seq2seq, small.model, small.tokenizer, columns, size) for size in (1, 2, 5)]
@@ -136,6 +141,37 @@ def test_empty_output_is_an_empty_summary(small: Loaded, shared: Path) -> None:
     family = SimpleNamespace(
         adapted=lambda config: config,
         collate=seq2seq.collate,
-        new_tokens=lambda model, batch, config: [[2, 0, 2, 1]] * len(batch["input_ids"]),
+        new_tokens=lambda model, batch, config, **how: [[2, 0, 2, 1]] * len(batch["input_ids"]),
     )
     assert generate(family, small.model, small.tokenizer, [[0, 2]], small_settings(shared), batch_size=1) == [""]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("forced", [None, 2])
+def test_which_summaries_the_model_ended(small: Loaded, shared: Path, forced: int | None) -> None:
+    """Token 2 is the end, and BART's first token, too."""
+    rows_of_tokens = [[2, 5, 2, 1, 1], [2, 5, 6, 7, 2], [2, 5, 6, 7, 8], [2, 2, 1, 1, 1]]
+
+    def configured(config: Any) -> Any:
+        config.max_length, config.forced_eos_token_id = 5, forced
+        return config
+
+    family = SimpleNamespace(adapted=configured, collate=seq2seq.collate, new_tokens=lambda model, batch, config: rows_of_tokens)
+    done = generate_watched(family, small.model, small.tokenizer, [[0, 2]] * 4, small_settings(shared), batch_size=4)  # type: ignore[arg-type]
+    assert done.finished == [True, forced is None, False, True]
+    assert len(set(done.seconds)) == 1
+    assert 0 < done.seconds[0] < 1
+
+
+def test_cut_off_summaries_and_latency_are_scored(small: Loaded, shared: Path, tmp_path: Path) -> None:
+    lines = rows(5)
+    texts = [row["dialogue"] for row in lines]
+    columns = seq2seq.encode(small.tokenizer, texts, [row["summary"] for row in lines], small_settings(shared))
+    found = []
+    wanted = {"metrics": ("truncation", "latency", "guardrails")}
+    for length in (2, 100):
+        settings = small_settings(shared, generation={"max_length": length}, evaluation=wanted)
+        evaluator = Evaluator(seq2seq, small.tokenizer, columns, texts, [[row["summary"]] for row in lines], settings, tmp_path)
+        found.append(evaluator.evaluate(small.model).metrics)
+    assert found[0]["guardrails/truncated"] == 1
+    assert all(0 < metrics["latency_s"] < 10 for metrics in found)
+    assert all(0 <= metrics["guardrails/invented_speakers"] <= 1 for metrics in found)

@@ -3,6 +3,7 @@ from summtune.events.kinds import (
     Decided,
     Ended,
     Event,
+    Noted,
     PointDrawn,
     Promoted,
     Reported,
@@ -91,3 +92,8 @@ def test_folding_in_pieces_is_folding_at_once() -> None:
     for event in story():
         piecewise.apply(event)
     assert piecewise == fold(story())
+
+
+def test_what_trials_say_is_kept_once() -> None:
+    state = fold([*story(), Noted("0000", "a"), Noted("0001", "b"), Noted("0001", "a")])
+    assert state.notes == ["a", "b"]

@@ -1,7 +1,10 @@
 """A trained folder predicts the way it was evaluated, and the guide's own snippet works on it."""
 
 import csv
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +108,67 @@ def test_a_file_with_other_columns_is_read_as_the_message_advises(
     assert len(read(out)) == len(read(dev))
     assert main(["predict", str(folder), str(other), "--set", "training.learning_rate=1", "--set", "nonsense"]) == 2
     assert capsys.readouterr().err.count("it says nothing that matters to a trained model") == 2
+
+
+def test_any_format_with_several_references(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path) -> None:
+    folder, dev, reported = trained
+    file = tmp_path / "test.jsonl"
+    lines = [
+        {"id": number, "turns": row["dialogue"].split("\n"), "one": "전혀 다른 말이다.", "two": row["summary"]}
+        for number, row in enumerate(read(dev))
+    ]
+    file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    named: dict[str, Any] = {"data.id": "id", "data.dialogue": "turns", "data.summary": ["one", "two"]}
+    several = predict(folder, file, tmp_path / "several.csv", overrides=named)
+    single = predict(folder, file, tmp_path / "single.csv", overrides={**named, "data.summary": "two"})
+    assert [row["summary"] for row in read(several.out)] == [row["summary"] for row in read(folder / "predictions.csv")]
+    assert [row["fname"] for row in read(several.out)] == [str(line["id"]) for line in lines]
+    assert several.metrics is not None
+    assert single.metrics is not None
+    assert several.metrics["rouge1_f1"] >= single.metrics["rouge1_f1"]
+    assert single.metrics["rouge1_f1"] == pytest.approx(reported["rouge1_f1"])
+    words = ["predict", str(folder), str(file), "--out", str(tmp_path / "cli.csv"), "--json"]
+    for key, value in named.items():
+        words += ["--set", f"{key}={value if isinstance(value, str) else '[one, two]'}"]
+    assert main(words) == 0
+
+
+def test_what_was_cut_is_said(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = {**rows(1)[0], "dialogue": rows(1)[0]["dialogue"] + "\n#Person1#: 네." * 60}
+    file = write_csv(tmp_path / "test.csv", [*rows(3, start=10), long])
+    done = predict(trained[0], file, tmp_path / "output.csv")
+    (notice,) = done.notices
+    assert re.fullmatch(
+        r"Cut to length: 1 of 4 dialogues \([0-9]+ tokens\) of test.csv: the model reads no more than tokenizer.encoder_max_len \(128\).",
+        notice,
+    )
+    assert main(["predict", str(trained[0]), str(file), "--out", str(tmp_path / "output.csv")]) == 0
+    assert f"note: {notice}\n" in capsys.readouterr().out
+
+
+def test_cleaning_and_topics_are_as_in_training(tmp_path: Path) -> None:
+    lines = [{**row, "topic": "약속", "dialogue": row["dialogue"].replace(" ", "  ")} for row in rows(8)]
+    train_file, dev_file = write_csv(tmp_path / "train.csv", lines), write_csv(tmp_path / "dev.csv", lines[:4])
+    data = {"train": train_file, "dev": dev_file, "clean": True, "topic_prefix": True}
+    settings = small_settings(tmp_path, data=data, training={"num_train_epochs": 1})
+    reports, asked = Reports(), job(tmp_path, settings)
+    train(asked, reports)
+    folder = asked.attempt.best_model(1)
+    results = json.loads(asked.attempt.results.read_text(encoding="utf-8"))
+    assert results["data"]["train"]["cleaned"] == {"dialogues": 8, "summaries": 0}
+    done = predict(folder, dev_file, tmp_path / "output.csv")
+    assert (done.metrics or {})["loss"] == pytest.approx(reports.metrics[0]["loss"], rel=1e-5)
+    tidy = [{**row, "dialogue": f"[약속]\n{row['dialogue'].replace('  ', ' ')}"} for row in lines[:4]]
+    same = predict(
+        folder,
+        write_csv(tmp_path / "tidy.csv", tidy),
+        tmp_path / "tidy-output.csv",
+        overrides={"data.clean": False, "data.topic_prefix": False},
+    )
+    assert read(same.out) == read(done.out)
+    assert (same.metrics or {})["loss"] == pytest.approx((done.metrics or {})["loss"], rel=1e-6)
+    bare = write_csv(tmp_path / "bare.csv", [{"fname": "a", "dialogue": "x"}])
+    with pytest.raises(DataMistake, match=r"topic: there is no column 'topic' \(data.topic\)"):
+        predict(folder, bare, tmp_path / "output.csv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from summtune.config.experiment import load_experiment
 from summtune.errors import SettingsMistake
 from summtune.events.fold import RunState
-from summtune.events.kinds import Event, Reported
+from summtune.events.kinds import Event, Noted, Reported
 from summtune.paths import RunPaths
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
@@ -41,6 +42,9 @@ def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path:
     assert state.status == "finished"
     assert heard.most_at_once == 2
     assert [trial.id for trial in state.trials.values()] == ["0000", "0001", "0002", "0003"]
+    (note,) = state.notes
+    assert re.fullmatch(r"Cut to length: .* of train, .* of dev; raise tokenizer.encoder_max_len \(64\) and .* to keep them whole.", note)
+    assert [event.text for event in heard.events if isinstance(event, Noted)] == [note], "said by four trials, heard once"
     assert {trial.status for trial in state.trials.values()} <= {"finished", "stopped"}
     assert state.trials["0000"].status == "finished", "rungs never stop the baseline"
     hopeless = next(trial for trial in state.searched if trial.point["training.learning_rate"] == 1e-7)
@@ -130,10 +134,10 @@ def test_two_trials_share_a_gpu(tune_here: Tune, space_file: SpaceFile) -> None:
 
 def test_a_failing_trial_costs_no_other_trial_anything(tune_here: Tune, space_file: SpaceFile) -> None:
     file = space_file(
-        parameters={"lr_scheduler_kwargs": {"values": [{}, {"nonsense": 1}]}},
+        parameters={"optim_args": {"values": ["momentum=0.5", "momentum=nonsense"]}},
         resources={"max_concurrent_trials": 1},
         baseline=False,
-        settings={"training": {"num_train_epochs": 1}},
+        settings={"training": {"num_train_epochs": 1, "optim": "sgd"}},
     )
     run, _ = tune_here(file)
     state = state_of(run)

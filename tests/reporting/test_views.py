@@ -6,6 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from summtune.cli.screen import summary_lines
 from summtune.config.experiment import load_experiment
 from summtune.errors import RunMistake
 from summtune.events import kinds
@@ -77,6 +78,7 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "iterations_spent": 5,
         "iterations_saved": 3,
         "seconds": 180.0,
+        "notes": [],
     }
     rows_read = [json.loads(line) for line in run.results.read_text(encoding="utf-8").splitlines()]
     assert [row["status"] for row in rows_read] == ["finished", "finished", "stopped", "failed"]
@@ -121,6 +123,20 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -
     assert page.count("<polyline") == 3
     assert "0.6000" in page
     assert "0001" in page
+
+
+def test_what_trials_had_to_say_stands_in_the_summary_and_on_the_page(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    state, _ = open_run(run)
+    write_page(run, state)
+    assert "<h2>Notes</h2>" not in run.report.read_text(encoding="utf-8")
+    for trial in ("0001", "0002"):
+        state.apply(kinds.Noted(trial, "Cut to length: 3 <dialogues>."))
+    write_views(run, state)
+    write_page(run, state)
+    assert json.loads(run.summary.read_text(encoding="utf-8"))["notes"] == ["Cut to length: 3 <dialogues>."]
+    assert run.report.read_text(encoding="utf-8").count("<li>Cut to length: 3 &lt;dialogues&gt;.</li>") == 1
+    assert "Note      Cut to length: 3 <dialogues>." in summary_lines(run, state, figures(state, last_iterations(state)))
 
 
 def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:

@@ -167,3 +167,28 @@ def test_what_the_study_is_told() -> None:
     words = [final_word(trial, state)[0] for trial in state.trials.values()]
     assert words == [OptunaState.COMPLETE, OptunaState.COMPLETE, OptunaState.PRUNED, OptunaState.FAIL, OptunaState.PRUNED]
     assert final_word(state.trials["0005"], state) == (OptunaState.PRUNED, None), "ranked behind all that were scored"
+
+
+def test_the_search_keeps_away_from_what_does_not_fit() -> None:
+    """Better and better towards 0.5, beyond which nothing can be trained: of what fails otherwise the search learns nothing."""
+
+    def beyond(cause: str) -> int:
+        one = Search(Space.of([Reals("training.weight_decay", 0.0, 1.0)]), "bayes", maximize=True, seed=3, count=40)
+        drawn = []
+        for number in range(40):
+            trial = f"{number + 1:04d}"
+            proposal = one.propose(trial, number)
+            assert proposal is not None
+            value = proposal.point["training.weight_decay"]
+            drawn.append(value)
+            log: list[Event] = [PointDrawn(trial, number, proposal.point, proposal.params)]
+            if value <= 0.5:
+                log += [Reported(trial, 1, 1, {"rouge_combined_f1": value}, None), Ended(trial, "finished")]
+                one.observe(trial, 1, value)
+            else:
+                log.append(Ended(trial, "failed", cause))
+            state = state_of(log)
+            one.tell(trial, *final_word(state.trials[trial], state))
+        return sum(value > 0.5 for value in drawn[20:])
+
+    assert beyond("out_of_memory") <= beyond("diverged") / 2

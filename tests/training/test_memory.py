@@ -1,4 +1,4 @@
-"""Memory that does not suffice makes smaller parts of the same steps: found out before training, or by an error in its midst."""
+"""What doesn't fit into memory is trained in smaller parts of the same steps: found out before training, or by an error later."""
 
 import json
 from pathlib import Path
@@ -207,9 +207,7 @@ def test_evaluating_takes_fewer_at_a_time(shared: Path, monkeypatch: pytest.Monk
         (MemoryError(), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
         (
-            RuntimeError(
-                "[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
-            ),
+            RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: 9 bytes"),
             True,
         ),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),

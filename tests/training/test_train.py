@@ -27,6 +27,7 @@ EVERY_TIME = {
         "first_step_s",
         "load_s",
         "parameters",
+        "trainable_parameters",
     ),
 }
 

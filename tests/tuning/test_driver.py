@@ -12,7 +12,7 @@ import pytest
 from summtune.config.experiment import load_experiment
 from summtune.errors import TrialFailure
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Event, Reported, RunOpened
+from summtune.events.kinds import Event, Noted, Reported, RunOpened
 from summtune.events.log import EventLog, read_events
 from summtune.paths import AttemptPaths, RunPaths
 from summtune.training.checkpoints import seal
@@ -296,3 +296,15 @@ def test_the_baseline_s_own_point_is_not_drawn_again(opened: Opened, tmp_path: P
     while not isinstance(trial := driver.next_trial(), SpaceUsedUp):
         points.append((trial.point["training.num_train_epochs"], trial.point["training.max_grad_norm"]))
     assert points == [(2, 0.5), (2, 1.0), (4, 0.5)], "4 and 1.0 are tiny-kobart's own"
+
+
+def test_what_several_trials_say_in_the_same_words_is_one_event(opened: Opened, tmp_path: Path) -> None:
+    driver = opened(tmp_path / "run")
+    for trial in (drawn(driver), drawn(driver)):
+        driver.note(trial, "fp32 is used.")
+        driver.note(trial, "Cut to length.")
+    again = opened(tmp_path / "run")
+    again.note("0001", "fp32 is used.")
+    said = [event for event in read_events(driver.run.events)[0] if isinstance(event, Noted)]
+    assert [(event.trial, event.text) for event in said] == [("0000", "fp32 is used."), ("0000", "Cut to length.")]
+    assert again.state.notes == ["fp32 is used.", "Cut to length."]

@@ -1,0 +1,181 @@
+"""One training by itself: everything checked before its folder is made, and the folder arranged like a trial's when it ends.
+
+It must not know of runs, trials or screens: whoever calls it is told of evaluations, and says when to stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from summtune import durable, registry
+from summtune.config.description import resolved_lines
+from summtune.config.layers import Resolved
+from summtune.config.objective import REPORTED, Objective
+from summtune.config.settings import Settings
+from summtune.corpus.check import CorpusFacts, check_corpus
+from summtune.errors import Interrupted, Mistake, Problem, RunMistake, SummtuneError, TrialFailure
+from summtune.families import checkpoints as availability
+from summtune.paths import ExperimentPaths, cache_dir, create_experiment
+from summtune.training.arguments import resolve_hardware
+from summtune.training.carried import carry_best_model, differences
+from summtune.training.checkpoints import bytes_on_disk, sealed_checkpoints
+from summtune.training.job import Job, Report, StopAsked
+from summtune.training.notices import Note
+from summtune.training.resumption import whole_checkpoint
+from summtune.training.train import train
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A training of which all that can be known beforehand is known to be right.
+
+    Attributes:
+        resolved: its settings.
+        objective: what the best model is chosen by.
+        facts: of the data.
+        resume_from: a whole checkpoint.
+        notices: what was decided for the person.
+    """
+
+    resolved: Resolved
+    objective: Objective
+    facts: CorpusFacts
+    resume_from: Path | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved.settings
+
+
+def prepare(resolved: Resolved, resume_from: Path | None, notices: tuple[str, ...] = ()) -> Prepared:
+    """Find every mistake before anything is made.
+
+    Raises:
+        DataMistake: the data can't be used.
+        CheckpointMistake: the model can't be had.
+        SettingsMistake: the hardware isn't there.
+        RunMistake: the checkpoint to resume from isn't one, or belongs to another kind of training.
+    """
+    settings = resolved.settings
+    facts = check_corpus(settings)
+    if resume_from is None:
+        availability.check_available(settings)
+    resolve_hardware(settings)
+    said = list(notices)
+    if settings.wandb.mode in ("online", "offline"):
+        said.append("wandb: only runs (`summtune run`) are mirrored so far; this training is recorded in its own folder.")
+    whole = None
+    if resume_from is not None:
+        found = whole_checkpoint(resume_from.expanduser().absolute())
+        whole = found.folder
+        assert whole is not None, "whole_checkpoint raises where there is none"
+        said += [*found.notices, *differences(whole, settings, facts)]
+    return Prepared(resolved, _objective(settings), facts, whole, tuple(dict.fromkeys(said)))
+
+
+def train_single(prepared: Prepared, paths: ExperimentPaths, report: Report, note: Note, stop_asked: StopAsked) -> dict[str, Any]:
+    """Train in a folder that `open_experiment` made, and return what its training_results.json says.
+
+    Raises:
+        Mistake: one that shows only once the model is there; where nothing was trained the folder is gone then.
+        TrialFailure: the training failed; the folder says how far it came.
+        SurroundingsFailure: disk or storage gave way.
+        Interrupted: `stop_asked`; there is a checkpoint of the last step.
+    """
+    attempt, settings = paths.itself, prepared.settings
+    carried = carry_best_model(prepared.resume_from, attempt, settings) if prepared.resume_from is not None else ""
+    job = Job(
+        settings=settings,
+        objective_name=prepared.objective.name,
+        maximize=prepared.objective.maximize,
+        attempt=attempt,
+        cache=cache_dir(),
+        resume_from=prepared.resume_from,
+        best_lost=bool(carried),
+        notices=(*prepared.notices, *filter(None, [carried])),
+    )
+    try:
+        train(job, report, note, stop_asked)
+    except KeyboardInterrupt:
+        _close(paths, prepared, "interrupted")
+        raise
+    except Interrupted:
+        _close(paths, prepared, "interrupted")
+        raise
+    except Mistake:
+        if not sealed_checkpoints(attempt.checkpoints):
+            shutil.rmtree(paths.folder, ignore_errors=True)
+        else:
+            _close(paths, prepared, "failed")
+        raise
+    except Exception as error:  # recorded, and on its way
+        cause = error.cause if isinstance(error, TrialFailure) else "surroundings" if isinstance(error, SummtuneError) else "error"
+        with contextlib.suppress(OSError):  # a disk that is full will not take this, either
+            _close(paths, prepared, "failed", cause, str(error))
+        raise
+    return _close(paths, prepared, "finished")
+
+
+def open_experiment(prepared: Prepared, output_dir: Path, environment: Mapping[str, Any]) -> ExperimentPaths:
+    """Make the folder of a training, and write down what was asked.
+
+    Raises:
+        RunMistake: `output_dir` can't be written.
+    """
+    try:
+        paths = create_experiment(output_dir, datetime.now())
+        durable.write_text(paths.settings, "\n".join(resolved_lines(prepared.resolved)) + "\n")
+        durable.write_json(paths.environment, environment)
+    except OSError as error:
+        reason = f"{output_dir} can't be written: {error.strerror or error}."
+        raise RunMistake(Problem(reason, "Give another with --output-dir FOLDER.", key="general.output_dir")) from error
+    return paths
+
+
+def last_checkpoint(paths: ExperimentPaths) -> Path | None:
+    """The newest checkpoint that a training left; None where it came to none."""
+    return next(reversed(sealed_checkpoints(paths.checkpoints)), None)
+
+
+def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str = "", message: str = "") -> dict[str, Any]:
+    """Arrange the folder like a trial's, and complete training_results.json."""
+    results: dict[str, Any] = {}
+    with contextlib.suppress(FileNotFoundError):
+        results = json.loads(paths.results.read_text(encoding="utf-8"))
+    best = paths.itself.best_model(results["best_iteration"]) if results.get("best_iteration") else None
+    if best is not None and best.is_dir():
+        os.replace(best, paths.best_model)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(paths.best_model / "predictions.csv", paths.predictions)
+    durable.sync_folder(paths.folder)
+    results |= {
+        "experiment_id": paths.folder.name,
+        "timestamp": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "status": status,
+        "cause": cause or None,
+        "message": message or None,
+        "resumed_from": str(prepared.resume_from) if prepared.resume_from is not None else None,
+        "best_metrics": results.get("best_metrics"),
+        "final_metrics": results.get("final_metrics"),
+        "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
+        "notices": results.get("notices", list(prepared.notices)),
+        "bytes": bytes_on_disk(paths.folder),
+    }
+    durable.write_json(paths.results, results)
+    return results
+
+
+def _objective(settings: Settings) -> Objective:
+    """What everything is compared by, or, where that isn't computed, the first metric that is."""
+    computed = {key: goal for name in settings.evaluation.metrics for key, goal in registry.load("metrics", name).GOAL.items()}
+    name = next((key for key in REPORTED if key in computed), None) or next(iter(computed))
+    return Objective(name, computed[name])
