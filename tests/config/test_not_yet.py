@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     "text",
     [
         "objectives: [{name: loss}]",
-        "constraints: [{require_metric: 'loss <= 2.0'}]",
         "budget: {hours: 1}",
         "warm_start: [other]",
         "patience_trials: 5",
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
         "settings: {evaluation: {every: 2}}",
         "settings: {evaluation: {sealed: true}}",
         "settings: {evaluation: {noise_seeds: 3}}",
-        "settings: {evaluation: {rouge_tokenizer: kiwi}}",
-        "settings: {evaluation: {metrics: [my_metric.py]}}",
         "settings: {data: {clean: true}}",
         "settings: {data: {topic_prefix: true}}",
         "data: {summary: [summary, summary2]}",
