@@ -42,11 +42,16 @@ def predict(
     done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {"model": str(folder), "out": str(done.out), "rows": done.rows, "metrics": done.metrics, "seconds": round(done.seconds, 3)}
+        record |= {"notices": list(done.notices)} if done.notices else {}
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return 0
     typer.echo(f"{done.rows} summaries by {folder} in {done.seconds:.1f} s: {done.out}")
+    for notice in done.notices:
+        typer.echo(f"note: {notice}")
     if done.metrics is not None:
-        typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items()))
+        # Precision and recall stand in --json: a line is for the scores that people compare.
+        shown = {name: value for name, value in done.metrics.items() if not name.endswith(("_precision", "_recall"))}
+        typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in shown.items()))
     return 0
 
 
