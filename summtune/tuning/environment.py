@@ -15,7 +15,10 @@ import summtune
 from summtune.config.experiment import Experiment
 from summtune.corpus.check import CorpusFacts
 
-PACKAGES = ("ray", "optuna", "transformers", "torch", "datasets", "accelerate", "evaluate", "rouge-score", "python-mecab-ko", "wandb")
+PACKAGES = (
+    *("ray", "optuna", "transformers", "torch", "datasets", "accelerate", "evaluate", "wandb"),
+    *("rouge-score", "rouge-score-rs", "python-mecab-ko", "kiwipiepy"),
+)
 
 
 def describe_environment(
