@@ -13,7 +13,13 @@ from pathlib import Path
 
 LOG = logging.getLogger("summtune.training")
 
-_SPEAKERS = ("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "absl", "py.warnings")
+_SPEAKERS = (
+    *("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "absl", "py.warnings"),
+    *("peft", "bitsandbytes", "gguf"),
+)
+
+_EVERY_CALL = "bitsandbytes.autograd"
+"""It warns of the same cast in every forward pass of every layer."""
 
 
 @contextmanager
@@ -24,13 +30,16 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in _SPEAKERS]
+    loggers = [*(logging.getLogger(name) for name in _SPEAKERS), *_with_ways_of_their_own(), logging.getLogger(_EVERY_CALL)]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers = [handler]
         logger.propagate = False
+        if logger.name not in _SPEAKERS:
+            continue
         # What torch has to say below a warning is its compiler's, in thousands of lines, and goes to the screen by handlers of its own.
         logger.setLevel("WARNING" if logger.name == "torch" and level in ("debug", "info") else level.upper())
+    logging.getLogger(_EVERY_CALL).setLevel("ERROR")
     # catch_warnings alone would restore the filters; captureWarnings sends them to the logger py.warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -46,10 +55,17 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
             handler.close()
 
 
+def _with_ways_of_their_own() -> list[logging.Logger]:
+    """Loggers below the speakers' that write to the screen by themselves, as those of torch's compiler do."""
+    known = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    return [logger for logger in known if logger.handlers and logger.name not in _SPEAKERS and logger.name.partition(".")[0] in _SPEAKERS]
+
+
 def _let_libraries_set_up() -> None:
     """Silence progress bars, and let each library attach its handler to the screen now: later it would join ours."""
     import datasets
     import evaluate
+    import torch  # noqa: F401  # it gives its loggers their handlers
     from huggingface_hub.utils.tqdm import disable_progress_bars
     from transformers.utils import logging as transformers_logging
 
