@@ -29,8 +29,7 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
     for logger in loggers:
         logger.handlers = [handler]
         logger.propagate = False
-        # What torch has to say below a warning is its compiler's, in thousands of lines, and goes to the screen by handlers of its own.
-        logger.setLevel("WARNING" if logger.name == "torch" and level in ("debug", "info") else level.upper())
+        logger.setLevel(level.upper())
     # catch_warnings alone would restore the filters; captureWarnings sends them to the logger py.warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("default")
