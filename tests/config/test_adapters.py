@@ -54,7 +54,9 @@ def test_adapters_are_searched(load: Load) -> None:
 
 
 def test_whether_there_are_adapters_is_searched(load: Load) -> None:
-    experiment = load("parameters:\n  how: {bundle: {whole: {model.lora: null}, adapters: {model.lora.r: 4}}}\n  lora_alpha: {values: [8, 32]}\n")
+    experiment = load(
+        "parameters:\n  how: {bundle: {whole: {model.lora: null}, adapters: {model.lora.r: 4}}}\n  lora_alpha: {values: [8, 32]}\n"
+    )
     assert experiment.settings_for({"model.lora": None, "model.lora.alpha": 8}).model.lora is None
     assert experiment.settings_for({"model.lora.r": 4, "model.lora.alpha": 8}).model.lora == Lora(r=4, alpha=8)
     whole = [experiment.identity({"model.lora": None, "model.lora.alpha": alpha}) for alpha in (8, 32)]
@@ -79,7 +81,10 @@ def test_the_command_line_takes_adapters_out_of_the_space(load: Load) -> None:
         ("settings: {model: {quantization: 8bit}}", "8bit weights can't be trained themselves, only adapters over them. Write `lora: {}`"),
         ("parameters: {quantization: {values: [none, 4bit]}}", "4bit weights can't be trained themselves, only adapters over them."),
         ("settings: {model: {quantization: 2bit, lora: {}}}", "quantization"),
-        ("settings: {model: {gguf_file: ../a.gguf}}", "'../a.gguf' is no file's name. Give the name alone: the file lies in model.checkpoint."),
+        (
+            "settings: {model: {gguf_file: ../a.gguf}}",
+            "'../a.gguf' is no file's name. Give the name alone: the file lies in model.checkpoint.",
+        ),
         ("settings: {model: {gguf_file: /tmp/a.gguf}}", "'/tmp/a.gguf' is no file's name."),
         ("settings: {model: {gguf_file: a.gguf}}", "seq2seq models can't do it: GGUF files hold causal models. Leave it out."),
     ],
@@ -105,7 +110,11 @@ def test_what_can_be(text: str, load: Load) -> None:
 @pytest.mark.parametrize(
     ("text", "module", "message"),
     [
-        ("settings: {model: {lora: {}}}", "peft", "needs the package peft, which is not installed. Install it: pip install 'summtune[lora]'."),
+        (
+            "settings: {model: {lora: {}}}",
+            "peft",
+            "needs the package peft, which is not installed. Install it: pip install 'summtune[lora]'.",
+        ),
         ("parameters: {lora_r: {values: [4, 8]}}", "peft", "needs the package peft, which is not installed."),
         ("settings: {model: {lora: {}, quantization: 8bit}}", "bitsandbytes", "Install it: pip install 'summtune[lora]'."),
         ("parameters: {optim: {values: [adamw_torch, adamw_8bit]}}", "bitsandbytes", "needs the package bitsandbytes"),
