@@ -190,6 +190,11 @@ class RunPaths:
         return self.folder / "logs"
 
     @property
+    def metrics(self) -> Path:
+        """Copies of people's own metrics, so that a resumed run scores by the same."""
+        return self.folder / "metrics"
+
+    @property
     def wandb(self) -> Path:
         return self.folder / "wandb"
 

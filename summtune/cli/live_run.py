@@ -91,6 +91,10 @@ class LiveRun:
         state, _ = open_run(self.run)
         print_summary(self.screen.console, self.run, state)
         title = run_title(self.run.folder)
+        if state.best is None and state.infeasible():
+            least = state.infeasible()[0]
+            folder = self.run.trial(least.id).best_model
+            raise NothingUsable(f"Every trial of {title} is beyond a limit. The least violating is {least.id}; its model: {folder}.")
         if state.best is None:
             raise NothingUsable(f"No trial of {title} has a score. The causes are above; logs lie in {self.run.trials}.")
         self.screen.say()

@@ -106,7 +106,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  continues after evaluation {event.iteration} (attempt {event.attempt})"
         case Reported():
             trial = state.trials[event.trial]
-            star = "  * best so far" if trial.best is event and state.ranking()[0] is trial else ""
+            star = "  * best so far" if trial.best is event and state.ranking()[:1] == [trial] else ""
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
         case Noted():
@@ -115,7 +115,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
         case Ended() if event.status == "finished":
-            return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}"
+            beyond = "; ".join(map(str, state.violations(state.trials[event.trial])))
+            return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{'; infeasible: ' + beyond if beyond else ''}"
         case Ended() if event.status == "failed":
             return f"{event.trial}  FAILED ({event.cause}): {event.message}"
     return ""
@@ -144,7 +145,9 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
 
 
 def status_text(row: Row) -> str:
-    """The status, with a failure's cause."""
+    """The status, with a failure's cause, or that the trial is beyond a limit."""
+    if row.beyond:
+        return f"{row.status}, infeasible"
     return f"{row.status}: {row.cause}" if row.cause else row.status
 
 
@@ -164,13 +167,20 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     best, baseline = state.best, state.baseline
     if best is not None and found.best is not None:
         lines.append(f"Best      {state.objective} {found.best:.4f}: trial {best.id}, {point_text(best.point)}")
+    elif infeasible := state.infeasible():
+        least = infeasible[0]
+        lines.append("Best      none: every trial is beyond a limit, and none of them is the best.")
+        lines.append(f"          Least violating: trial {least.id}, {point_text(least.point)}")
+    lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in state.infeasible()[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline
         told = "the baseline itself is the best" if best is baseline else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
     asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
+    beyond = f", {found.infeasible} of them infeasible" if found.infeasible else ""
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
-    lines.append(f"Trials    {asked}: {found.finished} finished, {found.stopped} stopped early, {found.failed} failed{unfinished}")
+    ended = f"{found.finished} finished, {found.stopped} stopped early, {found.failed} failed"
+    lines.append(f"Trials    {asked}: {ended}{beyond}{unfinished}")
     lines += [
         f"          {trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"
     ]

@@ -39,6 +39,7 @@ def summary_lines(experiment: Experiment) -> list[str]:
         fixed = "fixed at " if isinstance(parameter, Constant) else ""
         lines.append(f"  {name:<{width}}  {fixed}{parameter.describe()}{_existence(experiment, name)}")
     lines += [f"{'constraints' if number == 0 else '':<{COLUMN}}{rule.describe()}" for number, rule in enumerate(experiment.space.rules)]
+    lines += [f"{'limits' if number == 0 else '':<{COLUMN}}{limit}" for number, limit in enumerate(experiment.limits)]
     return lines
 
 

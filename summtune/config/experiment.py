@@ -24,11 +24,12 @@ from summtune.config.stopping import Stopping
 from summtune.config.synonyms import in_one_word, mirror
 from summtune.config.transformers_arguments import installed
 from summtune.errors import Problem, RunMistake, SettingsMistake
+from summtune.events.limits import Limit
 from summtune.space.parameters import Integers, Parameter
 from summtune.space.shaped import Shaped
 from summtune.space.space import Space
 
-_FORM = 1  # of the record
+_FORM = 2  # of the record
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Experiment:
         space: what varies; what the environment or --set pins has left it.
         method: bayes, random or grid.
         objective: what is searched for.
+        limits: on metrics; a trial beyond one is infeasible.
         stopping: when weak trials stop.
         count: how many trials, the baseline not among them.
         baseline: whether the base's own settings are trained as trial 0.
@@ -74,6 +76,7 @@ class Experiment:
     baseline: bool
     resources: Resources = field(default_factory=Resources)
     notices: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
     models: tuple[tuple[Mapping[str, Any], Resolved], ...] = ()
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
@@ -144,6 +147,7 @@ class Experiment:
             "space": self.space.to_record(),
             "method": self.method,
             "objective": asdict(self.objective),
+            "limits": [asdict(limit) for limit in self.limits],
             "stopping": asdict(self.stopping),
             "count": self.count,
             "baseline": self.baseline,
@@ -171,6 +175,7 @@ class Experiment:
             space=Space.from_record(record["space"]),
             method=record["method"],
             objective=Objective(**record["objective"]),
+            limits=tuple(Limit(**limit) for limit in record["limits"]),
             stopping=Stopping(**{**record["stopping"], "given": tuple(record["stopping"]["given"])}),
             count=record["count"],
             baseline=record["baseline"],

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from summtune import registry
 from summtune.config import presets, synonyms, validation
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources, longest
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
-from summtune.config.objective import Objective, check_reported, objective
+from summtune.config.metrics import goals, readable
+from summtune.config.objective import Objective, objective, reported_name
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.settings import Settings
@@ -24,6 +26,7 @@ from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, MetricSpec, 
 from summtune.config.stopping import Stopping, not_looked_at, stopping
 from summtune.config.top_level import TopLevel
 from summtune.errors import Problem, SettingsMistake
+from summtune.events.limits import Limit
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant
@@ -81,6 +84,7 @@ class _Loading:
         self._decoding(top, check.searched)
         stop = self._stopping(top, [base, *(resolved for _, resolved in models)], kept)
         found = self._objective(top.metric, settings)
+        limits = self._limits(constraints, settings)
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         asked = top.count is not None or top.run_cap is not None
@@ -94,6 +98,7 @@ class _Loading:
             space=space,
             method="bayes" if top.method == "tpe" else top.method,
             objective=found,
+            limits=limits,
             stopping=stop,
             count=top.count or top.run_cap or DEFAULT_COUNT,
             baseline=top.baseline,
@@ -121,10 +126,19 @@ class _Loading:
             return Constraints()
         found = parse_constraints(self.space.document, ("constraints",), self.space.value["constraints"], catalogue(), parsed)
         self.problems.extend(found.problems)
-        for limit in found.limits:
-            reason = f"{NOT_YET} `require_metric` is understood, but can't be run so far."
-            self.problems.append(self.space.problem(limit.path, reason, "Leave it out."))
         return found
+
+    def _limits(self, constraints: Constraints, settings: Settings | None) -> tuple[Limit, ...]:
+        if settings is None or not readable(settings.evaluation.metrics):
+            return ()  # what stands in the way of that is named already
+        known = goals(settings.evaluation.metrics)
+        found: list[Limit] = []
+        for one in constraints.limits:
+            try:
+                found.append(Limit(reported_name(one.metric, known), one.sign, one.limit))
+            except Unfit as unfit:
+                self.problems.append(self.space.problem(one.path, unfit.reason, unfit.remedy))
+        return tuple(found)
 
     def _layers(self, top: SpaceFile, parsed: Parsed) -> Layers:
         preset, base = self._base(top)
@@ -240,14 +254,12 @@ class _Loading:
 
     def _objective(self, spec: MetricSpec, settings: Settings | None) -> Objective:
         try:
-            found = objective(spec.name, spec.goal, spec.target)
-            if settings is not None:
-                check_reported(found.name, settings.evaluation.metrics)
+            metrics = settings.evaluation.metrics if settings is not None else registry.names("metrics")
+            return objective(spec.name, spec.goal, spec.target, goals(metrics)) if readable(metrics) else Objective()
         except Unfit as unfit:
             wrong = "goal" if "would look for" in unfit.reason else "name"
             self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
             return Objective()
-        return found
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:

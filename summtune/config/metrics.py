@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -67,6 +67,16 @@ def declared(name: str) -> Declaration:
     return Declaration(name, keys, dict(file.values["GOAL"]), dict(file.values["UNIT"]), tuple(file.values.get("NEEDS", ())), file.sha256)
 
 
+def readable(metrics: Iterable[str]) -> bool:
+    """Whether it is known what all of these report."""
+    for name in metrics:
+        try:
+            declared(name)
+        except (KeyError, MetricMistake):
+            return False
+    return True
+
+
 def goals(metrics: Sequence[str]) -> dict[str, Goal | None]:
     """Everything that evaluations by these metrics report, and which way is better. Metrics that can't be read report nothing."""
     found: dict[str, Goal | None] = {LOSS: "minimize"}
@@ -81,6 +91,28 @@ def goals(metrics: Sequence[str]) -> dict[str, Goal | None]:
 def reported_by(key: str) -> str | None:
     """The metric of the folder that reports a key."""
     return next((name for name in registry.names("metrics") if key in registry.load("metrics", name).KEYS), None)
+
+
+def title(name: str) -> str:
+    """A metric's name as messages and records show it."""
+    return Path(name).name if is_own(name) else name
+
+
+def problems_together(declarations: Iterable[Declaration], known: Collection[str]) -> list[Problem]:
+    """What stands against scoring by all of these, where summaries come with what is known."""
+    problems: list[Problem] = []
+    owner: dict[str, str] = {}
+    for one in declarations:
+        missing = [need for need in one.needs if need not in known]
+        if missing:
+            reason = f"{title(one.name)} needs {' and '.join(missing)}, which are not known here."
+            problems.append(Problem(reason, "Leave it out.", key="evaluation.metrics"))
+        for key in one.keys:
+            if key in owner:
+                reason = f"{title(one.name)} reports {key!r}, which {title(owner[key])} reports already."
+                problems.append(Problem(reason, "Leave one of them out.", key="evaluation.metrics"))
+            owner.setdefault(key, one.name)
+    return problems
 
 
 def _problems(file: MetricFile) -> Iterator[Problem]:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from summtune import registry
+from summtune.config.metrics import Goal, reported_by
 from summtune.space.naming import Unfit, did_you_mean
 
-Goal = Literal["maximize", "minimize"]
-
-# What every evaluation reports, and which way is better. The score of a trial is that of its best evaluation, whatever the spelling.
-REPORTED: Mapping[str, Goal] = {
-    "rouge_combined_f1": "maximize",
-    "rouge1_f1": "maximize",
-    "rouge2_f1": "maximize",
-    "rougeL_f1": "maximize",
-    "loss": "minimize",
-}
 _PREFIXES = ("best/", "best_", "eval/", "eval_", "val/", "val_", "dev/", "dev_", "metrics/", "final/")
 _OTHER_NAMES: Mapping[str, str] = {
     "rouge_combined": "rouge_combined_f1",
@@ -55,43 +44,43 @@ class Objective:
         return score >= self.target if self.maximize else score <= self.target
 
 
-def reported_name(written: str) -> str:
+def reported_name(written: str, known: Mapping[str, Goal | None]) -> str:
     """The name that evaluations report a metric under.
+
+    Args:
+        written: as a person wrote it; the score of a trial is that of its best evaluation, whatever the spelling.
+        known: everything that evaluations report.
 
     Raises:
         Unfit: nobody reports it.
     """
     name = written.strip()
-    while True:
+    while name not in known:
         prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
         if prefix is None:
             break
         name = name.removeprefix(prefix)
-    name = _OTHER_NAMES.get(name.lower(), name)
-    if name not in REPORTED:
-        raise Unfit(f"nobody reports a metric {written!r}.", did_you_mean(name, REPORTED))
-    return name
+    name = name if name in known else _OTHER_NAMES.get(name.lower(), name)
+    if name in known:
+        return name
+    owner = reported_by(name)
+    if owner is not None:
+        raise Unfit(f"evaluation.metrics do not report {name!r}.", f"Add {owner} to evaluation.metrics.")
+    raise Unfit(f"nobody reports a metric {written!r}.", did_you_mean(name, known))
 
 
-def objective(written: str, goal: Goal | None, target: float | None = None) -> Objective:
+def objective(written: str, goal: Goal | None, target: float | None, known: Mapping[str, Goal | None]) -> Objective:
     """An objective; where no goal is given it is what is better for that metric.
 
     Raises:
-        Unfit: nobody reports the metric, or the goal asks for the worst.
+        Unfit: nobody reports the metric, the goal asks for the worst, or neither end is better and none is given.
     """
-    name = reported_name(written)
-    if goal is not None and goal != REPORTED[name]:
-        raise Unfit(f"{goal} would look for the worst {name}.", f"Write `goal: {REPORTED[name]}`.")
-    return Objective(name, REPORTED[name], target)
-
-
-def check_reported(name: str, metrics: Sequence[str]) -> None:
-    """Whether evaluations that compute these metrics report an objective.
-
-    Raises:
-        Unfit: they don't.
-    """
-    known = [metric for metric in metrics if metric in registry.names("metrics")]
-    reported = ["loss", *(key for metric in known for key in registry.load("metrics", metric).KEYS)]
-    if known and name not in reported:
-        raise Unfit(f"evaluation.metrics {', '.join(metrics)} do not report {name!r}.", did_you_mean(name, reported))
+    name = reported_name(written, known)
+    better = known[name]
+    if better is None and goal is None:
+        raise Unfit(f"neither more nor less {name} is better by itself.", "Write `goal: maximize` or `goal: minimize`.")
+    if better is not None and goal is not None and goal != better:
+        raise Unfit(f"{goal} would look for the worst {name}.", f"Write `goal: {better}`.")
+    chosen = goal or better
+    assert chosen is not None, "one of them says it"
+    return Objective(name, chosen, target)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from summtune.config.metric_file import is_own
 from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Choice, Constant, Parameter
@@ -32,7 +33,11 @@ def placed(key: str, value: Any, folder: Path | None) -> Any:
     Raises:
         Unfit: it can't be a path.
     """
-    if folder is None or not isinstance(value, str):
+    if folder is None:
+        return value
+    if key == "evaluation.metrics" and isinstance(value, (list, tuple)):
+        return type(value)(resolved_path(name, folder) if isinstance(name, str) and is_own(name) else name for name in value)
+    if not isinstance(value, str):
         return value
     if key in _PATH_KEYS:
         return resolved_path(value, folder)

@@ -100,10 +100,7 @@ def _taken(needs: tuple[str, ...], defaults: Mapping[str, Any]) -> list[str]:
 
 def _constraints() -> Iterator[str]:
     yield "## constraints\n"
-    later = ("require_metric",)
-    yield from _table(
-        ("key of a rule", "meaning"), ((f"`{name}`", f"{meaning}{_later(name in later)}") for name, meaning in CONSTRAINT_KEYS.items())
-    )
+    yield from _table(("key of a rule", "meaning"), ((f"`{name}`", meaning) for name, meaning in CONSTRAINT_KEYS.items()))
     yield "\n"
     yield from _table(("key below `then`", "meaning"), ((f"`{name}`", meaning) for name, meaning in THEN_KEYS.items()))
     yield _EXPRESSIONS

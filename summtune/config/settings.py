@@ -169,11 +169,13 @@ class Generation(Section):
 class Evaluation(Section):
     """How a model is scored."""
 
-    metrics: tuple[str, ...] = Field(("rouge",), description="Metrics, by file name in summtune/metrics.")
-    rouge_tokenizer: Literal["auto", "mecab", "kiwi", "whitespace", "char", "english"] = Field(
-        "auto", description="auto: mecab for Hangul, else english."
+    metrics: tuple[str, ...] = Field(
+        ("rouge",), description="Metrics: files of summtune/metrics by name, or Python files of one's own by path."
     )
-    references: Literal["max", "mean"] = Field("max", description="Over several references of one dialogue.")
+    rouge_tokenizer: Literal["auto", "mecab", "kiwi", "whitespace", "char", "english"] = Field(
+        "auto", description="auto: mecab for Hangul, else english; kiwi comes with the extra of that name."
+    )
+    references: Literal["max", "mean"] = Field("max", description="Over several references of one dialogue: the best by F1, or the mean.")
     combined: Literal["mean", "sum"] | dict[str, Real] = Field(
         "mean", description="rouge_combined_f1 from ROUGE-1, -2, -L: mean, sum, or weights."
     )

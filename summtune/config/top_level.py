@@ -9,8 +9,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from summtune import registry
 from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
+from summtune.config.metrics import goals
 from summtune.config.objective import objective
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import (
@@ -130,7 +132,7 @@ class TopLevel:
             self._note(("objectives",), "`metric` names one, too.", "Keep one of them.")
         for index, spec in enumerate(top.objectives):
             try:
-                objective(spec.name, spec.goal)
+                objective(spec.name, spec.goal, spec.target, goals(registry.names("metrics")))
             except Unfit as unfit:
                 self._note(("objectives", index), unfit.reason, unfit.remedy)
         if isinstance(top.decode, DecodeSpec):

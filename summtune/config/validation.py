@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from summtune import registry
 from summtune.config import optimisation, presets
 from summtune.config.architectures import family_of, handled, model_type
 from summtune.config.layers import Layer
+from summtune.config.metric_file import is_own
+from summtune.config.metrics import NEEDS, Declaration, declared, problems_together
 from summtune.config.places import is_there
 from summtune.config.settings import Settings
-from summtune.errors import Problem
+from summtune.errors import MetricMistake, Problem
 from summtune.space.naming import did_you_mean
 from summtune.space.parameters import Choice, Constant, Parameter
 from summtune.space.spec import NOT_YET
@@ -30,7 +33,6 @@ ONLY: Mapping[str, tuple[Any, ...]] = {
     "evaluation.proxy_samples": (None,),
     "evaluation.sealed": (False,),
     "evaluation.noise_seeds": (None,),
-    "evaluation.rouge_tokenizer": ("auto", "mecab", "whitespace", "char", "english"),
     "inference.engine": ("hf",),
     "inference.output_format": ("csv",),
     "wandb.log_model": (False,),
@@ -270,17 +272,27 @@ def _limits(settings: Settings, layer: Layer) -> list[Problem]:
 
 
 def _metrics(settings: Settings, layer: Layer) -> list[Problem]:
+    problems: list[Problem] = []
+    found: list[Declaration] = []
     known = registry.names("metrics")
-    problems = []
-    for name in settings.evaluation.metrics:
-        if name in known or not known:
+    evaluation = settings.evaluation
+    for name in dict.fromkeys(evaluation.metrics):
+        if not is_own(name) and name not in known:
+            hint = f"{did_you_mean(name, known)} A file of your own ends in .py."
+            problems.append(_at(layer, "evaluation.metrics", f"there is no metric {name!r}.", hint))
             continue
-        if name.endswith(".py"):
-            problems.append(_at(layer, "evaluation.metrics", f"{NOT_YET} a metric of one's own can't be used so far.", "Leave it out."))
-        else:
-            problems.append(_at(layer, "evaluation.metrics", f"there is no metric {name!r}.", did_you_mean(name, known)))
-    if not settings.evaluation.metrics:
+        try:
+            found.append(declared(name))
+        except MetricMistake as mistake:
+            problems += mistake.problems
+    problems += [_at(layer, "evaluation.metrics", one.reason, one.remedy) for one in problems_together(found, NEEDS)]
+    if len(set(evaluation.metrics)) < len(evaluation.metrics):
+        problems.append(_at(layer, "evaluation.metrics", "a metric stands here twice.", "Remove one of them."))
+    if not evaluation.metrics:
         problems.append(_at(layer, "evaluation.metrics", "without a metric nothing can be compared.", "Write [rouge]."))
+    if evaluation.rouge_tokenizer == "kiwi" and find_spec("kiwipiepy") is None:
+        remedy = "Install it: pip install 'summtune[kiwi]'."
+        problems.append(_at(layer, "evaluation.rouge_tokenizer", "kiwi needs the package kiwipiepy, which is not installed.", remedy))
     return problems
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from summtune.events.kinds import (
@@ -24,6 +25,7 @@ from summtune.events.kinds import (
     Told,
     TrialStarted,
 )
+from summtune.events.limits import Limit, Violation, violations
 
 
 @dataclass
@@ -110,6 +112,19 @@ class RunState:
         """The trial's score: the objective at its best evaluation."""
         return None if trial.best is None else trial.best.metrics[self.objective]
 
+    @cached_property
+    def limits(self) -> tuple[Limit, ...]:
+        """What the run asks of every trial besides its score."""
+        return tuple(Limit(**limit) for limit in self._experiment.get("limits", ()))
+
+    def violations(self, trial: TrialState) -> tuple[Violation, ...]:
+        """The limits that the trial's best evaluation is beyond."""
+        return violations(self.limits, trial.best.metrics) if trial.best is not None else ()
+
+    def feasible(self, trial: TrialState) -> bool:
+        """Whether the trial keeps to all limits, as far as it has been evaluated."""
+        return not self.violations(trial)
+
     def better(self, score: float, than: float) -> bool:
         return score > than if self.maximize else score < than
 
@@ -126,13 +141,20 @@ class RunState:
         return (trial for trial in self.trials.values() if not trial.over)
 
     def ranking(self) -> list[TrialState]:
-        """Trials with a score that did not fail, best first."""
-        scored = [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed"]
-        return sorted(scored, key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
+        """Trials with a score that did not fail and that keep to all limits, best first."""
+        return sorted(filter(self.feasible, self._scored()), key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
+
+    def infeasible(self) -> list[TrialState]:
+        """Trials with a score that are beyond a limit, the least violating first."""
+        beyond = [trial for trial in self._scored() if not self.feasible(trial)]
+        return sorted(beyond, key=lambda trial: sum(one.excess for one in self.violations(trial)))
+
+    def _scored(self) -> list[TrialState]:
+        return [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed"]
 
     @property
     def best(self) -> TrialState | None:
-        """The best trial that has ended, else the best so far."""
+        """The best trial that has ended, else the best so far; never one that is beyond a limit."""
         ranking = self.ranking()
         return next((trial for trial in ranking if trial.over), ranking[0] if ranking else None)
 

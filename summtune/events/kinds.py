@@ -39,6 +39,7 @@ class RunOpened(Event):
         output_dir: as the person gave it; paths in the result files start from it.
         command: the command line.
         folder: where the run lies while this session works on it.
+        metrics: people's own metrics, by the path that settings name: `file` (the copy, relative to the run directory) and `sha256`.
     """
 
     kind: ClassVar[str] = "run_opened"
@@ -48,6 +49,7 @@ class RunOpened(Event):
     output_dir: str
     command: list[str]
     folder: str = ""
+    metrics: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,12 +167,14 @@ class Told(Event):
     Attributes:
         state: Optuna's word: COMPLETE, PRUNED, FAIL.
         value: the trial's score; None where it has none.
+        excesses: by how much it is beyond each limit, by the limit; at most 0 within it.
     """
 
     kind: ClassVar[str] = "told"
     trial: str
     state: str
     value: float | None
+    excesses: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,8 @@ class Ended(Event):
         status: finished, stopped (by a rung) or failed.
         cause: a short word for a failure.
         message: what happened, for a person.
+        feasible: whether its best evaluation keeps to all limits; None where there is none.
+        violations: the limits that it doesn't keep to: metric, limit, value.
     """
 
     kind: ClassVar[str] = "ended"
@@ -188,6 +194,8 @@ class Ended(Event):
     status: str
     cause: str = ""
     message: str = ""
+    feasible: bool | None = None
+    violations: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from summtune import registry
 from summtune.config.metric_file import is_own
-from summtune.config.metrics import Declaration, declared
+from summtune.config.metrics import Declaration, declared, problems_together, title
 from summtune.config.settings import Evaluation
 from summtune.errors import MetricMistake, Problem
 from summtune.metrics import Columns, Scorer, Summaries
@@ -42,13 +42,15 @@ class Scoring:
 
     def __init__(self, evaluation: Evaluation, cache: Path, known: Collection[str]) -> None:
         self.declarations = [declared(name) for name in evaluation.metrics]
-        check_together(self.declarations, known)
+        problems = problems_together(self.declarations, known)
+        if problems:
+            raise MetricMistake(problems)
         self._scorers = {one.name: _scorer(one, evaluation, cache) for one in self.declarations}
 
     @property
     def description(self) -> dict[str, dict[str, str]]:
         """How each metric computes: stored beside scores."""
-        return {_title(name): dict(scorer.description) for name, scorer in self._scorers.items()}
+        return {title(name): dict(scorer.description) for name, scorer in self._scorers.items()}
 
     def score(self, summaries: Summaries) -> Scores:
         """Every key of every metric.
@@ -65,33 +67,6 @@ class Scoring:
             per_dialogue |= {key: [float(value) for value in columns[key]] for key in one.keys}
         means = {key: math.fsum(column) / len(column) if column else 0.0 for key, column in per_dialogue.items()}
         return Scores(means, per_dialogue)
-
-
-def check_together(declarations: Sequence[Declaration], known: Collection[str]) -> None:
-    """Whether these metrics can score summaries that come with what is known.
-
-    Raises:
-        MetricMistake: with everything that stands against it.
-    """
-    problems: list[Problem] = []
-    owner: dict[str, str] = {}
-    for one in declarations:
-        missing = [need for need in one.needs if need not in known]
-        if missing:
-            problems.append(
-                Problem(f"{_title(one.name)} needs {' and '.join(missing)}, which are not known here.", key="evaluation.metrics")
-            )
-        for key in one.keys:
-            if key in owner:
-                reason = f"{_title(one.name)} reports {key!r}, which {_title(owner[key])} reports already."
-                problems.append(Problem(reason, "Leave one of them out.", key="evaluation.metrics"))
-            owner.setdefault(key, one.name)
-    if problems:
-        raise MetricMistake(problems)
-
-
-def _title(name: str) -> str:
-    return Path(name).name if is_own(name) else name
 
 
 def _scorer(one: Declaration, evaluation: Evaluation, cache: Path) -> Scorer:
@@ -143,7 +118,7 @@ class _Own:
         except Exception as error:  # a person's own code: whatever it raises is theirs to mend, and no fault of ours
             frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self._path)]
             line = frames[-1].lineno if frames else getattr(error, "lineno", None)
-            reason = f"{type(error).__name__}: {error or 'without a word'}."
+            reason = f"{type(error).__name__}: {str(error) or 'without a word'}."
             raise MetricMistake(Problem(reason, "Mend it.", file=str(self._path), line=line)) from error
 
 

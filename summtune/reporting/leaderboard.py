@@ -22,6 +22,7 @@ class Row:
         seconds: from its first start to its end; None before.
         best: whether it is the run's best.
         cause: why it failed.
+        beyond: the limits that it is beyond, in words; it is never the best then, and has no rank.
     """
 
     trial: str
@@ -37,13 +38,15 @@ class Row:
     seconds: float | None
     cause: str
     message: str
+    beyond: tuple[str, ...] = ()
 
 
 def rows(state: RunState) -> list[Row]:
-    """All trials: ranked ones first, best first, then those without a score in the order they were drawn."""
-    ranked = state.ranking()
+    """All trials: ranked ones first, best first, then those beyond a limit, then those without a score in the order they were drawn."""
+    ranked, infeasible = state.ranking(), state.infeasible()
     places = {trial.id: place for place, trial in enumerate(ranked, start=1)}
-    rest = [trial for trial in state.trials.values() if trial.id not in places]
+    listed = {*places, *(trial.id for trial in infeasible)}
+    rest = [*infeasible, *(trial for trial in state.trials.values() if trial.id not in listed)]
     best = state.best
     return [_row(state, trial, places.get(trial.id), best is not None and trial.id == best.id) for trial in [*ranked, *rest]]
 
@@ -55,6 +58,7 @@ class Figures:
     Attributes:
         best, baseline: scores.
         mean, least, most: over finished trials without the baseline.
+        infeasible: trials beyond a limit, the baseline not among them.
         iterations_spent: evaluations of all trials, the baseline's too.
         iterations_saved: evaluations that stopped trials did not make.
         seconds: from the run's opening to its last event, pauses between sessions included.
@@ -73,6 +77,7 @@ class Figures:
     iterations_spent: int
     iterations_saved: int
     seconds: float
+    infeasible: int
 
 
 def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
@@ -101,6 +106,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         iterations_spent=sum(len(trial.reports) for trial in state.trials.values()),
         iterations_saved=sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in stopped),
         seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
+        infeasible=sum(not trial.baseline for trial in state.infeasible()),
     )
 
 
@@ -119,4 +125,5 @@ def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Ro
         seconds=trial.ended_at - trial.started_at if trial.ended_at and trial.started_at else None,
         cause=trial.cause,
         message=trial.message,
+        beyond=tuple(map(str, state.violations(trial))),
     )

@@ -15,6 +15,7 @@ from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, TrialState
 from summtune.paths import RunPaths
 from summtune.search.asking import distributions
+from summtune.search.study import excesses
 
 STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
 
@@ -51,6 +52,6 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         params=answers,
         distributions=distributions(experiment.space, tuple(answers)),
         user_attrs={"trial": trial.id, "baseline": trial.baseline},
-        system_attrs={},
+        system_attrs={f"constraints:{limit}": excess for limit, excess in excesses(trial, state).items()},
         intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},
     )

@@ -54,7 +54,7 @@ def shown_path(run: RunPaths, state: RunState, path: Path) -> str:
 
 
 def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
-    """The folder of the best trial that has a model."""
+    """The folder of the best trial that has a model and keeps to all limits."""
     for trial in state.ranking():
         if run.trial(trial.id).best_model.is_dir():
             return run.trial(trial.id)
@@ -100,6 +100,8 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "experiment_id": trial.id,
         "timestamp": _time(trial.ended_at),
         "status": trial.status,
+        "feasible": state.feasible(trial) if state.limits and trial.best is not None else None,
+        "violations": [violation.to_record() for violation in state.violations(trial)],
         "cause": trial.cause or None,
         "message": trial.message or None,
         "attempts": trial.attempts,
@@ -141,6 +143,8 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "finished": found.finished,
         "stopped": found.stopped,
         "failed": found.failed,
+        "infeasible": found.infeasible,
+        "least_violating_run_id": state.infeasible()[0].id if best is None and state.infeasible() else None,
         "iterations_spent": found.iterations_spent,
         "iterations_saved": found.iterations_saved,
         "seconds": round(found.seconds, 1),

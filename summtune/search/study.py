@@ -88,7 +88,7 @@ class Search:
             for report in trial.reports:
                 self.observe(trial.id, report.iteration, report.metrics[state.objective])
             if trial.told:
-                self.tell(trial.id, *final_word(trial, state))
+                self.tell(trial.id, *final_word(trial, state), excesses(trial, state))
 
     def propose(self, trial_id: str, number: int) -> Proposal | None:
         """Draw the point of a new trial; None when a space is used up.
@@ -132,9 +132,18 @@ class Search:
             self._observed.add((trial_id, iteration))  # one that is done again is not said twice: Optuna keeps the first, and warns
             self._asked[trial_id].report(value, iteration)
 
-    def tell(self, trial_id: str, state: OptunaState, value: float | None) -> None:
-        """How a trial ended: COMPLETE with its score, PRUNED with its intermediate values, or FAIL."""
+    def tell(self, trial_id: str, state: OptunaState, value: float | None, beyond: Mapping[str, float] | None = None) -> None:
+        """How a trial ended: COMPLETE with its score, PRUNED with its intermediate values, or FAIL.
+
+        Args:
+            trial_id: the trial's id.
+            state: Optuna's word for its end.
+            value: its score.
+            beyond: by how much it is beyond each limit; samplers prefer what is beyond none.
+        """
         if trial_id in self._asked:
+            for limit, excess in (beyond or {}).items():
+                self._asked[trial_id].set_constraint(limit, excess)
             self.study.tell(self._asked[trial_id], value if state is OptunaState.COMPLETE else None, state=state)
 
 
@@ -151,6 +160,13 @@ def final_word(trial: TrialState, state: RunState) -> tuple[OptunaState, float |
     if trial.status == "stopped":
         return OptunaState.PRUNED, state.score(trial)
     return OptunaState.FAIL, None
+
+
+def excesses(trial: TrialState, state: RunState) -> dict[str, float]:
+    """By how much a trial's best evaluation is beyond each limit; nothing of a trial that failed."""
+    if trial.best is None or trial.status == "failed":
+        return {}
+    return {str(limit): limit.excess(trial.best.metrics[limit.metric]) for limit in state.limits}
 
 
 def _as_text(point: Mapping[str, Any]) -> str:

@@ -15,10 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from summtune import durable, registry
+from summtune import durable
 from summtune.config.description import resolved_lines
 from summtune.config.layers import Resolved
-from summtune.config.objective import REPORTED, Objective
+from summtune.config.metrics import LOSS, goals
+from summtune.config.objective import Objective
 from summtune.config.settings import Settings
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import Interrupted, Mistake, Problem, RunMistake, SummtuneError, TrialFailure
@@ -175,7 +176,11 @@ def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str =
 
 
 def _objective(settings: Settings) -> Objective:
-    """What everything is compared by, or, where that isn't computed, the first metric that is."""
-    computed = {key: goal for name in settings.evaluation.metrics for key, goal in registry.load("metrics", name).GOAL.items()}
-    name = next((key for key in REPORTED if key in computed), None) or next(iter(computed))
-    return Objective(name, computed[name])
+    """What everything is compared by, or, where that isn't computed, the first metric of which one end is better."""
+    reported = goals(settings.evaluation.metrics)
+    better = {name: goal for name, goal in reported.items() if goal is not None}
+    usual = Objective()
+    if usual.name in better:
+        return usual
+    name = next((name for name in better if name != LOSS), LOSS)
+    return Objective(name, better[name])

@@ -16,8 +16,8 @@ from summtune.events import kinds
 from summtune.events.fold import RunState, TrialState
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
-from summtune.search.study import Search, final_word
-from summtune.tuning import promotion
+from summtune.search.study import Search, excesses, final_word
+from summtune.tuning import own_metrics, promotion
 from summtune.tuning.orders import Orders
 
 Watcher = Callable[[kinds.Event, RunState], None]
@@ -100,6 +100,7 @@ class Driver:
         self.record(kinds.TrialStarted(trial_id, attempt, iteration))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
+        settings = own_metrics.of_the_run(settings, self.run, self.state)
         promotion.write_settings(paths, settings)
         best = trial.best
         orders = Orders(
@@ -150,10 +151,15 @@ class Driver:
         if failure is not None:
             self.record(kinds.Ended(trial_id, "failed", failure.cause, failure.message))
         elif trial.verdict is not None and trial.verdict.stop:
-            self.record(kinds.Ended(trial_id, "stopped"))
+            self.record(self._ended(trial, "stopped"))
         else:
-            self.record(kinds.Ended(trial_id, "finished"))
+            self.record(self._ended(trial, "finished"))
         self._conclude(trial)
+
+    def _ended(self, trial: TrialState, status: str) -> kinds.Ended:
+        beyond = self.state.violations(trial)
+        feasible = not beyond if self.state.limits else None
+        return kinds.Ended(trial.id, status, feasible=feasible, violations=[one.to_record() for one in beyond])
 
     def close(self, status: str, reason: str = "") -> None:
         """Record how the run was left."""
@@ -167,7 +173,7 @@ class Driver:
     @property
     def target_reached(self) -> bool:
         """Whether some trial's score is as good as `metric.target`."""
-        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.trials.values())
+        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.ranking())
 
     @property
     def complete(self) -> bool:
@@ -204,8 +210,9 @@ class Driver:
         """Tell the study, promote the results: what follows a trial's end, as far as it has not been done."""
         if not trial.told:
             state, value = final_word(trial, self.state)
-            self.record(kinds.Told(trial.id, state.name, value))
-            self._search.tell(trial.id, state, value)
+            beyond = excesses(trial, self.state)
+            self.record(kinds.Told(trial.id, state.name, value, beyond))
+            self._search.tell(trial.id, state, value, beyond)
         if not trial.promoted:
             attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
             self.record(kinds.Promoted(trial.id, attempt))

@@ -25,7 +25,7 @@ from summtune.events.kinds import RunClosed, RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
-from summtune.tuning import engine, lock, mirror, resources
+from summtune.tuning import engine, lock, mirror, own_metrics, resources
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.environment import describe_environment
 from summtune.tuning.session import Session, open_session
@@ -74,6 +74,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
 
     Raises:
         DataMistake: the data can't be used.
+        MetricMistake: a metric of the person's own doesn't work.
         CheckpointMistake: the model can't be had.
         SettingsMistake: a trial doesn't fit the machine.
         RunMistake: the results folder can't be written.
@@ -82,6 +83,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     """
     check_writable(Path(output_dir))
     facts = check_corpus(experiment.widest_data())
+    own_metrics.try_out(experiment)
     _check_models(experiment)
     with _surroundings(output_dir), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster)
@@ -91,7 +93,9 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         durable.write_text(run.space, experiment.source)
         durable.write_text(run.settings, "\n".join(resolved_lines(experiment.base)) + "\n")
         durable.write_json(run.environment, describe_environment(experiment.file, facts, cluster.nodes(), command))
-        opened = RunOpened(run.folder.name, experiment.name, experiment.to_record(), output_dir, list(command), str(run.folder))
+        metrics = own_metrics.copy_in(run, experiment)
+        record = experiment.to_record()
+        opened = RunOpened(run.folder.name, experiment.name, record, output_dir, list(command), str(run.folder), metrics)
         with lock.held(run.lock):
             log = EventLog(run.events)
             state = RunState()
@@ -123,6 +127,7 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
             return run
         experiment = Experiment.from_record(state.opened.experiment)
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
+        own_metrics.check_copies(run, state)
         _check_models(experiment)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     "text",
     [
         "objectives: [{name: loss}]",
-        "constraints: [{require_metric: 'loss <= 2.0'}]",
         "budget: {hours: 1}",
         "warm_start: [other]",
         "patience_trials: 5",
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
         "settings: {evaluation: {proxy_samples: 10}}",
         "settings: {evaluation: {sealed: true}}",
         "settings: {evaluation: {noise_seeds: 3}}",
-        "settings: {evaluation: {rouge_tokenizer: kiwi}}",
-        "settings: {evaluation: {metrics: [my_metric.py]}}",
         "settings: {inference: {engine: ct2}}",
         "settings: {inference: {output_format: json}}",
         "settings: {training: {fsdp: full_shard}}",

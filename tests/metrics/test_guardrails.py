@@ -85,7 +85,7 @@ def test_claimed_names(text: str, found: set[str]) -> None:
     assert names.claimed(text) == found
 
 
-@pytest.mark.parametrize(("file", "honest", "foreign"), [("dialogsum_ko/train.csv", 0.01, 0.2), ("dialogsum_en/dev.csv", 0.02, 0.4)])
+@pytest.mark.parametrize(("file", "honest", "foreign"), [("dialogsum_ko/train.csv", 0.02, 0.4), ("dialogsum_en/dev.csv", 0.02, 0.4)])
 def test_people_are_not_blamed_and_strangers_are_caught(file: str, honest: float, foreign: float) -> None:
     """Summaries that people wrote of these dialogues have next to no fault; those of other dialogues do."""
     path = DATA / file

@@ -75,6 +75,8 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "finished": 1,
         "stopped": 1,
         "failed": 1,
+        "infeasible": 0,
+        "least_violating_run_id": None,
         "iterations_spent": 5,
         "iterations_saved": 3,
         "seconds": 180.0,
