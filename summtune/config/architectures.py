@@ -16,6 +16,11 @@ DROPOUTS = (
 """What the configurations of transformers' models call their dropouts: `model.dropout_rate` is the rate of each that a model has."""
 
 
+def model_type(architecture: str) -> str:
+    """What transformers calls an architecture."""
+    return _OURS.get(architecture, architecture)
+
+
 def family_of(architecture: object) -> str | None:
     """The family that declares an architecture; None where none does."""
     for name in registry.names("families"):

@@ -5,7 +5,6 @@ It must not know how layers are read (`settings_file`, `environment`), nor how t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from summtune.config import synonyms
 from summtune.config.layers import Entry, Layer, Origin, Resolved, merge
 from summtune.config.settings_file import read_preset
 from summtune.space.bundle import Bundle
+from summtune.space.naming import Unfit
 from summtune.space.parameters import Constant, Parameter
 from summtune.space.spec import Parsed
 from summtune.space.values import shown
@@ -36,6 +36,21 @@ class DrawnModel:
 
     model: dict[str, Any]
     by: str
+
+
+class Unwhole(Unfit):
+    """Models that can't be drawn as a whole.
+
+    Attributes:
+        parameter: the parameter that is one too many.
+    """
+
+    def __init__(self, parameter: str, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.parameter = parameter
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.parameter, self.reason, self.remedy)
 
 
 @dataclass
@@ -116,16 +131,25 @@ class Layers:
 
 
 def drawn_models(kept: Parsed) -> list[DrawnModel]:
-    """Every model that may be drawn."""
-    drawing = [one for one in kept.parameters if not isinstance(one, Constant) and set(one.keys) & set(MODEL_KEYS)]
+    """Every model that may be drawn.
+
+    Raises:
+        Unwhole: several parameters have a say in it, or there are too many.
+    """
+    drawing = [
+        one for one in kept.parameters if set(one.keys) & set(MODEL_KEYS) and (not isinstance(one, Constant) or one.name in kept.conditions)
+    ]
     if not drawing:
         return []
-    values = [[one.settings_of(one.at(index)) for index in range(one.size() or 0)] for one in drawing]
-    found = []
-    for combination in itertools.islice(itertools.product(*values), MAX_MODELS):
-        model = {key: value for settings in combination for key, value in settings.items() if key in MODEL_KEYS}
-        found.append(DrawnModel(model, drawing[0].name))
-    return found
+    one, *others = drawing
+    if others:
+        reason = f"{one.name} draws a model, too: their product makes no sense."
+        raise Unwhole(others[0].name, reason, "Put both into one `bundle`, a label for each model.")
+    size = one.size() or 0
+    if size > MAX_MODELS:
+        raise Unwhole(one.name, f"there are {size} models.", f"A space draws at most {MAX_MODELS}.")
+    settings = (one.settings_of(one.at(index)) for index in range(size))
+    return [DrawnModel({key: value for key, value in each.items() if key in MODEL_KEYS}, one.name) for each in settings]
 
 
 def _left(parameter: Parameter, gone: list[str]) -> Parameter | None:

@@ -12,7 +12,7 @@ from summtune.config import presets, synonyms, validation
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources, longest
-from summtune.config.layering import Layers, drawn_models
+from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import goals, readable
 from summtune.config.objective import Objective, objective, reported_name
@@ -64,12 +64,13 @@ class _Loading:
         layers = self._layers(top, parsed)
         kept = layers.without_pinned(parsed, self.notices)
         settings = resolved_settings(layers.base, self.problems)
-        models = self._models(layers, kept) if settings is not None else ()
+        known = self._models(layers, kept) if settings is not None else None
+        models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
         space = built_space(kept, constraints.rules, base, models)
         check = SpaceCheck(self.space, parsed, constraints, space, base, models)
         self.problems.extend(validation.not_yet(layers.base, check.searched))
-        if settings is not None:
+        if settings is not None and known is not None:
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in check.searched}
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, check.possible_with(drawn)))
@@ -150,10 +151,15 @@ class _Loading:
         assigned = self._take(read_assignments(self.space.settings))
         return Layers(preset, base, settings, fixed, environment, assigned, self.notices)
 
-    def _models(self, layers: Layers, kept: Parsed) -> tuple[tuple[dict[str, Any], Resolved], ...]:
-        """Where models are drawn: each of them, with the settings beneath."""
+    def _models(self, layers: Layers, kept: Parsed) -> tuple[tuple[dict[str, Any], Resolved], ...] | None:
+        """Where models are drawn: each of them, with the settings beneath; None where that can't be said."""
         found = []
-        for drawn in drawn_models(kept):
+        try:
+            models = drawn_models(kept)
+        except Unwhole as unfit:
+            self.problems.append(self.space.problem(kept.places[unfit.parameter], unfit.reason, unfit.remedy))
+            return None
+        for drawn in models:
             where = self.space.document.marks.get(kept.places[drawn.by])
             layer = layers.with_model(drawn.model, Origin("search", self.space.document.file, where.line if where else None))
             settings = resolved_settings(layer, self.problems)

@@ -14,7 +14,7 @@ from typing import Any
 
 from summtune import registry
 from summtune.config import optimisation, presets
-from summtune.config.architectures import family_of, handled
+from summtune.config.architectures import family_of, handled, model_type
 from summtune.config.layers import Layer
 from summtune.config.metric_file import is_own
 from summtune.config.metrics import NEEDS, Declaration, declared, problems_together
@@ -118,17 +118,35 @@ def positions(settings: Settings) -> int | None:
     checkpoint = settings.model.checkpoint
     if checkpoint is None:
         return None
-    config = Path(checkpoint) / "config.json"
-    if is_there(config):
-        try:
-            known = json.loads(config.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None  # whoever loads it says what is wrong with it
-        found = known.get("max_position_embeddings", known.get("n_positions")) if isinstance(known, dict) else None
-        relative = isinstance(known, dict) and "t5" in str(known.get("model_type"))  # T5 has no positions that could run out
+    known = _local_configuration(checkpoint)
+    if known is not None:
+        found = known.get("max_position_embeddings", known.get("n_positions"))
+        relative = "t5" in str(known.get("model_type"))  # T5 has no positions that could run out
         return found if isinstance(found, int) and not relative else None
     preset = presets.of_model(checkpoint=checkpoint)
     return presets.positions(preset) if preset else None
+
+
+def _local_configuration(checkpoint: str) -> Mapping[str, Any] | None:
+    """What a local checkpoint says of itself, empty where that can't be read: whoever loads it says what is wrong; None: it isn't local."""
+    config = Path(checkpoint) / "config.json"
+    if not is_there(config):
+        return None
+    try:
+        known = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _known_type(checkpoint: str) -> str | None:
+    """A checkpoint's `model_type`, where that is known without asking the hub."""
+    known = _local_configuration(checkpoint)
+    if known is not None:
+        return str(known["model_type"]) if "model_type" in known else None
+    preset = presets.of_model(checkpoint=checkpoint)
+    architecture = presets.document(preset).value["model"].get("architecture") if preset else None
+    return model_type(architecture) if architecture else None
 
 
 def _model(settings: Settings, layer: Layer) -> list[Problem]:
@@ -143,7 +161,19 @@ def _model(settings: Settings, layer: Layer) -> list[Problem]:
     if model.checkpoint is None and settings.tokenizer.vocab_size is None:
         reason = "without a checkpoint there is no tokenizer."
         return [_at(layer, "tokenizer.vocab_size", reason, "Give tokenizer.vocab_size, and one is trained on the training data.")]
-    return []
+    return _checkpoint(model.checkpoint, model.architecture, layer) if model.checkpoint is not None else []
+
+
+def _checkpoint(checkpoint: str, architecture: str | None, layer: Layer) -> list[Problem]:
+    """A checkpoint that can't be meant: a preset's name, or a model of another kind than is said."""
+    if checkpoint in presets.names() and not is_there(Path(checkpoint)):
+        reason = f"{checkpoint} is the name of a preset, not of a checkpoint."
+        return [_at(layer, "model.checkpoint", reason, f"Name it as model.preset (`model`, `base`), or write ./{checkpoint} for a folder.")]
+    known = _known_type(checkpoint)
+    if known is None or architecture is None or model_type(architecture) == known:
+        return []
+    reason = f"{checkpoint} is a model of the kind {known}, not {architecture}."
+    return [_at(layer, "model.architecture", reason, "Leave the architecture out, which is read from the checkpoint, or name another one.")]
 
 
 def _lengths(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:

@@ -95,6 +95,59 @@ def test_a_fixed_checkpoint_beside_searched_models_is_refused(refuse: Refuse) ->
     ), found
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"settings: {{model: {{architecture: t5, checkpoint: {KOBART}}}}}\n",
+        f"parameters:\n  model_architecture: {{values: [t5, kogpt2]}}\n  model_checkpoint: {{values: [{KOBART}, skt/kogpt2-base-v2]}}\n",
+        f"parameters: {{model_architecture: {{value: t5}}, model_checkpoint: {{values: [{KOBART}, a/t5-small]}}}}\n",
+    ],
+)
+def test_a_checkpoint_of_another_kind_than_its_architecture_is_refused(text: str, refuse: Refuse) -> None:
+    found = refuse(text)
+    assert len(found) == 1, found
+    assert f"architecture: {KOBART} is a model of the kind bart, not t5. Leave the architecture out" in found[0]
+    assert found[0].startswith("s.yaml:")
+
+
+def test_a_local_checkpoint_s_kind_is_read(refuse: Refuse, load: Load, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text('{"model_type": "mt5"}', encoding="utf-8")
+    found = refuse("settings: {model: {architecture: t5, checkpoint: ./mine}}\n")
+    assert "mine is a model of the kind mt5, not t5." in found[0]
+    load("settings: {model: {architecture: mt5, checkpoint: ./mine}}\n")
+
+
+def test_a_preset_s_name_is_no_checkpoint(refuse: Refuse) -> None:
+    for found in (
+        refuse(environ={"MODEL_NAME": "tiny-t5"}),
+        refuse(sets=["model.checkpoint=tiny-t5"]),
+        refuse("parameters: {model_checkpoint: {values: [tiny-t5, a/b]}}\n"),
+    ):
+        assert len(found) == 1, found
+        assert "tiny-t5 is the name of a preset, not of a checkpoint. Name it as model.preset" in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "parameters: {model: {values: [kobart, t5]}, model_architecture: {values: [kobart, t5]}}\n",
+        f"parameters: {{model: {{values: [kobart, t5]}}, model_checkpoint: {{values: [{KOBART}, a/b], when: {{model: kobart}}}}}}\n",
+        f"parameters: {{m: {{bundle: {{a: {{model: kobart}}, b: {{model: t5}}}}}}, model_checkpoint: {{values: [{KOBART}, a/b]}}}}\n",
+    ],
+)
+def test_a_model_is_drawn_as_a_whole(text: str, refuse: Refuse) -> None:
+    found = refuse(text)
+    assert len(found) == 1, found
+    assert "draws a model, too: their product makes no sense. Put both into one `bundle`" in found[0]
+
+
+def test_more_models_than_are_resolved_are_refused(refuse: Refuse) -> None:
+    many = ", ".join(f"a/b{number}" for number in range(65))
+    found = refuse(f"parameters: {{model_checkpoint: {{values: [{many}]}}}}\n")
+    assert any("there are 65 models. A space draws at most 64." in problem for problem in found), found
+
+
 def test_lengths_are_judged_by_each_model_s_positions(refuse: Refuse, load: Load) -> None:
     text = "parameters: {model: {values: [kobart, tiny-kobart]}, encoder_max_len: {values: [512, 1026]}}\n"
     found = refuse(text)

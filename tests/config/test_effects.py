@@ -8,7 +8,7 @@ import pytest
 
 from summtune.config import effects
 from summtune.config.effects import HOUSEKEEPING, IDLE, NOTHING
-from summtune.config.settings import Generation, Settings
+from summtune.config.settings import Generation, Lora, Settings
 from summtune.config.transformers_arguments import installed
 from summtune.decoding.generation import generation_arguments
 
@@ -131,6 +131,7 @@ def test_every_key_of_the_tables_is_a_setting() -> None:
     own = {f"{section}.{name}" for section, part in Settings() for name in type(part).model_fields}
     known = own | {f"training.{name}" for name in installed().arguments}
     keys = {key for rule in IDLE for key in (*rule.keys, *rule.depends)} | set(HOUSEKEEPING) | set(NOTHING)
+    known |= {f"model.lora.{name}" for name in Lora.model_fields}
     assert {key for key in keys if not key.startswith("model.config_overrides.")} <= known
     assert not set(HOUSEKEEPING) & set(NOTHING)
 
