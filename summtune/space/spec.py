@@ -20,7 +20,8 @@ from summtune.space.rules import When
 from summtune.space.shaped import Shaped
 from summtune.space.values import brief, multiples_within
 
-Kind = Literal["integer", "real", "other"]
+Kind = Literal["integer", "real", "number", "other"]
+"""What values a key takes; `number` where it isn't known whether whole ones only."""
 
 NOT_YET = "not yet:"
 """How the reason begins where a key is understood, but its machinery is missing."""
@@ -234,9 +235,15 @@ class SpecReader:
         step = spec.get("q")
         return (
             self._whole(distribution, low, high, log, step, hint)
-            if self.catalogue.kind(self.key) == "integer"
+            if self._whole_only(distribution, low, high, step)
             else self._fractions(distribution, low, high, log, step, hint)
         )
+
+    def _whole_only(self, distribution: str, *given: Any) -> bool:
+        """Whether whole numbers are meant: by the key, or where that isn't known by the numbers of the spec."""
+        kind = self.catalogue.kind(self.key)
+        fractions = distribution in ("uniform", "normal", "log_normal", "beta", *EXPONENTS)
+        return kind == "integer" or (kind == "number" and not fractions and all(one is None or _is_integer(one) for one in given))
 
     def _shaped(self, distribution: str, spec: Mapping[str, Any]) -> Parameter | None:
         """normal, log_normal, beta: within what the setting takes."""
@@ -246,8 +253,8 @@ class SpecReader:
             if number <= 0:
                 self._note(f"{brief(number)} is too small: it must be above 0.", "", name)
                 return None
-        whole = self.catalogue.kind(self.key) == "integer"
         step = spec.get("q")
+        whole = self._whole_only(distribution, step)
         if whole and (step is None or step != int(step)):
             self._note(f"{self.key} takes whole numbers, and {distribution} draws fractions.", f"Use q_{shape} with a whole q.")
             return None
