@@ -18,8 +18,8 @@ from summtune.training.train import train
 
 TWINS = ("tiny-kobart", "tiny-kogpt2", "tiny-t5", "tiny-mt5")
 SEEDS = (1, 2, 3)
-EPOCHS = 6
-THREADS = 2
+EPOCHS = 4
+THREADS = 1
 
 Line = dict[str, float | int]
 
@@ -29,7 +29,7 @@ def main() -> None:
     real = Path(os.environ.get("DIALOGSUM_KO", Path(__file__).parents[2] / "shared" / "data" / "dialogsum_ko"))
     data = real if real.is_dir() else shipped("data")
     print(f"Data: {'dialogsum_ko' if real.is_dir() else 'the sample data, since dialogsum_ko is not here'}; ", end="")
-    print(f"{EPOCHS} epochs, seeds {', '.join(map(str, SEEDS))}, {THREADS} threads; mean ± standard deviation over the seeds.\n")
+    print(f"{EPOCHS} epochs, seeds {', '.join(map(str, SEEDS))}, {THREADS} thread; mean ± standard deviation over the seeds.\n")
     histories: dict[str, list[list[Line]]] = {}
     with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder:
         for twin in TWINS:

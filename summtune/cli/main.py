@@ -25,6 +25,7 @@ VERBS = {
     "resume": "go on with a run that was interrupted or killed",
     "show": "print a run's leaderboard",
     "predict": "summarise a file with a run's best model",
+    "score": "score a file of summaries against a file of references",
     "validate": "check search spaces without running anything",
     "settings": "print complete settings and where each came from, or what differs between two",
     "schema": "print the JSON schema of search spaces or settings, for editors",

@@ -55,7 +55,9 @@ def predict(
     for notice in done.notices:
         typer.echo(f"note: {notice}")
     if done.metrics is not None:
-        typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in done.metrics.items()))
+        # Precision and recall stand in --json: a line is for the scores that people compare.
+        shown = {name: value for name, value in done.metrics.items() if not name.endswith(("_precision", "_recall"))}
+        typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in shown.items()))
     return 0
 
 

@@ -100,7 +100,7 @@ def combinations(settings: Settings, layer: Layer, searched: Mapping[str, Search
         *_warmup(searched),
         *_optimisation(settings, layer, searched, possible),
         *_limits(settings, layer),
-        *_metrics(settings, layer),
+        *metric_problems(settings, layer),
     ]
 
 
@@ -270,7 +270,8 @@ def _limits(settings: Settings, layer: Layer) -> list[Problem]:
     return problems
 
 
-def _metrics(settings: Settings, layer: Layer) -> list[Problem]:
+def metric_problems(settings: Settings, layer: Layer) -> list[Problem]:
+    """What stands against scoring by the metrics and the tokenizer that are named."""
     problems: list[Problem] = []
     found: list[Declaration] = []
     known = registry.names("metrics")

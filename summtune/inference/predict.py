@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from summtune import durable
 from summtune.config.experiment import settings_over
+from summtune.config.metric_file import is_own
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_dialogues
 from summtune.decoding.evaluation import Evaluator
@@ -34,7 +35,7 @@ from summtune.training.process import restored
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was written: where, how many rows, the metrics where the file has summaries, the seconds that it took, and what to know."""
+    """What was written: where, how many rows, metrics where the file has summaries, the seconds it took, and what to know of it."""
 
     out: Path
     rows: int
@@ -72,7 +73,7 @@ def predict(
     """
     began = time.perf_counter()
     _check_place(out, data_file)
-    settings = settings_over(stored_settings(model_folder), overrides or {})
+    settings, without = _with_metrics_that_are_there(settings_over(stored_settings(model_folder), overrides or {}))
     if device is not None:
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
     split = read_dialogues(data_file, settings.data, with_summaries=False)
@@ -80,8 +81,17 @@ def predict(
         size = BatchSize(batch_size or settings.inference.batch_size)
         summaries, metrics, notices = _summaries(model_folder, split, settings, size)
     _write(out, split, summaries)
-    notices = (*notices, size.notice) if size.notice else notices
-    return Predicted(out, len(summaries), metrics, time.perf_counter() - began, notices)
+    said = (*(without if metrics is not None else ()), *notices, *filter(None, [size.notice]))
+    return Predicted(out, len(summaries), metrics, time.perf_counter() - began, said)
+
+
+def _with_metrics_that_are_there(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """A model travels without its run, in which copies of people's own metrics lie: predictions don't need them."""
+    gone = [name for name in settings.evaluation.metrics if is_own(name) and not Path(name).is_file()]
+    kept = tuple(name for name in settings.evaluation.metrics if name not in gone)
+    evaluation = settings.evaluation.model_copy(update={"metrics": kept})
+    notices = tuple(f"the metric {name} is not there any more, and was left out." for name in gone)
+    return settings.model_copy(update={"evaluation": evaluation}), notices
 
 
 def stored_settings(model_folder: Path) -> Settings:

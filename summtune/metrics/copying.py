@@ -34,12 +34,12 @@ class Copying:
 
     @property
     def description(self) -> dict[str, str]:
-        return {"tokenizer": "auto, by script" if self._tokenizer == "auto" else described(self._tokenizer)}
+        return {"tokenizer": "auto" if self._tokenizer == "auto" else described(self._tokenizer)}
 
     def score(self, summaries: Summaries) -> Columns:
         """One value per dialogue; 0 where a summary is too short to have n-grams."""
         assert summaries.dialogues is not None, "declared under NEEDS"
-        name = chosen(self._tokenizer, summaries.dialogues)
+        name = self._tokenizer = chosen(self._tokenizer, summaries.dialogues)
         columns: dict[str, list[float]] = {key: [] for key in KEYS}
         for prediction, dialogue in zip(summaries.predictions, summaries.dialogues, strict=True):
             ours, theirs = words(prediction, name), remembered(dialogue, name).whole

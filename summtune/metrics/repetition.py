@@ -28,12 +28,13 @@ class Repetition:
 
     @property
     def description(self) -> dict[str, str]:
-        return {"tokenizer": "auto, by script" if self._tokenizer == "auto" else described(self._tokenizer)}
+        return {"tokenizer": "auto" if self._tokenizer == "auto" else described(self._tokenizer)}
 
     def score(self, summaries: Summaries) -> Columns:
         """One value per dialogue; 0 where a summary is too short to have n-grams."""
-        name = chosen(self._tokenizer, summaries.predictions)
-        texts = [words(text, name) for text in summaries.predictions]
+        # By the dialogues where they are known: what an untrained model says may be in no script at all.
+        self._tokenizer = chosen(self._tokenizer, summaries.dialogues or summaries.predictions)
+        texts = [words(text, self._tokenizer) for text in summaries.predictions]
         return {key: [repeated(text, size) for text in texts] for key, size in zip(KEYS, SIZES, strict=True)}
 
 

@@ -14,9 +14,12 @@ from pathlib import Path
 LOG = logging.getLogger("summtune.training")
 
 _SPEAKERS = (
-    *("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "peft", "bitsandbytes", "absl"),
-    "py.warnings",
+    *("summtune", "transformers", "datasets", "evaluate", "accelerate", "huggingface_hub", "torch", "absl", "py.warnings"),
+    *("peft", "bitsandbytes", "gguf"),
 )
+
+_EVERY_CALL = "bitsandbytes.autograd"
+"""It warns of the same cast in every forward pass of every layer."""
 
 
 @contextmanager
@@ -27,16 +30,16 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
         file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in _SPEAKERS]
+    loggers = [*(logging.getLogger(name) for name in _SPEAKERS), *_with_ways_of_their_own(), logging.getLogger(_EVERY_CALL)]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.handlers = [handler]
         logger.propagate = False
-        # What torch has to say below a warning is its compiler's: a graph line by line.
+        if logger.name not in _SPEAKERS:
+            continue
+        # What torch has to say below a warning is its compiler's, in thousands of lines, and goes to the screen by handlers of its own.
         logger.setLevel("WARNING" if logger.name == "torch" and level in ("debug", "info") else level.upper())
-    parts = [(logger, logger.handlers[:], logger.propagate) for logger in _with_screens_of_their_own()]
-    for logger, *_ in parts:
-        logger.handlers, logger.propagate = [], True
+    logging.getLogger(_EVERY_CALL).setLevel("ERROR")
     # catch_warnings alone would restore the filters; captureWarnings sends them to the logger py.warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -49,24 +52,20 @@ def to_file(file: Path | None, level: str) -> Iterator[None]:
                 logger.handlers = handlers
                 logger.setLevel(old_level)
                 logger.propagate = propagate
-            for logger, handlers, propagate in parts:
-                logger.handlers, logger.propagate = handlers, propagate
             handler.close()
 
 
-def _with_screens_of_their_own() -> list[logging.Logger]:
-    """Loggers below torch's that write to the screen: torch gives each of its compiler's parts a handler."""
-    import torch  # noqa: F401  # it sets them up
-
-    known = [logger for name, logger in logging.root.manager.loggerDict.items() if name.startswith("torch.")]
-    loggers = [logger for logger in known if isinstance(logger, logging.Logger)]
-    return [logger for logger in loggers if any(type(handler) is logging.StreamHandler for handler in logger.handlers)]
+def _with_ways_of_their_own() -> list[logging.Logger]:
+    """Loggers below the speakers' that write to the screen by themselves, as those of torch's compiler do."""
+    known = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    return [logger for logger in known if logger.handlers and logger.name not in _SPEAKERS and logger.name.partition(".")[0] in _SPEAKERS]
 
 
 def _let_libraries_set_up() -> None:
     """Silence progress bars, and let each library attach its handler to the screen now: later it would join ours."""
     import datasets
     import evaluate
+    import torch  # noqa: F401  # it gives its loggers their handlers
     from huggingface_hub.utils.tqdm import disable_progress_bars
     from transformers.utils import logging as transformers_logging
 

@@ -14,7 +14,10 @@ from typing import Any
 import summtune
 from summtune.corpus.check import CorpusFacts
 
-PACKAGES = ("ray", "optuna", "transformers", "torch", "datasets", "accelerate", "evaluate", "rouge-score", "python-mecab-ko", "wandb")
+PACKAGES = (
+    *("ray", "optuna", "transformers", "torch", "datasets", "accelerate", "evaluate", "wandb"),
+    *("rouge-score", "rouge-score-rs", "python-mecab-ko", "kiwipiepy"),
+)
 
 
 def describe_environment(file: str, facts: CorpusFacts, nodes: Sequence[Mapping[str, float]], command: Sequence[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from summtune.cli.main import main
 from summtune.errors import DataMistake, RunMistake
 from summtune.inference.predict import predict
+from summtune.metrics import rouge
 from summtune.training.train import train
 from tests.small_training import Reports, job, rows, small_settings, write_csv
 
@@ -37,10 +39,22 @@ def test_predicts_what_was_evaluated(trained: tuple[Path, Path, dict[str, float 
     folder, dev, reported = trained
     done = predict(folder, dev, tmp_path / "new" / "output.csv", batch_size=32)
     assert done.metrics == pytest.approx({name: reported[name] for name in done.metrics or {}}, rel=1e-5)
-    assert set(done.metrics or {}) == {"loss", "rouge1_f1", "rouge2_f1", "rougeL_f1", "rouge_combined_f1"}
+    assert set(done.metrics or {}) == {"loss", *rouge.KEYS}
     written, kept = read(done.out), read(folder / "predictions.csv")
     assert [row["summary"] for row in written] == [row["summary"] for row in kept]
     assert (tmp_path / "new" / "output.csv").read_text(encoding="utf-8").startswith("fname,summary\nrow_100,")
+
+
+def test_an_own_metric_that_is_gone_is_left_out_and_named(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path) -> None:
+    folder, dev, _ = trained
+    elsewhere = tmp_path / "model"
+    shutil.copytree(folder, elsewhere)
+    stored = json.loads((elsewhere / "summtune_settings.json").read_text(encoding="utf-8"))
+    stored["settings"]["evaluation"]["metrics"] = ["rouge", "/no/such/place/mine.py"]
+    (elsewhere / "summtune_settings.json").write_text(json.dumps(stored), encoding="utf-8")
+    done = predict(elsewhere, dev, tmp_path / "output.csv", threads=1)
+    assert done.notices == ("the metric /no/such/place/mine.py is not there any more, and was left out.",)
+    assert set(done.metrics or {}) == {"loss", *rouge.KEYS}
 
 
 def test_without_summaries_in_the_files_order(

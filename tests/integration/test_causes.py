@@ -23,20 +23,19 @@ SpaceFile = Callable[..., Path]
 
 LEAP: dict[str, Any] = {"optim": "sgd", "learning_rate": 0.99, "max_grad_norm": 0.0, "warmup_ratio": 0.0}
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
-    "fine": ({"learning_rate": 1e-3}, "", ""),
     "diverging": ({**LEAP, "model.config_overrides.init_std": 1e18}, "diverged", "loss became"),
-    "leaping": ({**LEAP, "weight_decay": 1e38}, "diverged", "became"),
     "slow": ({"timeout_s": 1, "num_train_epochs": 10_000}, "timeout", "longer than training.timeout_s"),
     "short": ({"model.config_overrides.max_position_embeddings": 32}, "bad_model", "64 tokens are more than the model's 32 positions"),
+    "fine": ({"learning_rate": 1e-3}, "", ""),
     "broken": ({"optim": "sgd", "optim_args": "momentum=nonsense"}, "error", "nonsense"),
-    "last": ({"learning_rate": 2e-3}, "", ""),
 }
 """Label: what is drawn, the cause on record (none: it finishes), words of the message."""
 
 
 def test_each_trial_that_fails_has_its_cause_on_record_and_the_others_go_on(tune_here: Tune, space_file: SpaceFile) -> None:
     bundle = {label: settings for label, (settings, _, _) in CASES.items()}
-    file = space_file(parameters={"case": {"bundle": bundle}}, baseline=False, resources={"max_concurrent_trials": 2})
+    settings = {"training": {"num_train_epochs": 1}}
+    file = space_file(parameters={"case": {"bundle": bundle}}, baseline=False, resources={"max_concurrent_trials": 2}, settings=settings)
     run, _ = tune_here(file)
     state = state_of(run)
     assert state.status == "finished"

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
+from summtune.errors import RunMistake
 from summtune.paths import RunPaths
 from summtune.reporting.views import write_views
 from tests.integration.conftest import Heard, state_of
@@ -52,3 +54,34 @@ def test_an_own_metric_is_searched_and_limited(
     assert all(row["violations"][0]["metric"] == "letters" for row in rows)
     model = json.loads((run.trial(trial.id).best_model / "summtune_settings.json").read_text(encoding="utf-8"))
     assert model["scoring"]["letters.py"]["sha256"] == next(iter(state.opened.metrics.values()))["sha256"]
+
+
+def test_a_resumed_run_scores_by_its_copy(
+    tune_here: Callable[..., tuple[RunPaths, Heard]],
+    resume_here: Callable[..., Heard],
+    space_file: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    own = tmp_path / "letters.py"
+    own.write_text(METRIC, encoding="utf-8")
+    file = space_file(
+        name="again",
+        metric={"name": "letters"},
+        method="random",
+        run_cap=1,
+        baseline=False,
+        constraints=[{"require_metric": "letters >= 0"}],
+        settings={"training": {"num_train_epochs": 1}, "evaluation": {"metrics": ["letters.py"]}},
+    )
+    run, _ = tune_here(file)
+    own.write_text(METRIC.replace("float(len(text))", "-1.0"), encoding="utf-8")
+    resume_here(run, more=1)
+    state = state_of(run)
+    assert [trial.status for trial in state.searched] == ["finished", "finished"]
+    assert all(trial.final["letters"] >= 0 for trial in state.searched), "not by the file as it is now"
+    assert state.best is not None
+    assert state.infeasible() == []
+    (copy,) = run.metrics.glob("*/letters.py")
+    copy.write_text(METRIC.replace("float(len(text))", "-1.0"), encoding="utf-8")
+    with pytest.raises(RunMistake, match="was changed"):
+        resume_here(run, more=1)

@@ -14,7 +14,7 @@ from summtune.training.train import train
 from tests.small_training import Reports, job, write_csv
 
 PAIRS = 16
-TWINS = {"tiny-kobart": 40, "tiny-kogpt2": 40, "tiny-t5": 60, "tiny-mt5": 60}
+TWINS = {"tiny-kobart": 40, "tiny-kogpt2": 40, "tiny-t5": 60, "tiny-mt5": 80}
 
 
 @pytest.mark.slow
@@ -37,11 +37,11 @@ def test_sixteen_summaries_are_reproduced(twin: str, tmp_path: Path) -> None:
     }
     settings = load_settings(twin, assignments=[f"{key}={value}" for key, value in given.items()], environ={}).resolved.settings
     reports = Reports()
-    asked = job(tmp_path, settings, "overfit", threads=2)
+    asked = job(tmp_path, settings, "overfit", threads=1)
     train(asked, reports)
     assert family_of(settings).__name__.endswith("causal" if "gpt" in twin else "seq2seq")
     best = max(int(folder.name.rpartition("-")[2]) for folder in asked.attempt.models.iterdir())
     with (asked.attempt.best_model(best) / "predictions.csv").open(encoding="utf-8", newline="") as stream:
         predictions = list(csv.DictReader(stream))
     known = sum(row["summary"] == row["reference"] for row in predictions)
-    assert known >= PAIRS - 1, [(row["summary"], row["reference"]) for row in predictions if row["summary"] != row["reference"]]
+    assert known == PAIRS, [(row["summary"], row["reference"]) for row in predictions if row["summary"] != row["reference"]]
