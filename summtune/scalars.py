@@ -42,3 +42,15 @@ def plain_value(text: str) -> Any:
     if _NOT_A_NUMBER.fullmatch(text):
         return math.nan
     return text
+
+
+def number_in_text(text: str) -> str:
+    """What to do about text where a number is meant; empty where there is none in it."""
+    if _is_number(plain_value(text.strip())):
+        return "Remove the quotes."
+    bare = text.strip().replace("_", "").replace(",", "")
+    return f"Write {bare}." if _is_number(plain_value(bare)) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

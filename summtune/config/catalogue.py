@@ -53,6 +53,23 @@ ALIASES: Mapping[str, str] = {
     **RENAMED,
 }
 
+# What people call keys elsewhere, where letters alone don't lead to them: suggested, not taken.
+_CUSTOMARY: Mapping[str, str] = {
+    "lr": "training.learning_rate",
+    "learn_rate": "training.learning_rate",
+    "wd": "training.weight_decay",
+    "decay": "training.weight_decay",
+    "optimizer": "training.optim",
+    "scheduler": "training.lr_scheduler_type",
+    "lr_scheduler": "training.lr_scheduler_type",
+    "dropout": "model.dropout_rate",
+    "beams": "generation.num_beams",
+    "model_type": "model.architecture",
+    "max_source_length": "tokenizer.encoder_max_len",
+    "max_input_length": "tokenizer.encoder_max_len",
+    "max_target_length": "tokenizer.decoder_max_len",
+}
+
 _ENUMS = {"training.lr_scheduler_type": "SchedulerType", "training.optim": "OptimizerNames"}
 _UNSEARCHABLE = {
     "meta": "it names the experiment and changes no training",
@@ -81,7 +98,7 @@ class SettingsCatalogue:
     def vocabulary(self) -> Vocabulary:
         """All names."""
         arguments = tuple(f"training.{name}" for name in free_arguments() if f"training.{name}" not in self.fields)
-        return Vocabulary(tuple(self.fields), ALIASES, arguments, OPEN_KEYS)
+        return Vocabulary(tuple(self.fields), ALIASES, arguments, OPEN_KEYS, _CUSTOMARY)
 
     def resolve(self, name: str) -> str:
         """The dotted key that a name means.
@@ -124,7 +141,7 @@ class SettingsCatalogue:
         argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
         if argument is not None:
             return "real" if "float" in argument.types else "integer" if "int" in argument.types else "other"
-        return "integer" if key.startswith("model.config_overrides.") else "other"
+        return "number" if key.startswith("model.config_overrides.") else "other"
 
     def bounds(self, key: str) -> tuple[float, float]:
         """The least and the greatest number that the key takes; infinite where there is none."""

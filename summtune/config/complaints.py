@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from summtune.scalars import number_in_text
 from summtune.space.naming import Unfit
 from summtune.space.values import brief, shown
 
@@ -64,8 +65,10 @@ def given(value: Any) -> str:
 def mismatch(value: Any, meant: str) -> Unfit:
     """A value of the wrong kind."""
     remedy = _REMEDIES.get(meant, f"Give {meant}.")
-    if isinstance(value, str) and "number" in meant and _reads_as_number(value):
-        remedy = "Remove the quotes."
+    if isinstance(value, str) and "number" in meant:
+        remedy = number_in_text(value) or remedy
+    if meant == "text" and isinstance(value, (list, tuple, dict)):
+        remedy = "Give one word or sentence."
     return Unfit(f"{given(value)}, where {meant} is meant.", remedy)
 
 
@@ -116,11 +119,3 @@ def _choices(expected: str) -> list[str]:
 
 def _short(value: Any) -> str:
     return brief(value if not isinstance(value, tuple) else list(value))
-
-
-def _reads_as_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

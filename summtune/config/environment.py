@@ -15,6 +15,7 @@ from summtune.config.settings_file import Reading
 from summtune.documents import parse_scalar
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.naming import Unfit
+from summtune.space.values import shown
 
 VARIABLES: Mapping[str, str] = {
     "WANDB_PROJECT": "wandb.project",
@@ -28,6 +29,7 @@ VARIABLES: Mapping[str, str] = {
     "SEED": "general.seed",
 }
 _PREFIX = "SUMMTUNE_"
+_NO_SETTINGS = ("SUMMTUNE_CACHE", "SUMMTUNE_STORAGE")
 
 
 def read_environment(environ: Mapping[str, str]) -> Reading:
@@ -41,8 +43,20 @@ def read_environment(environ: Mapping[str, str]) -> Reading:
         elif name.startswith(_PREFIX) and "__" in name:
             section, _, rest = name.removeprefix(_PREFIX).partition("__")
             _keep(reading, "environment", name, name, f"{section}.{rest}".lower().replace("__", "."), text)
+        elif name.startswith(_PREFIX) and name not in _NO_SETTINGS:
+            key = _meant(name.removeprefix(_PREFIX).lower())
+            if key is not None:
+                remedy = f"Write {_PREFIX}{key.upper().replace('.', '__')}."
+                reading.problems.append(Problem("a setting is named by its section and its key, two underscores between.", remedy, name))
     reading.problems.extend(synonyms.reduce(reading.layer))
     return reading
+
+
+def _meant(name: str) -> str | None:
+    """The settings key that the rest of a variable's name may mean; None where it is nothing of ours."""
+    vocabulary = catalogue().vocabulary
+    section = next((one for one in vocabulary.sections if name.startswith(f"{one}_")), None)
+    return vocabulary.meaning(name) or (vocabulary.meaning(f"{section}.{name.removeprefix(f'{section}_')}") if section else None)
 
 
 def read_assignments(assignments: Iterable[tuple[str, str]]) -> Reading:
@@ -65,7 +79,8 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
     except SettingsMistake as mistake:
         if wanted_text:
             return text, text
-        raise Unfit(f"{text} is not YAML: {mistake.problems[0].reason}", "Quote it for the shell: '[a, b]'.") from None
+        reason = mistake.problems[0].reason.removeprefix("this is not YAML: ")
+        raise Unfit(f"{text} is not YAML: {reason}", "Quote it for the shell: '[a, b]'.") from None
     if wanted_text and not isinstance(value, (str, type(None))):
         return text.strip(), text
     return value, text.strip()
@@ -79,6 +94,11 @@ def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: s
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:
         reading.problems.append(Problem(unfit.reason, unfit.remedy, written))
+        return
+    said = reading.layer.get(key)
+    if layer == "environment" and said is not None and said.value != checked:
+        reason = f"it says {shown(checked)} for {key}, and {said.written} says {shown(said.value)}."
+        reading.problems.append(Problem(reason, "Unset one of them.", written))
         return
     origin = Origin(layer, source)
     if key in OPEN_KEYS and isinstance(checked, dict) and checked:

@@ -17,6 +17,7 @@ from summtune.config.training_arguments import DECIDED, DROPPED
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
+from summtune.space.values import brief
 
 
 @dataclass
@@ -101,9 +102,11 @@ class SectionReader:
             return f"A preset is named by `model: {{preset: {content}}}` in a file of settings."
         if not isinstance(content, dict):
             try:
-                return f"Did you mean {catalogue().resolve(section)}? A setting stands in its section."
+                key = catalogue().resolve(section)
             except Unfit:
-                pass
+                return did_you_mean(section, sections)
+            home, _, name = key.partition(".")
+            return f"Did you mean {key}? A setting stands in its section: `{home}: {{{name}: {brief(content)}}}`."
         return did_you_mean(section, sections)
 
     def _read_key(self, path: KeyPath, written: str, value: Any) -> None:

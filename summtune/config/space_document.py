@@ -11,12 +11,15 @@ from typing import Any
 from summtune import paths
 from summtune.config.environment import read_value
 from summtune.config.places import is_there
+from summtune.config.space_file import SpaceFile
 from summtune.documents import Document, KeyPath, read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.naming import Unfit
 
 # Keys of the search space itself that may be assigned; all others are settings.
 ASSIGNABLE = ("name", "description", "base", "method", "count", "run_cap", "baseline", "metric", "resources", "early_terminate", "decode")
+_SECTIONS = ("data", "wandb", "project", "entity", "settings")  # which are settings, or hold them
+_UNASSIGNABLE = tuple(name for name in SpaceFile.model_fields if name not in (*ASSIGNABLE, *_SECTIONS))
 _TEXT = ("name", "description", "base", "method", "metric.name", "metric.goal")
 
 
@@ -45,9 +48,9 @@ class SpaceDocument:
         """
         value = self.document.value
         if not isinstance(value, dict):
-            raise SettingsMistake(
-                self.document.problem((), "a search space is meant here.", "Write `parameters:` and below it, indented, what varies.")
-            )
+            given = "the file says nothing" if value is None else f"this is {'a list' if isinstance(value, list) else 'a single value'}"
+            remedy = "Write `parameters:` and below it, indented, what varies."
+            raise SettingsMistake(self.document.problem((), f"{given}, and a search space is meant here.", remedy))
         return value
 
     def problem(self, path: KeyPath, reason: str, remedy: str = "") -> Problem:
@@ -72,6 +75,9 @@ def read_space(path: Path, assignments: Sequence[str]) -> SpaceDocument:
             space.problems.append(Problem(f"{assignment!r} is no assignment.", "Write key=value.", "--set"))
         elif key.partition(".")[0] in ASSIGNABLE:
             _assign(space, key, text)
+        elif key.partition(".")[0] in _UNASSIGNABLE or key == "settings":
+            reason = "it is a key of the search space that can't be assigned."
+            space.problems.append(Problem(reason, "Write it in the file.", f"--set {key}"))
         else:
             space.settings.append((key.removeprefix("settings."), text))
     return space

@@ -155,7 +155,8 @@ class TopLevel:
         title = self.title(top)
         why = _unfit_name(title)
         if why:
-            self._note(("name",), f"{title!r} {why}, and names a folder.", "Give another name.")
+            shown_title = title if len(title) <= 60 else f"{title[:57]}..."
+            self._note(("name",), f"{shown_title!r} {why}, and names a folder.", "Give another name.")
 
 
 def _unfit_name(title: str) -> str:

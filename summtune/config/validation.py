@@ -210,9 +210,8 @@ def _data(settings: Settings, layer: Layer) -> list[Problem]:
     for split in ("train", "dev", "test"):
         path = getattr(settings.data, split)
         if path is not None and not (is_there(path) and path.is_file()):
-            problems.append(
-                _at(layer, f"data.{split}", f"there is no file {path}.", "Check the path; in a file it is relative to that file.")
-            )
+            reason = f"{path} is no file." if is_there(path) else f"there is no file {path}."
+            problems.append(_at(layer, f"data.{split}", reason, "Check the path; in a file it is relative to that file."))
     for given, missing in (("train", "dev"), ("dev", "train")):
         if getattr(settings.data, given) is not None and getattr(settings.data, missing) is None:
             reason = f"data.{given} is yours, and without data.{missing} the sample data would take its place."

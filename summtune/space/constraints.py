@@ -160,7 +160,7 @@ class _Reader:
             return other
         key = name.word[0]
         if sign in ("<", "<=", ">", ">="):
-            numbers = key not in self.parsed.bundles and self.catalogue.kind(key) in ("integer", "real")
+            numbers = key not in self.parsed.bundles and self.catalogue.kind(key) in ("integer", "real", "number")
             if other.kind == "value" and isinstance(other.value, (int, float)) and not numbers:
                 raise Unfit(f"{key} is no number, so that {sign} says nothing.", "Compare with == or in.")
             if other.kind == "value" and not isinstance(other.value, (int, float)) and numbers:

@@ -31,6 +31,7 @@ class Vocabulary:
         keys: dotted keys, in the order of the documentation.
         aliases: other names, to dotted keys.
         lesser: keys that go by their last part only where none of `keys` does (transformers' own arguments).
+        customary: what people call keys elsewhere, where letters alone don't lead to them: suggested, not taken.
         open_keys: keys below which any name may follow (`model.config_overrides`).
     """
 
@@ -38,6 +39,7 @@ class Vocabulary:
     aliases: Mapping[str, str] = field(default_factory=dict)
     lesser: tuple[str, ...] = ()
     open_keys: tuple[str, ...] = ()
+    customary: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def by_last_part(self) -> dict[str, list[str]]:
@@ -91,11 +93,15 @@ class Vocabulary:
     def suggestion(self, name: str) -> str:
         """`Did you mean …?` with the section that the key belongs in, or what to look at."""
         section, _, last = name.rpartition(".")
+        for above in self.by_last_part.get(section, []):
+            if above in self.open_keys:
+                return f"Did you mean {above}.{last}?"
+        meant = self.aliases.get(last) or self.customary.get(last)
         homes = [key for key in self.by_last_part.get(last, []) if key != name]
+        if meant is not None and (not homes or meant.startswith(f"{section}.")):
+            return f"Did you mean {meant}?"
         if homes:
             return f"Did you mean {_either(homes)}?"
-        if last in self.aliases:
-            return f"Did you mean {self.aliases[last]}?"
         here = {key.rpartition(".")[2]: key for key in (*self.keys, *self.lesser) if section and key.startswith(f"{section}.")}
         anywhere = {**{last_part: keys[0] for last_part, keys in self.by_last_part.items()}, **self.aliases}
         for known in (here, anywhere):

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
+from summtune.scalars import number_in_text
 from summtune.space.bundle import Bundle
 from summtune.space.distributions import DISTRIBUTIONS, EXPONENTS, SPEC_KEYS
 from summtune.space.naming import Unfit, did_you_mean
@@ -20,7 +21,8 @@ from summtune.space.rules import When
 from summtune.space.shaped import Shaped
 from summtune.space.values import brief, multiples_within
 
-Kind = Literal["integer", "real", "other"]
+Kind = Literal["integer", "real", "number", "other"]
+"""What values a key takes; `number` where it isn't known whether whole ones only."""
 
 NOT_YET = "not yet:"
 """How the reason begins where a key is understood, but its machinery is missing."""
@@ -150,7 +152,7 @@ class SpecReader:
             if name in spec and not (
                 isinstance(spec[name], (int, float)) and not isinstance(spec[name], bool) and math.isfinite(spec[name])
             ):
-                hint = "Remove the quotes." if isinstance(spec[name], str) and _reads_as_number(spec[name]) else "Give a number."
+                hint = (number_in_text(spec[name]) if isinstance(spec[name], str) else "") or "Give a number."
                 self._note(f"{brief(spec[name])} is no number.", hint, name)
                 sound = False
         if self.catalogue.kind(self.key) == "other":
@@ -181,8 +183,11 @@ class SpecReader:
             return None
         kept: list[Any] = []
         for index, (_, value) in enumerate(outcomes):
-            if any(type(other) is type(value) and other == value for other in kept):
-                self._note(f"{brief(value)} stands in the list twice.", "Remove one of them.", "values", index)
+            twin = next((place for place, other in enumerate(kept) if type(other) is type(value) and other == value), None)
+            if twin is not None:
+                first, again = brief(values[twin]), brief(values[index])
+                said = f"{again} stands in the list twice" if first == again else f"{first} and {again} are the same, {brief(value)}"
+                self._note(f"{said}.", "Remove one of them.", "values", index)
                 return None
             kept.append(value)
         if probabilities is None:
@@ -201,7 +206,7 @@ class SpecReader:
             return None
         total = math.fsum(probabilities)
         if abs(total - 1) > 1e-6:
-            hint = f"In the same proportions: {[round(one / total, 4) for one in probabilities]}." if total > 0 else ""
+            hint = f"In the same proportions: {_proportions(probabilities)}." if total > 0 else ""
             self._note(f"they sum to {brief(round(float(total), 6))}, not to 1.", hint, "probabilities")
             return None
         drawn = [(value, float(one)) for value, one in zip(values, probabilities, strict=True) if one > 0]
@@ -234,9 +239,15 @@ class SpecReader:
         step = spec.get("q")
         return (
             self._whole(distribution, low, high, log, step, hint)
-            if self.catalogue.kind(self.key) == "integer"
+            if self._whole_only(distribution, low, high, step)
             else self._fractions(distribution, low, high, log, step, hint)
         )
+
+    def _whole_only(self, distribution: str, *given: Any) -> bool:
+        """Whether whole numbers are meant: by the key, or where that isn't known by the numbers of the spec."""
+        kind = self.catalogue.kind(self.key)
+        fractions = distribution in ("uniform", "normal", "log_normal", "beta", *EXPONENTS)
+        return kind == "integer" or (kind == "number" and not fractions and all(one is None or _is_integer(one) for one in given))
 
     def _shaped(self, distribution: str, spec: Mapping[str, Any]) -> Parameter | None:
         """normal, log_normal, beta: within what the setting takes."""
@@ -246,8 +257,8 @@ class SpecReader:
             if number <= 0:
                 self._note(f"{brief(number)} is too small: it must be above 0.", "", name)
                 return None
-        whole = self.catalogue.kind(self.key) == "integer"
         step = spec.get("q")
+        whole = self._whole_only(distribution, step)
         if whole and (step is None or step != int(step)):
             self._note(f"{self.key} takes whole numbers, and {distribution} draws fractions.", f"Use q_{shape} with a whole q.")
             return None
@@ -320,13 +331,14 @@ class SpecReader:
         return Constant(self.key, bottom) if bottom == top else Reals(self.key, bottom, top, log, None if step is None else float(step))
 
 
+def _proportions(numbers: list[float]) -> list[float]:
+    """The same proportions in four digits, of which the greatest takes what rounding leaves, so that they sum to 1."""
+    total = math.fsum(numbers)
+    shares = [round(one / total, 4) for one in numbers]
+    greatest = shares.index(max(shares))
+    shares[greatest] = round(1 - math.fsum(shares[:greatest] + shares[greatest + 1 :]), 4)
+    return shares
+
+
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _reads_as_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -182,6 +182,22 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ('name: "a\\tb"\n', "holds a control character"),
         ("name: ../../x\n", "holds /"),
         ("name: ''\n", "'' is empty"),
+        (f"name: {'x' * 500}\n", f"name: '{'x' * 57}...' has more than 100 letters, and names a folder."),
+        ("name: [a]\n", 'name: ["a"] is a list, where text is meant. Give one word or sentence.'),
+        ("run_cap: 1_000\n", 'run_cap: "1_000" is text, where a whole number is meant. Write 1000.'),
+        ("parameters: {weight_decay: {min: 0_1.5, max: ２}}\n", "parameters.weight_decay.min: 0_1.5 is no number. Write 01.5."),
+        ("parameters: {weight_decay: {min: 0.1, max: ２}}\n", "parameters.weight_decay.max: ２ is no number. Give a number."),
+        (
+            "parameters: {optim: {values: [adamw_hf, adamw_torch]}}\n",
+            "adamw_hf and adamw_torch are the same, adamw_torch. Remove one of them.",
+        ),
+        ("parameters: {model_architecture: {values: [t5-small, t5-base]}}\n", "t5-small and t5-base are the same, t5."),
+        (
+            "parameters: {seed: {values: [1, 2, 3], probabilities: [0.3333, 0.3333, 0.3333]}}\n",
+            "they sum to 0.9999, not to 1. In the same proportions: [0.3334, 0.3333, 0.3333].",
+        ),
+        ("settings: {training.learning_rate: 1e-4}\n", "A setting stands in its section: `training: {learning_rate: 0.0001}`."),
+        ("data: {train: ., dev: .}\n", "is no file. Check the path"),
         ("method: bayess\n", "method: bayess is not one of bayes, tpe, random, grid. Did you mean bayes?"),
         ("method: cmaes\n", "not yet: the method cmaes is understood, but can't be run so far."),
         ("run_cap: 0\n", "run_cap: 0 is too small: it must be above 0."),
@@ -208,7 +224,10 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("settings: {trainin: {}}\n", "settings.trainin: there is no such section. Did you mean training?"),
         ("settings: {training: 3}\n", "settings.training: a section holds `key: value` lines."),
         ("settings: 3\n", "settings: sections of settings are meant here."),
-        ("settings: {learning_rate: 1e-4}\n", "Did you mean training.learning_rate? A setting stands in its section."),
+        (
+            "settings: {learning_rate: 1e-4}\n",
+            "Did you mean training.learning_rate? A setting stands in its section: `training: {learning_rate: 0.0001}`.",
+        ),
         ("settings: {generation: {learning_rate: 1e-4}}\n", "Did you mean training.learning_rate?"),
         ("settings: {model: {preset: t6}}\n", "t6 is not one of kobart, kogpt2, mt5, t5, tiny-kobart"),
         ("settings: {model: {architecture: kobrat}}\n", "Did you mean kobart?"),
@@ -274,9 +293,15 @@ def test_what_can_t_be_is_refused(text: str, message: str, refuse: Refuse) -> No
 
 
 def test_a_list_is_no_search_space(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text("- a\n", encoding="utf-8")
-    with pytest.raises(SettingsMistake, match="a search space is meant here"):
-        load_experiment(tmp_path / "s.yaml", environ={})
+    for text, said in (
+        ("- a\n", "this is a list"),
+        ("", "the file says nothing"),
+        ("# only this\n", "says nothing"),
+        ("a\n", "a single value"),
+    ):
+        (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(SettingsMistake, match=f"{said}, and a search space is meant here"):
+            load_experiment(tmp_path / "s.yaml", environ={})
 
 
 def test_a_space_without_parameters(tmp_path: Path) -> None:

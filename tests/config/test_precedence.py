@@ -71,7 +71,9 @@ def test_environment(name: str, text: str, key: str, value: object, load: Load) 
 
 
 def test_an_empty_variable_says_nothing_and_foreign_ones_are_none_of_ours(load: Load) -> None:
-    experiment = load(environ={"LEARNING_RATE": "", "SUMMTUNE_CACHE": "/x", "PATH": "/bin", "SUMMTUNE_STORAGE": "y"})
+    experiment = load(
+        environ={"LEARNING_RATE": "", "SUMMTUNE_CACHE": "/x", "PATH": "/bin", "SUMMTUNE_STORAGE": "y", "SUMMTUNE_ADDRESS": "ray://"}
+    )
     assert experiment.base.origin(KEY).layer == "preset"
 
 
@@ -81,6 +83,20 @@ def test_what_is_wrong_in_the_environment_names_the_variable(refuse: Refuse) -> 
     assert any(problem.startswith("SUMMTUNE_TRAINING__LR: there is no setting 'training.lr'.") for problem in found)
     assert "WANDB_MODE: on is not one of online, offline, disabled." in found
     assert "BATCH_SIZE: 1.5 is a fraction, where a whole number is meant. Give a whole number." in found
+
+
+def test_variables_that_contradict_each_other_are_refused(refuse: Refuse, load: Load) -> None:
+    assert refuse(environ={"LEARNING_RATE": "4e-5", "SUMMTUNE_TRAINING__LEARNING_RATE": "3e-5"}) == [
+        "SUMMTUNE_TRAINING__LEARNING_RATE: it says 3e-5 for training.learning_rate, and LEARNING_RATE says 4e-5. Unset one of them."
+    ]
+    load(environ={"LEARNING_RATE": "4e-5", "SUMMTUNE_TRAINING__LEARNING_RATE": "0.00004"})
+
+
+@pytest.mark.parametrize("name", ["SUMMTUNE_LEARNING_RATE", "SUMMTUNE_TRAINING_LEARNING_RATE"])
+def test_variables_that_miss_an_underscore_are_not_passed_over(name: str, refuse: Refuse) -> None:
+    assert refuse(environ={name: "4e-5"}) == [
+        f"{name}: a setting is named by its section and its key, two underscores between. Write SUMMTUNE_TRAINING__LEARNING_RATE."
+    ]
 
 
 def test_pinned_parameters_leave_the_space(load: Load) -> None:
@@ -137,6 +153,10 @@ def test_what_is_wrong_with_an_assignment_names_it(refuse: Refuse) -> None:
     assert any(problem.startswith("--set resources.gpu: resources has no such key.") for problem in found)
     assert any(problem.startswith("--set training.optim: [a is not one of") for problem in found)
     assert any(problem.startswith("--set training.nothing: there is no setting") for problem in found)
+    keys = refuse(sets=["seeds=[1, 2]", "parameters.learning_rate.min=1e-5", "constraints=[]", "tokenizer.special_tokens=[a"])
+    reason = "it is a key of the search space that can't be assigned. Write it in the file."
+    assert [f"--set {key}: {reason}" for key in ("seeds", "parameters.learning_rate.min", "constraints")] == keys[:3]
+    assert keys[3].startswith("--set tokenizer.special_tokens: [a is not YAML: while parsing a flow sequence")
     assert "--set training.output_dir: output_dir is not yours to set here: general.output_dir decides where runs lie. Remove it." in found
 
 

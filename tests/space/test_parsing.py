@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
 from summtune.space.parsing import parse_parameters
+from summtune.space.shaped import Shaped
 from summtune.space.spec import Parsed
 
 
@@ -151,7 +153,6 @@ def test_what_is_wrong_with_a_spec_is_said(spec: str, text: str) -> None:
         ("optim", "{values: [adamw_torch, adamw_hf]}", "adamw_torch stands in the list twice."),
         ("learnin_rate", "{value: 1}", "there is no setting 'learnin_rate'. Did you mean training.learning_rate?"),
         ("generation.learning_rate", "{value: 1}", "Did you mean training.learning_rate?"),
-        ("model.lora.r", "{values: [4, 8]}", "not yet: model.lora"),
         ("wandb.project", "{values: [a, b]}", "wandb.project can't be searched: it changes no training. Put it under `settings:`."),
         ("evaluation.metrics", "{values: [[rouge], []]}", "it would compare trials by different yardsticks"),
         ("fp16", "{values: [true, false]}", "Use `precision: {values: [fp32, bf16, fp16]}`."),
@@ -215,6 +216,34 @@ def rules(constraints: str, parameters: str = SEARCH) -> tuple[Constraints, Pars
     return parse_constraints(document, ("constraints",), document.value["constraints"], catalogue(), parsed), parsed
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("lr", "training.learning_rate"),
+        ("training.lr", "training.learning_rate"),
+        ("training.batch_size", "training.per_device_train_batch_size"),
+        ("optimizer", "training.optim"),
+        ("scheduler", "training.lr_scheduler_type"),
+        ("wd", "training.weight_decay"),
+        ("decay", "training.weight_decay"),
+        ("dropout", "model.dropout_rate"),
+        ("beams", "generation.num_beams"),
+        ("batch-size", "training.per_device_train_batch_size"),
+        ("lora.r", "model.lora.r"),
+        ("generation.learning_rate", "training.learning_rate"),
+    ],
+)
+def test_names_that_people_use_elsewhere_lead_to_the_key(name: str, key: str) -> None:
+    assert reason("{values: [1, 2]}", name).endswith(f"there is no setting '{name}'. Did you mean {key}?")
+
+
+def test_every_customary_name_means_a_key_and_is_none() -> None:
+    vocabulary = catalogue().vocabulary
+    for name, key in vocabulary.customary.items():
+        assert vocabulary.knows(key)
+        assert vocabulary.meaning(name) is None
+
+
 def test_bundles_move_together() -> None:
     _, parsed = rules("[]")
     bundle = parsed.parameters[0]
@@ -269,6 +298,26 @@ def test_rules_are_read_with_the_names_resolved() -> None:
     )
     assert found.rules[1].names == {"training.weight_decay", BATCH}
     assert [(limit.metric, limit.sign, limit.limit) for limit in found.limits] == [("guardrails/invented_speakers", "<=", 0.02)]
+
+
+@pytest.mark.parametrize(
+    ("spec", "parameter"),
+    [
+        ("{min: 32, max: 64}", Integers("", 32, 64)),
+        ("{min: 0.0, max: 0.3}", Reals("", 0.0, 0.3)),
+        ("{distribution: uniform, min: 0, max: 1}", Reals("", 0.0, 1.0)),
+        ("{distribution: log_uniform_values, min: 0.001, max: 0.1}", Reals("", 0.001, 0.1, log=True)),
+        ("{distribution: log_uniform_values, min: 32, max: 256}", Integers("", 32, 256, log=True)),
+        ("{distribution: q_uniform, min: 32, max: 64, q: 16}", Integers("", 32, 64, step=16)),
+        ("{distribution: q_uniform, min: 0.0, max: 1.0, q: 0.25}", Reals("", 0.0, 1.0, step=0.25)),
+        ("{distribution: normal, mu: 1, sigma: 1}", Shaped("", "normal", 1.0, 1.0)),
+        ("{distribution: q_normal, mu: 8, sigma: 2}", Shaped("", "normal", 8.0, 2.0, step=1.0, whole=True)),
+    ],
+)
+def test_where_the_key_doesn_t_say_it_the_numbers_say_whether_they_are_whole(spec: str, parameter: Integers | Reals | Shaped) -> None:
+    found = parse(f"model.config_overrides.some_key: {spec}")
+    assert not found.problems, found.problems
+    assert found.parameters == [replace(parameter, key="model.config_overrides.some_key")]
 
 
 def test_rules_may_speak_of_a_value_that_comes_from_the_settings_beneath() -> None:
