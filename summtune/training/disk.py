@@ -41,19 +41,14 @@ class Writing:
         if error is None or not isinstance(error, Exception) or not _of_the_disk(error):
             return
         number = _errno(error)
-        why = _FULL.get(number or 0) or str(error).splitlines()[0].rstrip(".")
-        sentences = [f"{self._what} can't be written to {self._folder}: {why}."]
-        if number in _FULL or number is None:
-            sentences.append(self._room())
-        sentences.append(self._safe)
-        raise SurroundingsFailure(" ".join(sentence for sentence in sentences if sentence)) from error
-
-    def _room(self) -> str:
-        """What there is, what it takes, and what to do."""
         there = next(folder for folder in (self._folder, *self._folder.absolute().parents) if folder.is_dir())
         free = shutil.disk_usage(there).free
-        needs = f"It takes {_size(self._need)}, and {_size(free)}" if self._need else _size(free)
-        return f"{needs} are free there: make room, or keep fewer (training.save_total_limit)."
+        full = number in _FULL or (number is None and free < self._need)  # torch doesn't say why a write failed
+        why = _FULL.get(number or errno.ENOSPC, "") if full else str(error).splitlines()[0].rstrip(".")
+        room = f"{_size(free)} are free there: make room, or keep fewer (training.save_total_limit)." if full else ""
+        takes = f"It takes {_size(self._need)}, and " if room and self._need else ""
+        sentences = (f"{self._what} can't be written to {self._folder}: {why}.", takes + room, self._safe)
+        raise SurroundingsFailure(" ".join(sentence for sentence in sentences if sentence)) from error
 
 
 def _of_the_disk(error: Exception) -> bool:

@@ -150,7 +150,7 @@ def test_what_is_wrong_with_a_spec_is_said(spec: str, text: str) -> None:
         ("batch_size", "{min: 0, max: 8}", "batch_size.min: 0 is too small: it must be above 0."),
         ("lr_scheduler_type", "{min: 1, max: 2}", "its values are no numbers, so that a range says nothing. Give `values: [a, b]`."),
         ("lr_scheduler_type", "{values: [linear, cosin]}", "Did you mean cosine?"),
-        ("optim", "{values: [adamw_torch, adamw_hf]}", "adamw_torch stands in the list twice."),
+        ("optim", "{values: [adamw_torch, adamw_hf]}", "adamw_torch and adamw_hf are the same, adamw_torch."),
         ("learnin_rate", "{value: 1}", "there is no setting 'learnin_rate'. Did you mean training.learning_rate?"),
         ("generation.learning_rate", "{value: 1}", "Did you mean training.learning_rate?"),
         ("wandb.project", "{values: [a, b]}", "wandb.project can't be searched: it changes no training. Put it under `settings:`."),
