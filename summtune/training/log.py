@@ -5,6 +5,7 @@ Each training has a handler of its own, taken off at its end: the twentieth trai
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -22,13 +23,25 @@ _EVERY_CALL = "bitsandbytes.autograd"
 """It warns of the same cast in every forward pass of every layer."""
 
 
+class _Log(logging.FileHandler):
+    """A log that a full disk leaves incomplete, and that leaves it to others to say so."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: logging would print a traceback to the screen for every line."""
+
+    def close(self) -> None:
+        # What could not be written is tried once more here; failing would take the place of the error that ended the training.
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def to_file(file: Path | None, level: str) -> Iterator[None]:
     """Let these libraries write to `file` (appending; None: nowhere), and to it alone, while the context lasts."""
     _let_libraries_set_up()
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(file, encoding="utf-8") if file is not None else logging.NullHandler()
+    handler = _Log(file, encoding="utf-8") if file is not None else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     loggers = [*(logging.getLogger(name) for name in _SPEAKERS), *_with_ways_of_their_own(), logging.getLogger(_EVERY_CALL)]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]

@@ -45,7 +45,7 @@ def asked(shared: Path, kind: str, quantization: str, **sections: dict[str, Any]
     }
     for name, section in sections.items():
         plain[name] = {**plain.get(name, {}), **section}
-    return small_settings(shared, **plain)
+    return small_settings(shared, **plain)  # type: ignore[arg-type]  # its other arguments are not among them
 
 
 def loaded(settings: Settings, shared: Path) -> Loaded:
@@ -123,7 +123,9 @@ def test_interrupted_and_resumed(quantization: str, shared: Path) -> None:
     train(job(shared, settings, f"{quantization} rest", resume_from=first.checkpoints[-1]), rest)
     assert first.lasting() + rest.lasting() == whole.lasting()
     assert whole.metrics[-1]["loss"] < whole.metrics[0]["loss"]
-    assert whole.metrics[-1]["parameters"] == sum(parameter.numel() for parameter in loaded(asked(shared, "llama", "none"), shared).model.parameters())
+    assert whole.metrics[-1]["parameters"] == sum(
+        parameter.numel() for parameter in loaded(asked(shared, "llama", "none"), shared).model.parameters()
+    )
     best = one.attempt.best_model(int(max(whole.metrics, key=lambda line: line["rouge_combined_f1"])["iteration"]))
     assert settings.data.dev is not None
     assert predict(best, settings.data.dev, shared / "predicted.csv").rows == 6
