@@ -21,15 +21,20 @@ def summary_lines(experiment: Experiment) -> list[str]:
     settings = experiment.base.settings
     model = settings.model.checkpoint or f"{settings.model.preset or settings.model.architecture}, random weights"
     size = experiment.space.size()
-    trials = f"{experiment.count} trial{'' if experiment.count == 1 else 's'}{' and the baseline' if experiment.baseline else ''}"
-    points = "" if size is None else f", of {size:,} point{'' if size == 1 else 's'}"
+    baseline = " and the baseline" if experiment.baseline else ""
+    if size is not None and size <= experiment.count:
+        trials = f"{'the one point' if size == 1 else f'all {size:,} points'}{baseline}"
+    else:
+        trials = (
+            f"{experiment.count:,} trial{'' if experiment.count == 1 else 's'}{baseline}{'' if size is None else f', of {size:,} points'}"
+        )
     lines = []
     for label, text in (
         ("name", experiment.name + (f": {experiment.description}" if experiment.description else "")),
         ("model", model),
         ("data", str(settings.data.train) if settings.data.train else "the sample data"),
         ("objective", f"{experiment.objective.goal} {experiment.objective.name}"),
-        ("method", f"{experiment.method}, {trials}{points}"),
+        ("method", f"{experiment.method}, {trials}"),
         ("early stop", _stopping(experiment)),
         ("parameters", ""),
     ):

@@ -14,8 +14,8 @@ from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources, longest
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
-from summtune.config.metrics import goals, readable
-from summtune.config.objective import Objective, objective, reported_name
+from summtune.config.metrics import goals, is_share, readable
+from summtune.config.objective import Objective, check_share, objective, reported_name
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.settings import Settings
@@ -32,6 +32,7 @@ from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant
 from summtune.space.parsing import parse_parameters
 from summtune.space.spec import NOT_YET, Parsed
+from summtune.space.values import shown
 
 
 def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
@@ -138,7 +139,10 @@ class _Loading:
         found: list[Limit] = []
         for one in constraints.limits:
             try:
-                found.append(Limit(reported_name(one.metric, known), one.sign, one.limit))
+                name = reported_name(one.metric, known)
+                if is_share(name, settings.evaluation.metrics, settings.evaluation.combined):
+                    check_share(name, one.limit)
+                found.append(Limit(name, one.sign, one.limit))
             except Unfit as unfit:
                 self.problems.append(self.space.problem(one.path, unfit.reason, unfit.remedy))
         return tuple(found)
@@ -147,6 +151,9 @@ class _Loading:
         preset, base = self._base(top)
         settings = self._take(self._settings_layer())
         fixed = self._fixed(parsed)
+        for key in [key for key in fixed if key in settings and settings[key].value != fixed[key].value]:
+            value, other = shown(fixed[key].value), shown(settings[key].value)
+            self.notices.append(f"{key}: {value} under `parameters` takes the place of {other} under `settings`.")
         environment = self._take(read_environment(self.environ))
         assigned = self._take(read_assignments(self.space.settings))
         return Layers(preset, base, settings, fixed, environment, assigned, self.notices)
@@ -258,9 +265,14 @@ class _Loading:
     def _objective(self, spec: MetricSpec, settings: Settings | None) -> Objective:
         try:
             metrics = settings.evaluation.metrics if settings is not None else registry.names("metrics")
-            return objective(spec.name, spec.goal, spec.target, goals(metrics)) if readable(metrics) else Objective()
+            if not readable(metrics):
+                return Objective()
+            found = objective(spec.name, spec.goal, spec.target, goals(metrics))
+            if settings is not None and found.target is not None and is_share(found.name, metrics, settings.evaluation.combined):
+                check_share(found.name, found.target)
+            return found
         except Unfit as unfit:
-            wrong = "goal" if "would look for" in unfit.reason else "name"
+            wrong = "goal" if "would look for" in unfit.reason else "target" if "lies beyond" in unfit.reason else "name"
             self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
             return Objective()
 

@@ -15,6 +15,7 @@ from summtune.errors import MetricMistake, Problem
 Goal = Literal["maximize", "minimize"]
 
 LOSS = "loss"
+COMBINED = "rouge_combined_f1"
 NEEDS = ("references", "dialogues", "seconds", "finished")
 """What a metric may want besides predictions: fields of `metrics.Summaries`."""
 RESERVED = (
@@ -86,6 +87,20 @@ def goals(metrics: Sequence[str]) -> dict[str, Goal | None]:
         except (KeyError, MetricMistake):
             continue  # validation names it
     return found
+
+
+def is_share(key: str, metrics: Iterable[str], combined: object) -> bool:
+    """Whether a key's numbers lie between 0 and 1, by what its metric promises, and for the combined one by how it is combined."""
+    if key == COMBINED:
+        return combined == "mean"
+    for name in metrics:
+        try:
+            unit = declared(name).unit.get(key, "")
+        except (KeyError, MetricMistake):
+            continue  # validation names it
+        if "0..1" in unit:
+            return True
+    return False
 
 
 def reported_by(key: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from summtune.config.metrics import Goal, reported_by
 from summtune.space.naming import Unfit, did_you_mean
+from summtune.space.values import shown
 
 _PREFIXES = ("best/", "best_", "eval/", "eval_", "val/", "val_", "dev/", "dev_", "metrics/", "final/")
 _OTHER_NAMES: Mapping[str, str] = {
@@ -67,6 +68,17 @@ def reported_name(written: str, known: Mapping[str, Goal | None]) -> str:
     if owner is not None:
         raise Unfit(f"evaluation.metrics do not report {name!r}.", f"Add {owner} to evaluation.metrics.")
     raise Unfit(f"nobody reports a metric {written!r}.", did_you_mean(name, known))
+
+
+def check_share(name: str, number: float) -> None:
+    """Whether a share can be this number.
+
+    Raises:
+        Unfit: it can't.
+    """
+    if not 0 <= number <= 1:
+        remedy = f"Write {shown(round(number / 100, 6))}." if 1 < number <= 100 else ""
+        raise Unfit(f"{shown(number)} lies beyond what {name} can be, 0 to 1.", remedy)
 
 
 def objective(written: str, goal: Goal | None, target: float | None, known: Mapping[str, Goal | None]) -> Objective:

@@ -43,7 +43,7 @@ class Meta(Section):
 class General(Section):
     """What holds for the whole training."""
 
-    seed: NaturalInt = Field(42, description="Seed of initial weights, data order and dropout.")
+    seed: Annotated[NaturalInt, Field(lt=2**32)] = Field(42, description="Seed of initial weights, data order and dropout.")
     model_name: str | None = Field(None, description="The same as model.checkpoint (the old system's key).")
     output_dir: str = Field("./results", description="Folder that run directories are made in, relative to the current folder.")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="`cpu` reserves no GPU; `auto` takes a GPU where there is one.")

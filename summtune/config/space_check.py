@@ -161,7 +161,9 @@ def counted(experiment: Experiment, *, asked: bool) -> Iterator[str]:
             yield f"{named} has {size:,} points; {left}."
     elif size < experiment.count and asked:
         yield f"{named} has {size:,} point{'' if size == 1 else 's'}: no more trials than that are run."
-    if experiment.baseline and size <= experiment.count and experiment.space.locate(experiment.baseline_point()) is not None:
+    if not experiment.space.searched:
+        yield "nothing varies: there is one training to run."
+    elif experiment.baseline and size <= experiment.count and experiment.space.locate(experiment.baseline_point()) is not None:
         yield "one of the points is the base's own settings: it is trained once, as the baseline."
 
 

@@ -60,7 +60,7 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     "categorical_w_probabilities": Distribution("One of `values`, with these probabilities.", ("values", "probabilities")),
     "int_uniform": Distribution("An integer from min to max.", _RANGE),
     "uniform": Distribution("A number from min to max.", _RANGE),
-    "q_uniform": Distribution(f"As uniform; {_WITHIN}.", _RANGE, _STEP),
+    "q_uniform": Distribution(f"As uniform; {_WITHIN}, each as likely.", _RANGE, _STEP),
     "log_uniform_values": Distribution("A number from min to max whose logarithm is uniform.", _RANGE),
     "q_log_uniform_values": Distribution(f"As log_uniform_values; {_WITHIN}.", _RANGE, _STEP),
     "log_uniform": Distribution("A number from e^min to e^max whose logarithm is uniform: the bounds are exponents.", _RANGE),

@@ -175,7 +175,8 @@ class Reals(OfOneKey):
 
     def describe(self) -> str:
         every = f", in steps of {shown(self.step)}" if self.step is not None else ""
-        return f"{shown(self.low)} to {shown(self.high)}{every}{', log' if self.log else ''}"
+        low = "above 0" if self.low == math.nextafter(0, 1) else shown(self.low)
+        return f"{low} to {shown(self.high)}{every}{', log' if self.log else ''}"
 
 
 Parameter = Constant | Choice | Integers | Reals | Shaped | Bundle

@@ -243,6 +243,16 @@ class SpecReader:
             else self._fractions(distribution, low, high, log, step, hint)
         )
 
+    def _inside(self, low: float, high: float) -> tuple[float, float]:
+        """The ends of an even range, without one that the key must lie beyond (0 for a learning rate), and that is said."""
+        least, greatest = self.catalogue.bounds(self.key)
+        inside = [low, high]
+        for place, (end, bound, side) in enumerate(((low, least, math.inf), (high, greatest, -math.inf))):
+            if low < high and end != bound and math.nextafter(end, side) == bound:
+                inside[place] = bound
+                self.parsed.notices.append(f"{self.key}: {brief(end)} itself is not drawn, since it can't be.")
+        return inside[0], inside[1]
+
     def _whole_only(self, distribution: str, *given: Any) -> bool:
         """Whether whole numbers are meant: by the key, or where that isn't known by the numbers of the spec."""
         kind = self.catalogue.kind(self.key)
@@ -321,10 +331,15 @@ class SpecReader:
             )
         bottom, top = float(low), float(high)
         if step is not None:
+            if max(abs(bottom), abs(top)) / step > 2**53:
+                self._note(f"a step of {brief(step)} vanishes beside {brief(high)}.", hint or "Raise q, or lower max.", "q")
+                return None
             bottom, top = multiples_within(bottom, top, float(step))
             if bottom > top or (log and bottom <= 0):
                 self._note(f"there is no multiple of {brief(step)} from {brief(low)} to {brief(high)}.", "Widen the range, or lower q.")
                 return None
+        if step is None and not log:
+            bottom, top = self._inside(bottom, top)
         outcomes = [self._checked(end, name, key_hint=hint) for name, end in (("min", bottom), ("max", top))]
         if not all(fits for fits, _ in outcomes):
             return None

@@ -59,6 +59,20 @@ def test_notices_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert "bayes, 1 trial and the baseline" in shown
 
 
+def test_no_more_trials_are_promised_than_there_are_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "few.yaml"
+    for parameters, trials in (
+        ("{seed: {values: [1, 2]}}", "all 2 points and the baseline"),
+        ("{seed: {value: 1}}", "the one point and the baseline"),
+        ("{seed: {min: 1, max: 2000}}", "20 trials and the baseline, of 2,000 points"),
+    ):
+        file.write_text(f"parameters: {parameters}\n", encoding="utf-8")
+        assert main(["validate", str(file)]) == 0
+        shown = capsys.readouterr().out
+        assert f"  method      bayes, {trials}\n" in shown
+        assert ("nothing varies: there is one training to run." in shown) == ("value:" in parameters)
+
+
 def test_all_problems_go_to_standard_error(bad: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", bad]) == 2
     shown = capsys.readouterr()

@@ -212,6 +212,10 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("metric: {nme: loss}\n", "metric.nme: metric has no such key. Did you mean name?"),
         ("metric: {name: best/bleu}\n", "s.yaml:1:10: metric.name: nobody reports a metric 'best/bleu'."),
         ("metric: {name: loss, goal: maximize}\n", "metric.goal: maximize would look for the worst loss. Write `goal: minimize`."),
+        ("metric: {target: 47.12}\n", "s.yaml:1:10: metric.target: 47.12 lies beyond what rouge_combined_f1 can be, 0 to 1. Write 0.4712."),
+        ("metric: {name: rouge1, target: -1}\n", "metric.target: -1.0 lies beyond what rouge1_f1 can be, 0 to 1."),
+        ("constraints: [{require_metric: rouge2_f1 >= 20}]\n", "20.0 lies beyond what rouge2_f1 can be, 0 to 1. Write 0.2."),
+        ("settings: {general: {seed: 4294967296}}\n", "4294967296 is too large: it must be below 4294967296."),
         ("metric: {goal: max}\n", "metric.goal: max is not one of maximize, minimize."),
         ("resources: {gpus: 1}\n", "resources.gpus: resources has no such key. Did you mean gpus_per_trial?"),
         ("resources: {gpus_per_trial: -1}\n", "resources.gpus_per_trial: -1 is too small"),
@@ -361,6 +365,11 @@ def test_numbers_may_be_names(load: Load) -> None:
     experiment = load("name: 2024.10\ndescription: 3\nsettings: {meta: {version: 1.0}}\n")
     assert (experiment.name, experiment.description) == ("2024.10", "3")
     assert experiment.base.settings.meta.version == "1.0"
+
+
+def test_targets_that_can_be_reached_are_taken(load: Load) -> None:
+    assert load("metric: {target: 1.4}\nsettings: {evaluation: {combined: sum}}\n").objective.target == 1.4
+    assert load("metric: {name: loss, target: 1.4}\n").objective.target == 1.4
 
 
 def test_generation_inline(load: Load) -> None:

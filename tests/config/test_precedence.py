@@ -125,6 +125,13 @@ def test_fixed_parameters_hold_for_every_trial_and_the_baseline(load: Load) -> N
     assert experiment.stopping.max_iter == 2
 
 
+def test_a_fixed_parameter_over_settings_is_said(load: Load) -> None:
+    text = "settings: {{training: {{weight_decay: {}}}}}\nparameters: {{weight_decay: {{value: 0.1}}, seed: {{min: 1, max: 99}}}}\n"
+    said = "training.weight_decay: 0.1 under `parameters` takes the place of 0.3 under `settings`."
+    assert load(text.format(0.3)).notices == (said,)
+    assert load(text.format(0.1)).notices == ()
+
+
 def test_assignments_of_the_space_itself(load: Load) -> None:
     experiment = load(
         "run_cap: 5\nmethod: grid\nresources: {gpus_per_trial: 0.5}\n",

@@ -46,7 +46,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "meta.version": texts,
     "meta.description": texts,
     "meta.tags": st.lists(texts, max_size=3),
-    "general.seed": st.integers(0, 10**12),
+    "general.seed": st.integers(0, 2**32 - 1),
     "tokenizer.encoder_max_len": st.integers(1, 1000),
     "tokenizer.prefix": texts,
     "tokenizer.special_tokens": st.lists(texts, max_size=3),

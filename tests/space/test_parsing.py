@@ -85,6 +85,23 @@ def test_specs_of_a_whole_number(spec: str, parameter: Parameter) -> None:
     assert only(spec, "batch_size") == parameter
 
 
+def test_an_end_that_can_t_be_is_left_out_of_an_even_range() -> None:
+    """As in W&B's own examples: a learning rate uniform from 0."""
+    parsed = parse("learning_rate: {distribution: uniform, min: 0, max: 0.1}\nlabel_smoothing: {min: 0.0, max: 1.0}")
+    assert not parsed.problems, parsed.problems
+    rate, smoothing = parsed.parameters
+    assert isinstance(rate, Reals)
+    assert isinstance(smoothing, Reals)
+    assert (rate.describe(), smoothing.describe()) == ("above 0 to 0.1", "0.0 to 0.9999999999999999")
+    assert 0 < rate.low < 1e-300
+    assert parsed.notices == [
+        "training.learning_rate: 0.0 itself is not drawn, since it can't be.",
+        "training.label_smoothing: 1.0 itself is not drawn, since it can't be.",
+    ]
+    assert "0 has no logarithm" in reason("{distribution: log_uniform_values, min: 0, max: 0.1}")
+    assert "-0.1 is too small" in reason("{min: -0.1, max: 0.1}")
+
+
 def test_two_integers_mean_whole_numbers_even_for_a_share() -> None:
     parsed = parse("warmup_ratio: {min: 0, max: 1}")
     assert parsed.parameters == [Reals("training.warmup_ratio", 0.0, 1.0, step=1.0)]
@@ -101,7 +118,8 @@ def test_two_integers_mean_whole_numbers_even_for_a_share() -> None:
         ("{min: 1e-5}", "it has no `max`. A range needs both ends."),
         ("{min: 1e-3, max: 1e-5}", "min 0.001 is above max 1e-5. Exchange them."),
         ("{min: 1e-5, max: 2.0}", "learning_rate.max: 2.0 is too large: it must be below 1.0."),
-        ("{min: 0.0, max: 0.1}", "learning_rate.min: 0.0 is too small: it must be above 0.0."),
+        ("{distribution: q_log_uniform, min: -9, max: 100, q: 1e-4}", "learning_rate.q: a step of 0.0001 vanishes beside 2.68"),
+        ("{min: -0.1, max: 0.1}", "learning_rate.min: -0.1 is too small: it must be above 0.0."),
         ('{min: "1e-5", max: 1e-3}', "learning_rate.min: 1e-5 is no number. Remove the quotes."),
         ("{min: a, max: 1e-3}", "a is no number. Give a number."),
         ("{min: .nan, max: 1e-3}", "nan is no number."),
