@@ -103,7 +103,8 @@ def test_gradients_stay_right_after_an_evaluation(shared: Path) -> None:
         one.model.zero_grad()
         one.model.train()
         found, targets = family.logits_and_targets(bare(one.model), batch_of(settings, one))
-        torch.nn.functional.cross_entropy(found.flatten(0, 1), targets.flatten()).backward()
+        loss: Any = torch.nn.functional.cross_entropy(found.flatten(0, 1), targets.flatten())
+        loss.backward()
         return [parameter.grad.clone() for parameter in one.model.parameters() if parameter.grad is not None]
 
     before = gradients()
