@@ -109,7 +109,6 @@ def write_merged(model: Any, folder: Path) -> None:
 def _plain_weights(module: Any, prefix: str, made: dict[int, Any]) -> Iterator[tuple[str, Any]]:
     """(name, tensor) of a module's weights with all adapters in them. `made` keeps those that modules share: by the shared weight."""
     from peft.tuners.lora import LoraLayer
-    from peft.utils.integrations import dequantize_module_weight
     from peft.utils.other import TrainableTokensWrapper
 
     if isinstance(module, TrainableTokensWrapper):
@@ -122,19 +121,31 @@ def _plain_weights(module: Any, prefix: str, made: dict[int, Any]) -> Iterator[t
         return
     if isinstance(module, LoraLayer):
         inner = module.get_base_layer()
-        yield f"{prefix}weight", dequantize_module_weight(inner).detach().float() + module.get_delta_weight(_NAME).float()
+        yield f"{prefix}weight", _dequantised(inner) + module.get_delta_weight(_NAME).float()
         if getattr(inner, "bias", None) is not None:
             yield f"{prefix}bias", inner.bias.detach().float()
         return
-    quantised = type(getattr(module, "weight", None)).__name__ in ("Int8Params", "Params4bit")
     for name, parameter in module.named_parameters(recurse=False):
-        weight = dequantize_module_weight(module) if quantised and name == "weight" else parameter
-        yield f"{prefix}{name}", weight.detach().float()
+        yield f"{prefix}{name}", _dequantised(module) if name == "weight" else parameter.detach().float()
     for name, buffer in module.named_buffers(recurse=False):
         if name not in module._non_persistent_buffers_set:
             yield f"{prefix}{name}", buffer
     for name, child in module.named_children():
         yield from _plain_weights(child, f"{prefix}{name}.", made)
+
+
+def _dequantised(module: Any) -> Any:
+    """A module's weight in fp32. PEFT's own function for it leaves 8-bit modules without their scales."""
+    weight = module.weight
+    kind = type(weight).__name__
+    if kind == "Int8Params":
+        scales = weight.SCB if weight.SCB is not None else module.state.SCB  # they move at the first forward pass
+        return weight.data.float() * (scales.float() / 127.0).unsqueeze(1)
+    if kind == "Params4bit":
+        from bitsandbytes.functional import dequantize_4bit
+
+        return dequantize_4bit(weight.data, weight.quant_state).float()
+    return weight.detach().float()
 
 
 def _rows(model: Any, added: tuple[int, ...]) -> dict[str, list[int]] | None:

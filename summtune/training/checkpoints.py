@@ -71,9 +71,9 @@ def bytes_on_disk(*folders: Path) -> int:
     return sum(sizes.values())
 
 
-def prune(checkpoints: Path, keep: int) -> None:
-    """Delete all but the newest `keep` checkpoints."""
-    for surplus in sealed_checkpoints(checkpoints)[:-keep]:
+def prune(checkpoints: Path, keep: int, spare: Path | None = None) -> None:
+    """Delete all but the newest `keep` checkpoints, and `spare`."""
+    for surplus in (folder for folder in sealed_checkpoints(checkpoints)[:-keep] if folder != spare):
         # Without its manifest a half-deleted folder is no checkpoint.
         (surplus / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(surplus, ignore_errors=True)

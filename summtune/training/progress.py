@@ -81,6 +81,8 @@ class Progress:
     steps_before: int = 0
     """Optimiser steps at the evaluation before."""
     history: list[dict[str, float | int]] = field(default_factory=list)
+    reported: Path | None = None
+    """The checkpoint of the last evaluation."""
     trainer: Any = None
     stop_asked: StopAsked = never
     stopping: bool = False
@@ -169,7 +171,8 @@ class Progress:
         job, standing, trainer = self.job, self.standing, self.trainer
         if self.evaluated is None:
             LOG.info("checkpoint of step %d written", state.global_step)
-            prune(job.attempt.checkpoints, job.settings.training.save_total_limit)
+            # The last evaluation's is what whoever was told of it would resume from.
+            prune(job.attempt.checkpoints, job.settings.training.save_total_limit, spare=self.reported)
             return
         metrics = self.history[-1]
         trainer.counts.forget()
@@ -184,6 +187,7 @@ class Progress:
             self.write_results("running")
         LOG.info("iteration %d: %s %.4f, loss %.4f", standing.iteration, job.objective_name, metrics[job.objective_name], metrics["loss"])
         self.evaluated = None
+        self.reported = checkpoint
         self.report(metrics, checkpoint)
         delete_older(job.attempt.models, best)
         prune(job.attempt.checkpoints, job.settings.training.save_total_limit)

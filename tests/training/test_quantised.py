@@ -85,6 +85,7 @@ def test_quantised_weights_train_and_are_merged_plain(kind: str, quantization: s
     write_merged(one.model, tmp_path)
     one.tokenizer.save_pretrained(str(tmp_path))
     assert torch.equal(logits(settings, one), taught), "the model itself is left as it was"
+    assert torch.equal(logits(settings, one), taught), "the model itself is left as it was"
     config = json.loads((tmp_path / "config.json").read_text())
     assert "quantization_config" not in config
     merged = family_of(settings).load_folder(tmp_path, settings)

@@ -133,3 +133,21 @@ def test_what_was_over_stays_over(shared: Path) -> None:
     assert reports.metrics == []
     assert lasting(again.attempt) == lasting(first.attempt)
     assert verify(last) == []
+
+
+def test_the_checkpoint_that_was_reported_outlives_those_between(shared: Path) -> None:
+    """Whoever was told of it resumes from it, and knows of no later one."""
+    settings = small_settings(shared, training={"num_train_epochs": 2, "save_steps": 1, "save_total_limit": 1})
+    asked = job(shared, settings, "reported")
+    seen: list[bool] = []
+    reports = Reports()
+
+    def look() -> bool:
+        if reports.checkpoints:
+            seen.append(reports.checkpoints[-1].is_dir())
+        return False
+
+    train(asked, reports, stop_asked=look)
+    assert len(seen) == 4
+    assert all(seen)
+    assert len(sealed_checkpoints(asked.attempt.checkpoints)) == 1

@@ -1,0 +1,117 @@
+"""Chat models: asked by their template, taught to end their turn, and stopped where they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import AddedToken
+
+from summtune.config.settings import Settings
+from summtune.decoding.generation import generate_watched, generation_config
+from summtune.families import Loaded, Sources, causal
+from summtune.families._prompt import end_of_summary
+from summtune.training.store import Store
+from tests.published import GPT2, publish, tokenizer
+from tests.small_gguf import CHAT, EOS, write_gguf
+
+DIALOGUE, SUMMARY = "#Person1#: 안녕하세요?\n#Person2#: 네!", "#Person1#이 인사한다."
+ASKED = "Summarise this dialogue in its own language."
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chat")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["special", "plain"])
+def loaded(request: pytest.FixtureRequest, shared: Path) -> Loaded:
+    """A chat model that ends a turn by `<|im_end|>`, marked as special or not, and a text by `</s>`."""
+    own = tokenizer(shared / "cache")
+    own.add_tokens([AddedToken(token, normalized=False, special=request.param) for token in ("<|im_start|>", EOS)])
+    own.chat_template = CHAT
+    folder = publish(shared / f"special-{request.param}", "gpt2", GPT2, embeddings=len(own))
+    own.save_pretrained(str(folder))
+    found = causal.load(settings(folder), Sources(Store(shared / "cache").once, list, "none"))
+    found.model.generation_config = causal.adapted(generation_config(found.model, settings(folder).generation))
+    return found
+
+
+def settings(folder: Path, **wanted: Any) -> Settings:
+    return Settings.model_validate(
+        {
+            "general": {"device": "cpu"},
+            "model": {"checkpoint": str(folder)},
+            "tokenizer": {"encoder_max_len": 160, "decoder_max_len": 60, **wanted},
+            "generation": {"num_beams": 1, "max_length": 12, "no_repeat_ngram_size": 0},
+        }
+    )
+
+
+def always(loaded: Loaded, token: int) -> None:
+    """Make the model say one token for ever, whatever it reads."""
+    head = loaded.model.transformer.ln_f
+    with torch.no_grad():
+        rows = loaded.model.get_input_embeddings().weight
+        rows[token] = 1.0
+        head.weight.zero_()
+        head.bias.fill_(1.0)
+    assert int((rows @ head.bias).argmax()) == token
+
+
+def test_a_turn_is_asked_for_and_ended(loaded: Loaded) -> None:
+    end = loaded.tokenizer.convert_tokens_to_ids(EOS)
+    assert end != loaded.tokenizer.eos_token_id
+    columns = causal.encode(loaded.tokenizer, [DIALOGUE], [SUMMARY], settings(Path()))
+    assert columns["labels"][0][-1] == end
+    assert columns["labels"][0].count(end) == 1
+    assert loaded.tokenizer.eos_token_id not in columns["labels"][0]
+    prompt = loaded.tokenizer.decode(columns["input_ids"][0], skip_special_tokens=False)
+    assert f"<|im_start|>user\n{ASKED}\n\n{DIALOGUE}<|im_end|>\n<|im_start|>assistant\n" in prompt
+    assert sorted(loaded.model.generation_config.eos_token_id) == sorted({end, loaded.tokenizer.eos_token_id})
+    short = causal.encode(loaded.tokenizer, [DIALOGUE], [SUMMARY], settings(Path(), decoder_max_len=4))
+    assert len(short["labels"][0]) == 4
+    assert short["labels"][0][-1] == end, "a summary that was cut ends, too"
+
+
+def test_a_format_of_one_s_own_goes_first(loaded: Loaded) -> None:
+    given = settings(Path(), input_format="{dialogue}\n요약:")
+    columns = causal.encode(loaded.tokenizer, [DIALOGUE], [SUMMARY], given)
+    assert columns["labels"][0][-1] == loaded.tokenizer.eos_token_id
+    prompt = loaded.tokenizer.decode(columns["input_ids"][0], skip_special_tokens=True)
+    assert prompt == f"{DIALOGUE}\n요약:"
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_generation_stops_where_the_turn_ends(loaded: Loaded, beams: int) -> None:
+    given = settings(Path())
+    given = given.model_copy(update={"generation": given.generation.model_copy(update={"num_beams": beams})})
+    sources = causal.encode(loaded.tokenizer, [DIALOGUE], None, given)["input_ids"]
+    always(loaded, loaded.tokenizer.convert_tokens_to_ids(EOS))
+    done = generate_watched(causal, loaded.model, loaded.tokenizer, sources, given, batch_size=1)
+    assert done.summaries == [""], "the end is no part of the summary"
+    assert done.finished == [True]
+
+
+def test_a_template_without_a_token_for_it_ends_as_texts_do(loaded: Loaded) -> None:
+    chat = loaded.tokenizer
+    before = chat.chat_template
+    try:
+        chat.chat_template = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+        assert end_of_summary(chat, settings(Path()).tokenizer) == chat.eos_token_id
+    finally:
+        chat.chat_template = before
+
+
+def test_the_template_in_a_gguf_file(shared: Path) -> None:
+    (shared / "gguf").mkdir()
+    write_gguf(shared / "gguf" / "chat.gguf", chat=True)
+    given = settings(shared / "gguf")
+    given = given.model_copy(update={"model": given.model.model_copy(update={"gguf_file": "chat.gguf"})})
+    one = causal.load(given, Sources(Store(shared / "cache").once, list, "none"))
+    assert one.tokenizer.chat_template == CHAT
+    columns = causal.encode(one.tokenizer, [DIALOGUE], [SUMMARY], given)
+    assert f"{DIALOGUE}<|im_end|>\n<|im_start|>assistant\n" in one.tokenizer.decode(columns["input_ids"][0])
+    assert one.tokenizer.convert_ids_to_tokens(columns["labels"][0][-1]) == EOS
