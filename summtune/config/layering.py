@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from summtune.config import synonyms
-from summtune.config.layers import Entry, Layer, Origin, Resolved, merge
+from summtune.config.layers import Entry, Layer, Resolved, merge
 from summtune.config.settings_file import read_preset
 from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
@@ -83,9 +83,9 @@ class Layers:
         """The baseline's layers as one. Ask for it once `without_pinned` has been called."""
         return self._merged({})
 
-    def with_model(self, drawn: Mapping[str, Any], origin: Origin) -> Layer:
-        """All layers with a drawn model, and its preset, among them."""
-        return self._merged({key: Entry(value, origin, key) for key, value in drawn.items()})
+    def with_model(self, drawn: Mapping[str, Any], by: Entry) -> Layer:
+        """All layers with a drawn model, and its preset, among them; `by` says where the parameter stands that draws it."""
+        return self._merged({key: replace(by, value=value) for key, value in drawn.items()})
 
     def _merged(self, drawn: Layer) -> Layer:
         above = (self.settings, self.fixed, drawn, self.environment, self.assigned)

@@ -167,8 +167,11 @@ class _Loading:
             self.problems.append(self.space.problem(kept.places[unfit.parameter], unfit.reason, unfit.remedy))
             return None
         for drawn in models:
-            where = self.space.document.marks.get(kept.places[drawn.by])
-            layer = layers.with_model(drawn.model, Origin("search", self.space.document.file, where.line if where else None))
+            place = kept.places[drawn.by]
+            where = self.space.document.marks.get(place)
+            origin = Origin("search", self.space.document.file, where.line if where else None)
+            by = Entry(None, origin, ".".join(str(part) for part in place), where.column if where else None)
+            layer = layers.with_model(drawn.model, by)
             settings = resolved_settings(layer, self.problems)
             if settings is not None:
                 resolved = Resolved(settings, synonyms.mirrored_origins(layer))

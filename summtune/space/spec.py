@@ -19,7 +19,7 @@ from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
 from summtune.space.rules import When
 from summtune.space.shaped import Shaped
-from summtune.space.values import brief, multiples_within
+from summtune.space.values import brief, multiples_within, proportions
 
 Kind = Literal["integer", "real", "number", "other"]
 """What values a key takes; `number` where it isn't known whether whole ones only."""
@@ -206,7 +206,7 @@ class SpecReader:
             return None
         total = math.fsum(probabilities)
         if abs(total - 1) > 1e-6:
-            hint = f"In the same proportions: {_proportions(probabilities)}." if total > 0 else ""
+            hint = f"In the same proportions: {proportions(probabilities)}." if total > 0 else ""
             self._note(f"they sum to {brief(round(float(total), 6))}, not to 1.", hint, "probabilities")
             return None
         drawn = [(value, float(one)) for value, one in zip(values, probabilities, strict=True) if one > 0]
@@ -344,15 +344,6 @@ class SpecReader:
         if not all(fits for fits, _ in outcomes):
             return None
         return Constant(self.key, bottom) if bottom == top else Reals(self.key, bottom, top, log, None if step is None else float(step))
-
-
-def _proportions(numbers: list[float]) -> list[float]:
-    """The same proportions in four digits, of which the greatest takes what rounding leaves, so that they sum to 1."""
-    total = math.fsum(numbers)
-    shares = [round(one / total, 4) for one in numbers]
-    greatest = shares.index(max(shares))
-    shares[greatest] = round(1 - math.fsum(shares[:greatest] + shares[greatest + 1 :]), 4)
-    return shares
 
 
 def _is_integer(value: Any) -> bool:

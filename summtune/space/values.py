@@ -21,6 +21,15 @@ def multiples_within(low: float, high: float, step: float) -> tuple[float, float
     return bottom, top
 
 
+def proportions(numbers: list[float]) -> list[float]:
+    """The same proportions in four digits, of which the greatest takes what rounding leaves, so that they sum to 1."""
+    total = math.fsum(numbers)
+    shares = [round(one / total, 4) for one in numbers]
+    greatest = shares.index(max(shares))
+    shares[greatest] = round(1 - math.fsum(shares[:greatest] + shares[greatest + 1 :]), 4)
+    return shares
+
+
 def shown(value: Any) -> str:
     """A value as it would stand in YAML."""
     if isinstance(value, bool) or value is None:
