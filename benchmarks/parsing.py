@@ -52,11 +52,11 @@ def fifty_parameters() -> str:
         "  neftune_noise_alpha: {min: 0.1, max: 5.0}",
         "  train_sampling_strategy: {values: [random, group_by_length]}",
     ]
-    overrides = ("d_model", "encoder_layers", "decoder_layers", "encoder_ffn_dim", "decoder_ffn_dim", "attention_dropout", "extra_2")
+    overrides = ("d_model", "encoder_layers", "decoder_layers", "encoder_ffn_dim", "decoder_ffn_dim", "encoder_attention_heads", "extra_2")
     more = (
         *overrides,
         "init_std",
-        "activation_dropout",
+        "decoder_attention_heads",
         "encoder_layerdrop",
         "decoder_layerdrop",
         "classifier_dropout",

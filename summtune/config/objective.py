@@ -9,7 +9,8 @@ from summtune.config.metrics import Goal, reported_by
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.values import shown
 
-_PREFIXES = ("best/", "best_", "eval/", "eval_", "val/", "val_", "dev/", "dev_", "metrics/", "final/")
+_SPLITS = ("best", "eval", "val", "valid", "validation", "dev")
+_PREFIXES = (*(f"{split}{sign}" for split in _SPLITS for sign in "/_"), "metrics/", "final/")
 _OTHER_NAMES: Mapping[str, str] = {
     "rouge_combined": "rouge_combined_f1",
     "rouge1": "rouge1_f1",

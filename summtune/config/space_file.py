@@ -55,7 +55,7 @@ class EarlyTerminateSpec(Section):
     type: Literal["asha", "hyperband", "none", "median"] = Field("asha", description="asha, hyperband (W&B's fields) or none.")
     min_iter: PositiveInt | None = Field(None, description="First rung; left out: a twentieth of the iterations, rounded up.")
     max_iter: PositiveInt | None = Field(
-        None, description="asha: no rung from here on. hyperband with s: rungs are max_iter/eta, max_iter/eta², …"
+        None, description="No rung from here on; hyperband with s: rungs are max_iter/eta, max_iter/eta², …"
     )
     eta: Annotated[Real, Field(gt=1.0)] = Field(3, description="At each rung one in eta goes on; the next rung is eta times as far.")
     s: PositiveInt | None = Field(None, description="hyperband: how many rungs are counted down from max_iter.")

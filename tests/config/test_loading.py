@@ -325,6 +325,8 @@ def test_a_space_without_parameters(tmp_path: Path) -> None:
         ("best/eval_rouge2_f1", "rouge2_f1"),
         ("eval/rougeL", "rougeL_f1"),
         ("eval_loss", "loss"),
+        ("validation_loss", "loss"),  # as in W&B's own examples
+        ("valid/rougeL", "rougeL_f1"),
         ("eval/loss", "loss"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from benchmarks.parsing import fifty_parameters
 from summtune import paths
 from summtune.config import presets
 from summtune.config.description import resolved_lines
@@ -128,3 +129,9 @@ def test_every_mutant_of_every_shipped_space_is_refused_by_name(tmp_path: Path) 
             assert name in str(caught.value), (original.name, change, str(caught.value))
             count += 1
     assert count >= 1000
+
+
+def test_the_space_that_the_benchmark_of_parsing_reads_is_a_sound_one(tmp_path: Path) -> None:
+    file = tmp_path / "fifty.yaml"
+    file.write_text(fifty_parameters(), encoding="utf-8")
+    assert len(load_experiment(file, environ={}).space.parameters) == 50
