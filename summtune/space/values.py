@@ -36,7 +36,9 @@ def shown(value: Any) -> str:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, float):
         return repr(value).replace("e-0", "e-").replace("e+0", "e+")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, str) and value and value == value.strip():
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def brief(value: Any) -> str:

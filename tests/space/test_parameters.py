@@ -117,7 +117,18 @@ def test_multiples_have_no_binary_dust() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(5e-5, "5e-5"), (2.0, "2.0"), (True, "true"), (None, "null"), ("a", "a"), ([1, "a"], '[1, "a"]'), (1e20, "1e+20")]
+    ("value", "text"),
+    [
+        (5e-5, "5e-5"),
+        (2.0, "2.0"),
+        (True, "true"),
+        (None, "null"),
+        ("a", "a"),
+        ([1, "a"], '[1, "a"]'),
+        (1e20, "1e+20"),
+        ("", '""'),
+        ("a ", '"a "'),
+    ],
 )
 def test_values_are_shown_as_yaml_has_them(value: object, text: str) -> None:
     assert shown(value) == text
