@@ -155,7 +155,7 @@ def test_which_summaries_the_model_ended(small: Loaded, shared: Path, forced: in
         config.max_length, config.forced_eos_token_id = 5, forced
         return config
 
-    family = SimpleNamespace(adapted=configured, collate=seq2seq.collate, new_tokens=lambda model, batch, config: rows_of_tokens)
+    family = SimpleNamespace(adapted=configured, collate=seq2seq.collate, new_tokens=lambda model, batch, config, **how: rows_of_tokens)
     done = generate_watched(family, small.model, small.tokenizer, [[0, 2]] * 4, small_settings(shared), batch_size=4)  # type: ignore[arg-type]
     assert done.finished == [True, forced is None, False, True]
     assert len(set(done.seconds)) == 1

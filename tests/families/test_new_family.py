@@ -15,6 +15,7 @@ FAMILY = '''"""StableLM, as a family of its own: fed like other decoder-only mod
 
 from summtune.families.causal import (
     CONSUMES, LIMITS, SHARES_POSITIONS, adapted, collate, encode, encoding_digest, load, load_folder, logits_and_targets, new_tokens,
+    token_counts,
 )
 
 ARCHITECTURES = ("stablelm",)

@@ -153,7 +153,7 @@ numbers = st.sampled_from([-3, 0, 1, 2, 10, 100, -8.5, 0.01, 0.5, 1e-4, 3.7])
     values=st.fixed_dictionaries({name: numbers for name in ("min", "max", "mu", "sigma", "a", "b", "q")}),
     seed=st.integers(0, 50),
 )
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])  # many keys take few of these numbers
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])  # most numbers don't suit most keys
 def test_what_is_drawn_is_what_the_setting_takes(key: str, name: str, values: dict[str, float], seed: int) -> None:
     values["min"], values["max"] = sorted((values["min"], values["max"]))
     fields = ", ".join(f"{field}: {values[field]}" for field in DISTRIBUTIONS[name].takes)

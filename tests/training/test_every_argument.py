@@ -185,9 +185,9 @@ def test_the_evaluation_s_batch_size(shared: Path, monkeypatch: pytest.MonkeyPat
     sizes = []
     generate = seq2seq.new_tokens
 
-    def counted(model: Any, batch: Any, config: Any) -> Any:
+    def counted(model: Any, batch: Any, config: Any, **how: Any) -> Any:
         sizes.append(len(batch["input_ids"]))
-        return generate(model, batch, config)
+        return generate(model, batch, config, **how)
 
     monkeypatch.setattr(seq2seq, "new_tokens", counted)
     fit(shared, training={"max_steps": 1, "per_device_eval_batch_size": 4})
