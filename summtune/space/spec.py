@@ -298,7 +298,7 @@ class SpecReader:
     def _whole(self, distribution: str, low: float, high: float, log: bool, step: float | None, hint: str) -> Parameter | None:
         """A range for a key that takes whole numbers only."""
         if distribution in EXPONENTS:
-            low, high = math.ceil(low - 1e-9), math.floor(high + 1e-9)
+            low, high = max(math.ceil(low - 1e-9), 1), math.floor(high + 1e-9)  # e to any power is above 0
         fractions = [name for name, number in (("min", low), ("max", high), ("q", step)) if number is not None and number != int(number)]
         if fractions or (distribution == "uniform"):
             self._note(

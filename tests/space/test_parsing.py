@@ -338,6 +338,12 @@ def test_where_the_key_doesn_t_say_it_the_numbers_say_whether_they_are_whole(spe
     assert found.parameters == [replace(parameter, key="model.config_overrides.some_key")]
 
 
+def test_exponents_of_less_than_one_begin_at_one() -> None:
+    assert only("{distribution: log_uniform, min: -100, max: 3}", "seed") == Integers("general.seed", 1, 20, log=True)
+    assert only("{distribution: inv_log_uniform, min: -3, max: 100}", "seed") == Integers("general.seed", 1, 20, log=True)
+    assert "there is no multiple of 1 from 1 to 0." in reason("{distribution: log_uniform, min: -100, max: -3}", "seed")
+
+
 def test_rules_may_speak_of_a_value_that_comes_from_the_settings_beneath() -> None:
     # `large` says nothing of the length, and beta1 does not exist with sgd: both have the base's value then.
     found, _ = rules(
