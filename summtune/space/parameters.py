@@ -158,7 +158,8 @@ class Reals(OfOneKey):
 
     def answer_to(self, value: Any) -> Any:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not self.low <= value <= self.high or (self.step is not None and self.value_of(value) != value):
+        # Close, not equal: beyond 10^15 steps neighbouring multiples can't be told apart.
+        if not number or not self.low <= value <= self.high or not math.isclose(self.value_of(value), value, rel_tol=1e-12):
             raise ValueError(f"{value} is not among {self.describe()}")
         return float(value)
 
