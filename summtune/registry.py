@@ -59,7 +59,7 @@ def load_file(path: Path) -> ModuleType:
         try:
             # Not by an import, which would leave a folder of bytecode beside a person's file.
             exec(compile(source, str(path), "exec"), module.__dict__)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too, must leave no half-made module to be found by the next caller
             del sys.modules[name]
             raise
     return sys.modules[name]

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def score(
-    predictions: Annotated[Path, typer.Argument(help="CSV of summaries, such as `summtune predict` writes.")],
-    references: Annotated[Path, typer.Argument(help="CSV of the summaries that people wrote; the order may differ.")],
+    predictions: Annotated[Path, typer.Argument(help="Summaries, such as `summtune predict` writes: .csv, .tsv, .json, .jsonl, .parquet.")],
+    references: Annotated[Path, typer.Argument(help="The summaries that people wrote, in any of these formats; the order may differ.")],
     metrics: Annotated[list[str] | None, typer.Option("--metric", help="A metric, or a Python file; repeatable. Left out: rouge.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="evaluation.key=value, as in settings.")] = None,
     id_column: Annotated[str, typer.Option("--id", help="Column of the id, in both files.")] = "fname",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,8 +37,6 @@ def prepare_compiling(training: Training, device: Literal["cpu", "cuda"]) -> Non
 
 def forget_compiled() -> None:
     """Drop what was compiled: torch counts it against a limit per function, which the next training's model would reach."""
-    import sys
-
     if "torch._dynamo" in sys.modules:
         sys.modules["torch._dynamo"].reset()
 

@@ -45,6 +45,7 @@ def train(job: Job, report: Report, note: Note = lambda text: None, stop_asked: 
         job: what to train.
         report: called after every evaluation.
         note: told what a person should read, each sentence once, as it turns up; before the report that follows it.
+        stop_asked: asked after every step whether to end there, with a checkpoint.
 
     Raises:
         DataMistake: the data can't be used.

@@ -95,8 +95,9 @@ class Driver:
         trial = self.state.trials[trial_id]
         attempt = trial.attempts + 1
         paths = self.run.trial(trial_id)
-        sealed = promotion.last_sealed(paths, trial)
-        resume_from, iteration = sealed if sealed is not None else (None, 0)
+        found, iteration = promotion.to_resume(paths, trial)
+        for notice in found.notices:
+            self.note(trial_id, notice)
         self.record(kinds.TrialStarted(trial_id, attempt, iteration))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
@@ -105,7 +106,7 @@ class Driver:
         best = trial.best
         orders = Orders(
             attempt=attempt,
-            resume_from=str(resume_from.relative_to(paths.folder)) if resume_from else None,
+            resume_from=str(found.folder.relative_to(paths.folder)) if found.folder else None,
             best_iteration=best.iteration if best else None,
             best_score=self.state.score(trial),
             objective=self.state.objective,

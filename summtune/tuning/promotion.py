@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,8 @@ from summtune.config.settings import Settings
 from summtune.events.fold import RunState, TrialState
 from summtune.events.kinds import Reported
 from summtune.paths import TrialPaths
-from summtune.training.checkpoints import is_sealed
+from summtune.training.checkpoints import is_sealed, verify
+from summtune.training.resumption import Found
 
 
 def write_settings(paths: TrialPaths, settings: Settings) -> None:
@@ -27,16 +29,33 @@ def write_settings(paths: TrialPaths, settings: Settings) -> None:
     durable.write_text(paths.settings, text)
 
 
-def last_sealed(paths: TrialPaths, trial: TrialState) -> tuple[Path, int] | None:
-    """The newest sealed checkpoint among those that the driver has recorded, and its iteration; None where the trial has to begin anew."""
+def to_resume(paths: TrialPaths, trial: TrialState) -> tuple[Found, int]:
+    """The newest whole checkpoint among those that the driver has recorded, and its iteration; 0 where the trial has to begin anew.
+
+    Reads all of a checkpoint. Faults are those of the newer ones; that older ones are gone is none, since few are kept.
+    """
+    recorded = list(_recorded(paths, trial))
+    newest = next((report for report in reversed(trial.reports) if report.checkpoint is not None), None)
+    faults: list[str] = []
+    if newest is not None and newest.iteration not in [iteration for _, iteration in recorded]:
+        faults.append(f"{paths.folder / str(newest.checkpoint)} is not there.")
+    for folder, iteration in recorded:
+        wrong = verify(folder)
+        if not wrong:
+            return Found(folder, tuple(faults)), iteration
+        faults += wrong
+    return Found(None, tuple(faults)), 0
+
+
+def _recorded(paths: TrialPaths, trial: TrialState) -> Iterator[tuple[Path, int]]:
+    """Checkpoints that the driver has recorded and that are still there, newest first, each with its iteration."""
     for report in reversed(trial.reports):
         if report.checkpoint is None:
             continue
         written = paths.folder / report.checkpoint
         for folder in (paths.checkpoints / written.name, written):  # where a promotion has moved it, where the attempt wrote it
-            if is_sealed(folder):
-                return folder, report.iteration
-    return None
+            if folder.is_dir():
+                yield folder, report.iteration
 
 
 def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None:
@@ -45,10 +64,10 @@ def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None
     Returns:
         The attempt that the best model came from; None where there is no model.
     """
-    sealed = last_sealed(paths, trial)
-    if sealed is not None and sealed[0].parent != paths.checkpoints:
+    sealed = next((folder for folder, _ in _recorded(paths, trial) if is_sealed(folder)), None)
+    if sealed is not None and sealed.parent != paths.checkpoints:
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
-        os.replace(sealed[0], paths.checkpoints / sealed[0].name)
+        os.replace(sealed, paths.checkpoints / sealed.name)
     kept = _promote_model(paths, trial.best) if trial.best is not None else False
     _join_logs(paths)
     durable.write_text(paths.history, "".join(json.dumps(_history_row(report)) + "\n" for report in trial.reports))

@@ -150,15 +150,22 @@ def test_a_best_model_that_was_never_recorded_is_not_taken(opened: Opened, tmp_p
     assert [folder.name for folder in driver.run.trial(trial).checkpoints.iterdir()] == ["checkpoint-20"]
 
 
-def test_a_torn_checkpoint_is_passed_over_for_the_one_before(opened: Opened, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [("torn", "has 4 bytes instead of 12."), ("weights of Z", "has changed since it was written.")],
+)
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(opened: Opened, tmp_path: Path, content: str, fault: str) -> None:
     driver = opened(tmp_path / "run")
     trial = drawn(driver)
     step(driver, trial, 0.1)
     step(driver, trial, 0.2)
-    (driver.run.trial(trial).attempt(1).checkpoints / "checkpoint-20" / "model.safetensors").write_text("torn", encoding="utf-8")
+    weights = driver.run.trial(trial).attempt(1).checkpoints / "checkpoint-20" / "model.safetensors"
+    weights.write_text(content, encoding="utf-8")
     again = opened(tmp_path / "run")
     drawn(again)
     assert Orders.read(again.run.trial(trial).progress).resume_from == "attempts/1/checkpoints/checkpoint-10"
+    before = driver.run.trial(trial).attempt(1).checkpoints / "checkpoint-10"
+    assert list(again.state.notes) == [f"{weights} {fault} That checkpoint is passed over: training goes on from {before}."]
 
 
 def test_what_has_to_be_done_again_no_longer_counts(opened: Opened, tmp_path: Path) -> None:
@@ -172,6 +179,8 @@ def test_what_has_to_be_done_again_no_longer_counts(opened: Opened, tmp_path: Pa
     drawn(again)
     assert Orders.read(again.run.trial(trial).progress) == Orders(2, None, None, None, "rouge_combined_f1", True)
     assert again.state.trials[trial].reports == []
+    gone = driver.run.trial(trial).attempt(1).checkpoints / "checkpoint-30"
+    assert list(again.state.notes) == [f"{gone} is not there. That checkpoint is passed over: training begins anew."]
     for score, best in ((0.5, True), (0.7, True), (0.65, False), (0.6, False)):
         assert step(again, trial, score, best=best)
     again.over(trial)
