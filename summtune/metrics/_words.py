@@ -76,11 +76,13 @@ def cutter(name: str) -> Cut:
 
 @cache
 def described(name: str) -> str:
-    """The tokenizer's name, with the versions that its words depend on.
+    """The tokenizer's name, with the versions that its words depend on; `auto` while it has not been chosen.
 
     Raises:
         SettingsMistake: a package that it needs is not installed.
     """
+    if name == "auto":
+        return name
     tokenizer = TOKENIZERS[name]
     try:
         versions = [f"{package} {version(package)}" for package in tokenizer.packages]

@@ -28,7 +28,7 @@ class Repetition:
 
     @property
     def description(self) -> dict[str, str]:
-        return {"tokenizer": "auto" if self._tokenizer == "auto" else described(self._tokenizer)}
+        return {"tokenizer": described(self._tokenizer)}
 
     def score(self, summaries: Summaries) -> Columns:
         """One value per dialogue; 0 where a summary is too short to have n-grams."""

@@ -81,7 +81,7 @@ class Rouge:
         weighed = ", ".join(f"{kind} {weight:g}" for kind, weight in self._weights.items())
         named = self._tokenizer or self._evaluation.rouge_tokenizer
         return {
-            "tokenizer": named if named == "auto" else described(named),
+            "tokenizer": described(named),
             "engine": self._engine.description,
             "references": f"{self._evaluation.references} over the references of a dialogue, by F1 of each type",
             "combined": combined if isinstance(combined, str) else weighed,
