@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from summtune.cli.scores import on_a_line
+
 DEFAULT_OUT = "prediction/output.csv"
 
 
@@ -56,8 +58,7 @@ def predict(
         typer.echo(f"note: {notice}")
     if done.metrics is not None:
         # Precision and recall stand in --json: a line is for the scores that people compare.
-        shown = {name: value for name, value in done.metrics.items() if not name.endswith(("_precision", "_recall"))}
-        typer.echo("against the file's own summaries: " + ", ".join(f"{name} {value:.4f}" for name, value in shown.items()))
+        typer.echo(f"against the file's own summaries: {on_a_line(done.metrics)}")
     return 0
 
 

@@ -127,6 +127,7 @@ class _Training:
 
     def _summary(self, paths: ExperimentPaths, results: dict[str, Any]) -> None:
         from summtune.cli.next_step import command
+        from summtune.cli.scores import on_a_line
         from summtune.cli.screen import duration
         from summtune.corpus.dialogues import split_file
 
@@ -134,7 +135,7 @@ class _Training:
         self._screen.say()
         self._screen.say(f"Best      {name} {results['best_score']:.4f}, evaluation {results['best_iteration']} of {results['iterations']}")
         if test := results.get("test"):
-            scores = ", ".join(f"{key} {value:.4f}" for key, value in (test["metrics"] or {}).items())
+            scores = on_a_line(test["metrics"] or {})
             self._screen.say(f"Test      {scores or 'no summaries to compare with'}: {paths.test_predictions}")
         self._screen.say(f"Time      {duration(results['seconds'])}; {results['bytes'] / 1e6:.1f} MB on disk")
         self._screen.say(f"Model     {paths.best_model}")

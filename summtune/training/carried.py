@@ -96,8 +96,9 @@ def carry_best_model(checkpoint: Path, attempt: AttemptPaths, settings: Settings
 def _homes(checkpoint: Path) -> Iterator[Path]:
     """Folders that a checkpoint may belong to: <home>/checkpoints/<checkpoint>, or <home>/attempts/<n>/checkpoints/<checkpoint>."""
     above = checkpoint.absolute().parents
-    yield above[1]
-    if above[2].name == TrialPaths(above[3]).attempts.name:
+    if len(above) > 1:  # anything may be given, also what lies right below the root
+        yield above[1]
+    if len(above) > 3 and above[2] == TrialPaths(above[3]).attempts:
         yield above[3]
 
 

@@ -11,6 +11,7 @@ from summtune.config.places import is_there
 from summtune.documents import read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.training.carried import settings_file
+from summtune.training.resumption import whole_checkpoint
 
 KEY = "--config"
 
@@ -26,10 +27,13 @@ def chosen_settings(config: str | None, checkpoint: Path | None, named: Sequence
 
     Raises:
         SettingsMistake: they can't be, or it is not said what to train.
+        RunMistake: what it shall go on from is no checkpoint.
     """
     before = settings_file(checkpoint) if checkpoint is not None else None
     if config is None:
         if before is None:
+            if checkpoint is not None:
+                whole_checkpoint(checkpoint)  # what is no checkpoint says nothing about what to train: that comes first
             remedy = "Name a settings file or a preset, such as `--config tiny-kobart`."
             raise SettingsMistake(Problem("it is not said what to train.", remedy, key=KEY))
         # What was resolved then holds: today's environment has had its say there.

@@ -105,7 +105,10 @@ def test_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["--config", "base.yaml", "--set", "model.checkpoint=./nowhere", "--set", "model.load_pretrained=true"], "there is no folder"),
         (["--config", "base.yaml", "--resume-from-checkpoint", "gone/checkpoint-4"], "--resume-from-checkpoint: "),
-        (["--resume-from-checkpoint", "gone/checkpoint-4"], "--config: it is not said what to train."),
+        (["--resume-from-checkpoint", "gone/checkpoint-4"], "--resume-from-checkpoint: gone/checkpoint-4 is not there."),
+        (["--resume-from-checkpoint", "data"], "--resume-from-checkpoint: data is no checkpoint."),
+        (["--resume-from-checkpoint", "/"], "--resume-from-checkpoint: / is no checkpoint."),
+        (["--resume-from-checkpoint", "/proc"], "--resume-from-checkpoint: /proc is no checkpoint."),
     ],
 )
 def test_mistakes_leave_no_folder(here: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
