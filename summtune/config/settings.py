@@ -141,7 +141,9 @@ class Training(BaseModel):
         None, description="Evaluations without improvement before a trial ends; left out: off."
     )
     early_stopping_threshold: Annotated[Real, Field(ge=0.0)] = Field(0.0, description="What counts as improvement.")
-    save_total_limit: PositiveInt = Field(2, description="Checkpoints kept per attempt.")
+    save_total_limit: PositiveInt = Field(
+        2, description="Checkpoints kept per attempt; with save_steps at least 2: the last evaluation's, and the newest."
+    )
     save_steps: PositiveInt | None = Field(
         None, description="Also write a checkpoint every so many optimiser steps; left out: at evaluations only."
     )

@@ -71,9 +71,20 @@ def bytes_on_disk(*folders: Path) -> int:
     return sum(sizes.values())
 
 
+def disk_use(checkpoints: Path, models: Path) -> dict[str, int]:
+    """Bytes of what a training keeps; weights that a checkpoint and a model share count once in the sum."""
+    return {
+        "checkpoints": len(sealed_checkpoints(checkpoints)),
+        "checkpoint_bytes": bytes_on_disk(checkpoints),
+        "model_bytes": bytes_on_disk(models),
+        "bytes": bytes_on_disk(checkpoints, models),
+    }
+
+
 def prune(checkpoints: Path, keep: int, spare: Path | None = None) -> None:
-    """Delete all but the newest `keep` checkpoints, and `spare`."""
-    for surplus in (folder for folder in sealed_checkpoints(checkpoints)[:-keep] if folder != spare):
+    """Delete all but `keep` checkpoints: `spare`, if it is given, and the newest, at least one."""
+    others = [folder for folder in sealed_checkpoints(checkpoints) if folder != spare]
+    for surplus in others[: -max(keep - (spare is not None), 1)]:
         # Without its manifest a half-deleted folder is no checkpoint.
         (surplus / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(surplus, ignore_errors=True)

@@ -21,7 +21,7 @@ from summtune.decoding.evaluation import Evaluated, Evaluator
 from summtune.errors import Interrupted, TrialFailure
 from summtune.training.adapters import has_adapters, write_merged
 from summtune.training.best_model import delete_older, write_best_model
-from summtune.training.checkpoints import bytes_on_disk, prune, sealed_checkpoints
+from summtune.training.checkpoints import disk_use, prune
 from summtune.training.disk import Writing
 from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG
@@ -228,16 +228,6 @@ class Progress:
             rows.append(row)
         return rows
 
-    def _disk(self) -> dict[str, int]:
-        """Bytes of what is kept; weights that a checkpoint and a model share count once in the sum."""
-        attempt = self.job.attempt
-        return {
-            "checkpoints": len(sealed_checkpoints(attempt.checkpoints)),
-            "checkpoint_bytes": bytes_on_disk(attempt.checkpoints),
-            "model_bytes": bytes_on_disk(attempt.models),
-            "bytes": bytes_on_disk(attempt.checkpoints, attempt.models),
-        }
-
     def write_results(self, status: str) -> None:
         """training_results.json: what came out so far."""
         standing, attempt = self.standing, self.job.attempt
@@ -255,7 +245,7 @@ class Progress:
                 "best_metrics": best,
                 "final_metrics": self.history[-1] if self.history else None,
                 "model_path": os.path.relpath(model, attempt.folder) if model is not None and model.is_dir() else None,
-                "disk": self._disk(),
+                "disk": disk_use(attempt.checkpoints, attempt.models),
                 "seconds": round(time.perf_counter() - self.began, 3),
                 "scoring": self.evaluator.description,
                 "notices": self.notices.said,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -19,8 +21,11 @@ from summtune.config.settings import Settings
 from summtune.events.fold import RunState, TrialState
 from summtune.events.kinds import Reported
 from summtune.paths import TrialPaths
-from summtune.training.checkpoints import is_sealed, verify
+from summtune.training.checkpoints import disk_use, is_sealed, verify
 from summtune.training.resumption import Found
+
+_OF_THE_ATTEMPT = ("device", "precision", "attention", "micro_batch", "data", "scoring", "notices", "differs_from_baseline")
+"""What only the worker knows of a training."""
 
 
 def write_settings(paths: TrialPaths, settings: Settings) -> None:
@@ -105,24 +110,33 @@ def _history_row(report: Reported) -> dict[str, float | int]:
 
 def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str, object]:
     """What a single training's `training_results.json` says, with the guide's keys."""
+    best = trial.best
     return {
         "run_id": trial.id,
+        "experiment_id": trial.id,
+        "timestamp": datetime.fromtimestamp(trial.ended_at or time.time(), UTC).isoformat(timespec="seconds"),
         "status": trial.status,
         "cause": trial.cause or None,
         "message": trial.message or None,
         "params": trial.point,
-        "best_metrics": trial.best.metrics if trial.best else {},
+        "objective": state.objective,
+        "goal": "maximize" if state.maximize else "minimize",
+        "iterations": trial.iteration,
+        "best_iteration": best.iteration if best else None,
+        "best_score": state.score(trial),
+        "best_metrics": best.metrics if best else {},
         "final_metrics": trial.final,
         "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
         "attempts": trial.attempts,
-        "differs_from_baseline": _differences(paths, trial),
+        "disk": disk_use(paths.checkpoints, paths.best_model),
+        **_facts(paths, trial),
     }
 
 
-def _differences(paths: TrialPaths, trial: TrialState) -> object:
-    """How what the last attempt was given differs from the baseline; None where it did not get that far."""
-    results = paths.attempt(trial.attempts).results
+def _facts(paths: TrialPaths, trial: TrialState) -> dict[str, object]:
+    """What the last attempt found where it ran; nothing where it did not get that far."""
     try:
-        return json.loads(results.read_text(encoding="utf-8")).get("differs_from_baseline")
+        found = json.loads(paths.attempt(trial.attempts).results.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
+        return {}
+    return {key: found[key] for key in _OF_THE_ATTEMPT if key in found}

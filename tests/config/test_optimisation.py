@@ -38,7 +38,6 @@ def test_missing_packages_are_named(text: str, message: str, monkeypatch: pytest
 
 
 def test_with_its_package_an_optimiser_is_welcome(load: Load) -> None:
-    pytest.importorskip("bitsandbytes")
     assert load("settings: {training: {optim: adamw_8bit}}\n").base.settings.training.optim == "adamw_8bit"
 
 

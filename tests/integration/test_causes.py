@@ -80,6 +80,7 @@ def test_where_every_trial_fails_nothing_usable_came_out(summtune_on_cluster: Co
     bundle = {label: CASES[label][0] for label in ("short", "broken")}
     code, output = summtune_on_cluster("run", space_file(parameters={"case": {"bundle": bundle}}, baseline=False))
     assert code == 1, output
+    assert "No trial of tiny has a score" in output
     assert "bad_model" in output
     assert "momentum" in output or "nonsense" in output
 

@@ -21,6 +21,7 @@ SHORT = (
     "general.device=cpu", "training.num_train_epochs=1", "data.max_train_samples=24", "data.max_val_samples=4",
     "generation.max_length=12", "tokenizer.vocab_size=600",
 )  # fmt: skip
+QUICK = {"lr", "tiny_model_comparison_sweep"}
 TRIALS = {"tiny_model_comparison_sweep": 8}
 
 
@@ -33,7 +34,7 @@ def run_short(name: str, output_dir: Path) -> RunPaths:
     return start(experiment, str(output_dir), ["test"], Witness(heard.opened, heard.event, lambda: None, heard.notes.append))
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY])
 def test_a_shipped_space_runs(name: str, cluster: str, tmp_path: Path) -> None:
     run = run_short(name, tmp_path)
     state = fold(read_events(run.events)[0])

@@ -38,8 +38,9 @@ def test_one_in_eta_goes_on(maximize: bool) -> None:
 
 def test_the_verdict_is_rays_own() -> None:
     """The same scores through the bracket of Ray's ASHAScheduler."""
-    bracket_class = pytest.importorskip("ray.tune.schedulers.async_hyperband")._Bracket
-    bracket = bracket_class(min_t=1, max_t=9, reduction_factor=3, s=0)
+    from ray.tune.schedulers.async_hyperband import _Bracket
+
+    bracket = _Bracket(min_t=1, max_t=9, reduction_factor=3, s=0)
     seen: list[float] = []
     for number, score in enumerate(np.random.default_rng(1).normal(size=200)):
         trial = type("Trial", (), {"trial_id": str(number)})()

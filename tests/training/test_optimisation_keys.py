@@ -99,7 +99,6 @@ def test_adam_s_numbers_and_an_optimiser_s_own_arguments_arrive_in_it(shared: Pa
 
 @pytest.mark.parametrize("optim", ["adamw_8bit", "lion_32bit", "ademamix", "rmsprop_bnb", "paged_adamw_8bit"])
 def test_optimisers_of_bitsandbytes(optim: str, shared: Path, start: dict[str, Any]) -> None:
-    pytest.importorskip("bitsandbytes")
     fitted = fit(shared, model=SURE, training={**ONE_STEP, "optim": optim})
     assert "__bnb_optimizer_quant_state__" in next(iter(fitted.optimizer["state"].values()))
     assert size(moved(fitted, start)) > 1e-3

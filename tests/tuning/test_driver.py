@@ -112,7 +112,10 @@ def test_a_trial_that_is_over_leaves_its_best_in_its_folder(opened: Opened, tmp_
     assert [folder.name for folder in paths.checkpoints.iterdir()] == ["checkpoint-40"]
     assert [json.loads(line)["iteration"] for line in paths.history.read_text(encoding="utf-8").splitlines()] == [1, 2, 3, 4]
     assert paths.log.read_text(encoding="utf-8").count("\n") == 4
-    assert json.loads(paths.results.read_text(encoding="utf-8"))["best_metrics"]["rouge_combined_f1"] == 0.5
+    results = json.loads(paths.results.read_text(encoding="utf-8"))
+    assert results["best_metrics"]["rouge_combined_f1"] == results["best_score"] == 0.5
+    assert (results["experiment_id"], results["goal"], results["disk"]["checkpoints"]) == (trial, "maximize", 1)
+    assert results["disk"]["bytes"] == results["disk"]["checkpoint_bytes"] + results["disk"]["model_bytes"] > 0
     assert not paths.attempt(1).checkpoints.exists()
     assert driver.state.trials[trial].status == "finished"
     assert driver.state.trials[trial].promoted
