@@ -68,6 +68,7 @@ def _train(twin: str, data: Path, seed: int, folder: Path, epochs: int = EPOCHS)
         "general.device": "cpu",
         "general.seed": seed,
         "training.num_train_epochs": epochs,
+        "evaluation.strategy": "full",
     }
     settings = load_settings(twin, assignments=[f"{key}={value}" for key, value in given.items()], environ={}).resolved.settings
     history: list[Line] = []

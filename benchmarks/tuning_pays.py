@@ -52,15 +52,14 @@ def _one_search(output_dir: Path, seed: int) -> float:
         assert done.metrics is not None
         scores.append(done.metrics["rouge_combined_f1"])
     own, tuned = scores
-    print(
-        f"| {seed} | {took:.0f} s | {own:.4f} | {tuned:.4f} | {tuned - own:+.4f} | {state.score(best):.4f} | {state.score(baseline):.4f} |",
-        flush=True,
-    )
+    by_dev = f"{state.full_score(best):.4f} | {state.full_score(baseline):.4f}"
+    print(f"| {seed} | {took:.0f} s | {own:.4f} | {tuned:.4f} | {tuned - own:+.4f} | {by_dev} |", flush=True)
     return tuned - own
 
 
 def _own_settings_among_random_points(output_dir: Path) -> None:
-    run = _run(output_dir, "method=random", f"count={RANDOM_POINTS}", "early_terminate.type=none", "general.seed=4")
+    alike = ("method=random", "early_terminate.type=none", "evaluation.strategy=full")
+    run = _run(output_dir, *alike, f"count={RANDOM_POINTS}", "general.seed=4")
     state, _ = open_run(run)
     points = sorted(score for trial in state.searched if (score := state.score(trial)) is not None)
     baseline = state.baseline

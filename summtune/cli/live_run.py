@@ -96,7 +96,8 @@ class LiveRun:
             folder = self.run.trial(least.id).best_model
             raise NothingUsable(f"Every trial of {title} is beyond a limit. The least violating is {least.id}; its model: {folder}.")
         if state.best is None:
-            raise NothingUsable(f"No trial of {title} has a score. The causes are above; logs lie in {self.run.trials}.")
+            kind = "full score" if state.candidates() else "score"
+            raise NothingUsable(f"No trial of {title} has a {kind}. The causes are above; logs lie in {self.run.trials}.")
         self.screen.say()
         assert state.opened is not None
         settings = Experiment.from_record(state.opened.experiment).base.settings

@@ -27,6 +27,7 @@ def predict(
     from summtune.errors import Problem, RunMistake
     from summtune.inference import predict as inference
     from summtune.training.best_model import SETTINGS_FILE
+    from summtune.training.reopened import stored_settings
 
     if device not in (None, "auto", "cuda", "cpu"):
         raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
@@ -40,7 +41,7 @@ def predict(
         if best is None:
             raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))
         folder = best.best_model
-    target = out or Path(inference.stored_settings(folder).inference.result_path or DEFAULT_OUT)
+    target = out or Path(stored_settings(folder).inference.result_path or DEFAULT_OUT)
     done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {

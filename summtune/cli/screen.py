@@ -15,7 +15,7 @@ from rich.text import Text
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Ended, Event, Noted, PointDrawn, Reported, TrialStarted
+from summtune.events.kinds import Decided, Ended, Event, Noted, PointDrawn, Reported, Scored, TrialStarted
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, shown_path
@@ -106,8 +106,9 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  continues after evaluation {event.iteration} (attempt {event.attempt})"
         case Reported():
             trial = state.trials[event.trial]
-            star = "  * best so far" if trial.best is event and state.ranking()[:1] == [trial] else ""
-            scores = f"{state.objective} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
+            star = "  * best so far" if trial.best is event and state.candidates()[:1] == [trial] else ""
+            named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
+            scores = f"{named} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
         case Noted():
             return f"note: {event.text}"
@@ -115,19 +116,31 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
         case Ended() if event.status == "finished":
-            beyond = "; ".join(map(str, state.violations(state.trials[event.trial])))
-            return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{'; infeasible: ' + beyond if beyond else ''}"
+            named = " (proxy)" if state.by_proxy else ""
+            return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{named}{_beyond(event.trial, state)}"
+        case Scored():
+            trial = state.trials[event.trial]
+            scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
+            return f"{event.trial}  in full: {scores}{_beyond(event.trial, state)}"
         case Ended() if event.status == "failed":
             return f"{event.trial}  FAILED ({event.cause}): {event.message}"
     return ""
+
+
+def _beyond(trial_id: str, state: RunState) -> str:
+    """What a line ends with where the trial is beyond a limit."""
+    beyond = "; ".join(map(str, state.violations(state.trials[trial_id])))
+    return f"; infeasible: {beyond}" if beyond else ""
 
 
 def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> Table:
     """The table of trials; the best is marked."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", width=1)
-    for name, justify in (("trial", "left"), ("status", "left"), ("epoch", "right"), (state.objective, "right")):
-        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    for name in ("trial", "status"):
+        table.add_column(name, no_wrap=True)
+    for name in ("epoch", *(["proxy"] if state.by_proxy else []), state.objective):
+        table.add_column(name, justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
     for key in keys:
         table.add_column(key.rpartition(".")[2], justify="right")
@@ -137,11 +150,16 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             f"{row.trial} baseline" if row.baseline else row.trial,
             Text(status_text(row), style=STYLES.get(row.status, "")),
             f"{row.iteration}/{lasts[row.trial]}" if row.trial in lasts else str(row.iteration),
-            "–" if row.score is None else f"{row.score:.4f}",
+            *([_number(row.score)] if state.by_proxy else []),
+            _number(row.full_score),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
         )
     return table
+
+
+def _number(score: float | None) -> str:
+    return "–" if score is None else f"{score:.4f}"
 
 
 def status_text(row: Row) -> str:
@@ -166,7 +184,8 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines = []
     best, baseline = state.best, state.baseline
     if best is not None and found.best is not None:
-        lines.append(f"Best      {state.objective} {found.best:.4f}: trial {best.id}, {point_text(best.point)}")
+        cheap = " by proxy, not evaluated in full" if found.evaluations == "proxy" else ""
+        lines.append(f"Best      {state.objective} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
     elif infeasible := state.infeasible():
         least = infeasible[0]
         lines.append("Best      none: every trial is beyond a limit, and none of them is the best.")
@@ -176,6 +195,7 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
         gain = found.best - found.baseline
         told = "the baseline itself is the best" if best is baseline else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
+    lines += proxy_lines(found)
     asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
     beyond = f", {found.infeasible} of them infeasible" if found.infeasible else ""
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
@@ -192,6 +212,19 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     if model is not None:
         lines.append(f"Model     {_reachable(run, state, model.best_model)}")
     lines.append(f"Report    {_reachable(run, state, run.report)}")
+    return lines
+
+
+def proxy_lines(found: Figures) -> list[str]:
+    """How far the cheap evaluations on the way can be trusted; nothing where there were none, or too few to say."""
+    told = found.faithfulness
+    if told is None:
+        return []
+    lines = [f"Proxy     {told.trials} trials evaluated in full; Kendall's τ of cheap and full scores {told.tau:.2f} "
+             f"(95 % from {told.low:.2f} to {told.high:.2f})"]  # fmt: skip
+    if told.doubtful:
+        remedy = "More evaluation.proxy_samples, a larger evaluation.proxy_top_k, or evaluation.strategy: full make surer of the best."
+        lines.append(f"          Cheap scores hardly order these trials as full ones do. {remedy}")
     return lines
 
 

@@ -102,6 +102,7 @@ class _Training:
         from summtune.cli.screen import duration
 
         objective, training = prepared.objective, self._settings.training
+        cheap = self._settings.evaluation.strategy == "proxy"
 
         def report(metrics: dict[str, float | int], checkpoint: Path | None) -> None:
             score = metrics[objective.name]
@@ -109,7 +110,8 @@ class _Training:
             self._best = score if better else self._best
             place = f"step {metrics['step']}/{training.max_steps}" if training.max_steps else None
             place = place or f"epoch {metrics['epoch']:g}/{training.num_train_epochs}"
-            scores = f"loss {metrics['loss']:.4f}" + (f"  {objective.name} {score:.4f}" if objective.name != "loss" else "")
+            named = f"{objective.name} (proxy)" if cheap else objective.name
+            scores = f"loss {metrics['loss']:.4f}" + (f"  {named} {score:.4f}" if objective.name != "loss" else "")
             took = f"trained {duration(metrics['train_s'])}, evaluated {duration(metrics['evaluation_s'])}"
             self._screen.say(f"{place}  {scores}  {took}{'  * best so far' if better else ''}")
 
@@ -133,7 +135,9 @@ class _Training:
 
         name = results["objective"]
         self._screen.say()
-        self._screen.say(f"Best      {name} {results['best_score']:.4f}, evaluation {results['best_iteration']} of {results['iterations']}")
+        cheap = f"; {results['proxy_metrics'][name]:.4f} by the cheap evaluation" if results.get("proxy_metrics") else ""
+        place = f"evaluation {results['best_iteration']} of {results['iterations']}"
+        self._screen.say(f"Best      {name} {results['best_score']:.4f}, {place}{cheap}")
         if test := results.get("test"):
             scores = on_a_line(test["metrics"] or {})
             self._screen.say(f"Test      {scores or 'no summaries to compare with'}: {paths.test_predictions}")

@@ -64,6 +64,7 @@ class _Loading:
         constraints = self._constraints(top, parsed)
         layers = self._layers(top, parsed)
         kept = layers.without_pinned(parsed, self.notices)
+        self._proxy_decoding(layers, kept)
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()
@@ -235,6 +236,28 @@ class _Loading:
             layer[absolute.key] = Entry(absolute.value, origin, ".".join(str(part) for part in path), mark.column)
         self.problems.extend(synonyms.reduce(layer))
         return layer
+
+    def _proxy_decoding(self, layers: Layers, kept: Parsed) -> None:
+        """Where trials decode differently cheap evaluations have to, too, or the search would be told nothing of it."""
+        varying = [one for one in kept.parameters if not isinstance(one, Constant)]
+        searched = [one for one in varying if any(key.startswith("generation.") for key in one.keys)]
+        if not searched:
+            return
+        name = "evaluation.proxy_decoding"
+        everything = {**layers.base_file, **layers.settings, **layers.fixed, **layers.pinned}
+        strategy = everything.get("evaluation.strategy")
+        cheap = strategy is None or strategy.value == "proxy"
+        keys = ", ".join(one.name for one in searched)
+        if name in everything:
+            if cheap and everything[name].value == "greedy":
+                reason = f"cheap evaluations would not show the search what {keys} change."
+                self.problems.append(everything[name].problem(reason, "Leave it out, or write own."))
+            return
+        mark = self.space.document.marks.get(kept.places[searched[0].name])
+        origin = Origin("parameters", self.space.document.file, mark.line if mark else None)
+        layers.settings[name] = Entry("own", origin, name)
+        if cheap:
+            self.notices.append(f"{name} is own: the search draws {keys}, and is told what comes of it.")
 
     def _device(self, top: SpaceFile, settings: Settings | None) -> None:
         if settings is not None and settings.general.device == "cpu" and top.resources.gpus_per_trial:

@@ -181,8 +181,18 @@ class Evaluation(Section):
     combined: Literal["mean", "sum"] | dict[str, Real] = Field(
         "mean", description="rouge_combined_f1 from ROUGE-1, -2, -L: mean, sum, or weights."
     )
-    strategy: Literal["proxy", "full"] = Field("full", description="Score all of dev at every evaluation, or a cheap sample of it.")
-    proxy_samples: PositiveInt | None = Field(None, description="Dialogues in the cheap sample.")
+    strategy: Literal["proxy", "full"] = Field(
+        "proxy",
+        description="proxy: cheap evaluations on the way, and full ones (all of dev, all beams) of the likeliest trials at the end, which "
+        "alone name the best. full: each evaluation is full.",
+    )
+    proxy_samples: PositiveInt | None = Field(
+        None, description="Dialogues of a cheap evaluation; left out: a quarter, at least 24, at most 128."
+    )
+    proxy_decoding: Literal["greedy", "own"] = Field(
+        "greedy", description="How a cheap evaluation decodes: own is as `generation` says, which is what `decode: inline` needs."
+    )
+    proxy_top_k: PositiveInt = Field(5, description="How many trials, the best by cheap evaluations, are evaluated in full at the end.")
     every: PositiveInt = Field(1, description="Epochs between evaluations; the last epoch is evaluated in any case.")
     sealed: StrictBool = Field(False, description="Keep the test split out of reach until the end.")
     noise_seeds: PositiveInt | None = Field(None, description="Repeats that measure noise.")

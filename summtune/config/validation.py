@@ -29,8 +29,6 @@ from summtune.space.values import shown
 ONLY: Mapping[str, tuple[Any, ...]] = {
     "general.storage": (None,),
     "training.fsdp": (None, ""),
-    "evaluation.strategy": ("full",),
-    "evaluation.proxy_samples": (None,),
     "evaluation.sealed": (False,),
     "evaluation.noise_seeds": (None,),
     "inference.engine": ("hf",),

@@ -1,6 +1,6 @@
 """Scores a model on dialogues with known summaries: teacher-forced loss, and the metrics over what it generates.
 
-It must not know why: the same numbers serve rungs, final scores and `predict`.
+It must not know why: the same numbers serve rungs, final scores and `predict`. An evaluation is full, or cheap (`proxy`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from summtune.config.metrics import NEEDS
 from summtune.config.settings import Settings
 from summtune.decoding.fitting import BatchSize
 from summtune.decoding.generation import by_length, generate_watched
+from summtune.decoding.proxy import Proxy, proxy
 from summtune.metrics import Summaries
 from summtune.metrics._scoring import Scoring
 
@@ -27,14 +28,16 @@ class Evaluated:
 
     Attributes:
         metrics: `loss` (mean over target tokens) and every key of every metric.
-        per_dialogue: value of each dialogue by key of the metrics.
-        predictions: summaries in the dialogues' order.
+        places: the dialogues that it is over, ascending: all of them, or the cheap evaluation's.
+        predictions: their summaries.
+        per_dialogue: value of each of them by key of the metrics.
         evaluation_s: seconds it took.
     """
 
     metrics: dict[str, float]
-    per_dialogue: dict[str, list[float]]
+    places: list[int]
     predictions: list[str]
+    per_dialogue: dict[str, list[float]]
     evaluation_s: float
 
 
@@ -50,6 +53,8 @@ class Evaluator:
         references: Sequence[Sequence[str]],
         settings: Settings,
         cache: Path,
+        *,
+        cheap: bool = False,
     ) -> None:
         """Prepare to evaluate.
 
@@ -61,6 +66,7 @@ class Evaluator:
             references: per dialogue its reference summaries.
             settings: for generation, evaluation and batch size.
             cache: folder that metrics may write to.
+            cheap: whether to summarise only what stands for all, in the quickest way.
 
         Raises:
             MetricMistake: a metric can't be used.
@@ -73,11 +79,17 @@ class Evaluator:
         self._dialogues = dialogues
         self._references = references
         self._scoring = Scoring(settings.evaluation, cache, NEEDS)
+        self._proxy: Proxy | None = proxy(settings, columns["input_ids"], columns["labels"]) if cheap else None
+
+    @property
+    def strategy(self) -> str:
+        """Which kind of evaluation this is: full or proxy."""
+        return "proxy" if self._proxy is not None else "full"
 
     @property
     def description(self) -> dict[str, dict[str, str]]:
-        """How each metric computes: stored beside scores."""
-        return self._scoring.description
+        """How each metric computes, and what a cheap evaluation leaves out: stored beside scores."""
+        return self._scoring.description | ({"proxy": self._proxy.description} if self._proxy is not None else {})
 
     def evaluate(self, model: Any) -> Evaluated:
         """Loss, predictions and metrics of the model as it is now.
@@ -86,11 +98,15 @@ class Evaluator:
             MetricMistake: a person's own metric doesn't do what it declares.
         """
         began = time.perf_counter()
-        loss = mean_loss(self._family, model, self._tokenizer, self._columns, self.batch_size)
-        sources = self._columns["input_ids"]
-        done = generate_watched(self._family, model, self._tokenizer, sources, self._settings, batch_size=self.batch_size)
-        scores = self._scoring.score(Summaries(done.summaries, self._references, self._dialogues, done.seconds, done.finished))
-        return Evaluated({"loss": loss, **scores.means}, scores.per_dialogue, done.summaries, time.perf_counter() - began)
+        places = list(range(len(self._dialogues))) if self._proxy is None else self._proxy.places
+        settings = self._settings if self._proxy is None else self._settings.model_copy(update={"generation": self._proxy.generation})
+        columns = {name: [column[place] for place in places] for name, column in self._columns.items() if name in ("input_ids", "labels")}
+        loss = mean_loss(self._family, model, self._tokenizer, columns, self.batch_size)
+        done = generate_watched(self._family, model, self._tokenizer, columns["input_ids"], settings, batch_size=self.batch_size)
+        references, dialogues = [self._references[place] for place in places], [self._dialogues[place] for place in places]
+        scores = self._scoring.score(Summaries(done.summaries, references, dialogues, done.seconds, done.finished))
+        metrics = {"loss": loss, **scores.means}
+        return Evaluated(metrics, places, done.summaries, scores.per_dialogue, time.perf_counter() - began)
 
 
 def mean_loss(family: ModuleType, model: Any, tokenizer: Any, columns: Mapping[str, Sequence[Any]], batch_size: int | BatchSize) -> float:

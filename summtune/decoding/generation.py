@@ -116,8 +116,9 @@ def generate_watched(
     clean = cleaner(tokenizer, settings.inference.remove_tokens)
     config = family.adapted(generation_config(model, settings.generation))
     done = Generated([""] * len(sources), [0.0] * len(sources), [False] * len(sources))
-    was_training = model.training
+    was_training, own_config = model.training, model.generation_config
     model.eval()
+    model.generation_config = config  # transformers would otherwise take from the model's own what this one leaves open
 
     def summarise(places: list[int]) -> None:
         began = time.perf_counter()
@@ -135,6 +136,7 @@ def generate_watched(
             size.work_through([len(source) for source in sources], by_length, summarise)
     finally:
         model.train(was_training)
+        model.generation_config = own_config
     return done
 
 

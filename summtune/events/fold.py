@@ -22,6 +22,7 @@ from summtune.events.kinds import (
     RunClosed,
     RunOpened,
     RunResumed,
+    Scored,
     Told,
     TrialStarted,
 )
@@ -37,6 +38,7 @@ class TrialState:
         status: pending, running, finished, stopped or failed; running also means "was running when the run was left".
         reports: one Reported per iteration, ascending.
         best: the report with the best score.
+        scored: the full evaluation of the model of that report, where evaluations on the way were cheap ones.
     """
 
     id: str
@@ -53,6 +55,7 @@ class TrialState:
     ended_at: float | None = None
     reports: list[Reported] = field(default_factory=list)
     best: Reported | None = None
+    scored: Scored | None = None
     verdict: Decided | None = None
     told: bool = False
     promoted: bool = False
@@ -108,18 +111,45 @@ class RunState:
             raise ValueError("the run has not been opened")
         return self.opened.experiment
 
+    @property
+    def strategy(self) -> str:
+        """What evaluations on the way are: full, or proxy: cheap ones, after which only full ones at the end name a winner."""
+        return str(self._experiment["settings"]["evaluation"]["strategy"])
+
+    @property
+    def by_proxy(self) -> bool:
+        return self.strategy == "proxy"
+
     def score(self, trial: TrialState) -> float | None:
-        """The trial's score: the objective at its best evaluation."""
+        """What the search is told: the objective at the trial's best evaluation, a cheap one where evaluations on the way are."""
         return None if trial.best is None else trial.best.metrics[self.objective]
+
+    def full_metrics(self, trial: TrialState) -> Metrics | None:
+        """What the trial is compared by in the end; None until it has been evaluated in full."""
+        found = trial.scored if self.by_proxy else trial.best
+        return found.metrics if found is not None else None
+
+    def full_score(self, trial: TrialState) -> float | None:
+        """The objective among them."""
+        metrics = self.full_metrics(trial)
+        return metrics[self.objective] if metrics is not None else None
+
+    def metrics(self, trial: TrialState) -> Metrics:
+        """Of the full evaluation, else of the best on the way; empty before the first."""
+        return self.full_metrics(trial) or (trial.best.metrics if trial.best is not None else {})
 
     @cached_property
     def limits(self) -> tuple[Limit, ...]:
         """What the run asks of every trial besides its score."""
         return tuple(Limit(**limit) for limit in self._experiment.get("limits", ()))
 
+    def evaluation(self, trial: TrialState) -> str:
+        """Of which kind these are: full or proxy."""
+        return self.strategy if self.full_metrics(trial) is None else "full"
+
     def violations(self, trial: TrialState) -> tuple[Violation, ...]:
-        """The limits that the trial's best evaluation is beyond."""
-        return violations(self.limits, trial.best.metrics) if trial.best is not None else ()
+        """The limits that the trial is beyond, by its full evaluation where there is one, else by its best on the way."""
+        return violations(self.limits, metrics) if (metrics := self.metrics(trial)) else ()
 
     def feasible(self, trial: TrialState) -> bool:
         """Whether the trial keeps to all limits, as far as it has been evaluated."""
@@ -141,22 +171,34 @@ class RunState:
         return (trial for trial in self.trials.values() if not trial.over)
 
     def ranking(self) -> list[TrialState]:
-        """Trials with a score that did not fail and that keep to all limits, best first."""
-        return sorted(filter(self.feasible, self._scored()), key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
+        """Trials that were evaluated in full, did not fail and keep to all limits, best first."""
+        full = (trial for trial in self._usable() if self.full_score(trial) is not None)
+        return sorted(filter(self.feasible, full), key=lambda trial: self.full_score(trial) or 0.0, reverse=self.maximize)
+
+    def contenders(self) -> list[TrialState]:
+        """The ranking; while nothing has been evaluated in full and the run goes on, the likeliest."""
+        return self.ranking() or ([] if self.status == "finished" else self.candidates())
+
+    def candidates(self) -> list[TrialState]:
+        """Trials that did not fail and keep to all limits, as far as is known, best first by what the search was told."""
+        return sorted(filter(self.feasible, self._usable()), key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
 
     def infeasible(self) -> list[TrialState]:
         """Trials with a score that are beyond a limit, the least violating first."""
-        beyond = [trial for trial in self._scored() if not self.feasible(trial)]
+        beyond = [trial for trial in self._usable() if not self.feasible(trial)]
         return sorted(beyond, key=lambda trial: sum(one.excess for one in self.violations(trial)))
 
-    def _scored(self) -> list[TrialState]:
+    def _usable(self) -> list[TrialState]:
         return [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed"]
 
     @property
     def best(self) -> TrialState | None:
-        """The best trial that has ended, else the best so far; never one that is beyond a limit."""
-        ranking = self.ranking()
-        return next((trial for trial in ranking if trial.over), ranking[0] if ranking else None)
+        """The best trial that has ended, else the best so far; never one that is beyond a limit.
+
+        Once the run has finished only a trial that was evaluated in full is the best; before, the likeliest.
+        """
+        contenders = self.contenders()
+        return next((trial for trial in contenders if trial.over), contenders[0] if contenders else None)
 
     def apply(self, event: Event) -> None:
         """Take in one event. Events of an attempt that has been succeeded by another change nothing."""
@@ -176,7 +218,7 @@ class RunState:
                 trial = self.trials[event.trial]
                 # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
-                trial.best = self._best_of(trial.reports)
+                trial.best, trial.scored = self._best_of(trial.reports), None
                 trial.status, trial.attempts = "running", event.attempt
                 trial.started_at = trial.started_at or event.time
             case Reported():
@@ -193,6 +235,8 @@ class RunState:
                 trial.status, trial.cause, trial.message, trial.ended_at = event.status, event.cause, event.message, event.time
             case Promoted():
                 self.trials[event.trial].promoted = True
+            case Scored():
+                self.trials[event.trial].scored = event
             case RunClosed():
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
 

@@ -199,6 +199,23 @@ class Ended(Event):
 
 
 @dataclass(frozen=True)
+class Scored(Event):
+    """A trial's best model was evaluated in full, after all training: by the whole development set and the trial's own decoding.
+
+    Attributes:
+        iteration: the evaluation that the model is of.
+        metrics: every metric.
+        seconds: what it took.
+    """
+
+    kind: ClassVar[str] = "scored"
+    trial: str
+    iteration: int
+    metrics: Metrics
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Promoted(Event):
     """What an ended trial leaves behind was moved from its attempts to its folder."""
 
@@ -220,7 +237,7 @@ class RunClosed(Event):
     reason: str = ""
 
 
-_ALL = (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted, RunClosed)
+_ALL = (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted, Scored, RunClosed)
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}
 

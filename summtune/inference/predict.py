@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -25,12 +24,12 @@ from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.fitting import BatchSize
 from summtune.decoding.generation import generate
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
-from summtune.families import Loaded, family_of
+from summtune.families import Loaded
 from summtune.paths import cache_dir
-from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.data_facts import cut_to_length, data_facts
 from summtune.training.log import to_file
 from summtune.training.process import restored
+from summtune.training.reopened import reopen, stored_settings
 
 
 @dataclass(frozen=True)
@@ -94,33 +93,10 @@ def _with_metrics_that_are_there(settings: Settings) -> tuple[Settings, tuple[st
     return settings.model_copy(update={"evaluation": evaluation}), notices
 
 
-def stored_settings(model_folder: Path) -> Settings:
-    """The settings that a model folder was trained with.
-
-    Raises:
-        RunMistake: the folder has none.
-    """
-    file = model_folder / SETTINGS_FILE
-    try:
-        return Settings.model_validate(json.loads(file.read_text(encoding="utf-8"))["settings"])
-    except FileNotFoundError:
-        reason = f"{model_folder} is no model that summtune wrote: it has no {SETTINGS_FILE}."
-        raise RunMistake(Problem(reason, "Give a run, or the folder models/best_model of a trial.")) from None
-    except (ValueError, KeyError, OSError) as problem:
-        raise RunMistake(Problem(f"{file} can't be read: {problem}.")) from problem
-
-
 def _summaries(
     folder: Path, split: Split, settings: Settings, batch_size: BatchSize
 ) -> tuple[list[str], dict[str, float] | None, tuple[str, ...]]:
-    from summtune.training.arguments import resolve_hardware
-
-    # The folder says what it is: where the model came from may be long gone.
-    own = {"checkpoint": str(folder), "gguf_file": None, "architecture": settings.model.architecture}
-    family = family_of(settings.model_copy(update={"model": settings.model.model_copy(update=own)}))
-    loaded = family.load_folder(folder, settings)
-    hardware = resolve_hardware(settings)
-    loaded.model.to("cuda:0" if hardware.device == "cuda" else "cpu")
+    family, loaded = reopen(folder, settings)
     texts = [dialogue.dialogue for dialogue in split.dialogues]
     scored = split.has_summaries
     summaries = [dialogue.references[0] for dialogue in split.dialogues] if scored else None

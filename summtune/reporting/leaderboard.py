@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from summtune.events.fold import RunState, TrialState
+from summtune.reporting.faithfulness import Faithfulness, faithfulness
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,9 @@ class Row:
     """A trial in a table.
 
     Attributes:
-        rank: its place, from 1; None without a score.
-        score: the objective at its best evaluation.
+        rank: its place among those that were evaluated in full, from 1; None for others.
+        score: the objective at its best evaluation, as the search was told: a cheap one where evaluations on the way are.
+        full_score: the objective by its full evaluation, which alone names the best; None where there was none.
         iteration: the last one reported.
         best_iteration: the one with the best score.
         seconds: from its first start to its end; None before.
@@ -28,6 +30,7 @@ class Row:
     trial: str
     rank: int | None
     score: float | None
+    full_score: float | None
     iteration: int
     best_iteration: int | None
     status: str
@@ -42,13 +45,12 @@ class Row:
 
 
 def rows(state: RunState) -> list[Row]:
-    """All trials: ranked ones first, best first, then those beyond a limit, then those without a score in the order they were drawn."""
-    ranked, infeasible = state.ranking(), state.infeasible()
-    places = {trial.id: place for place, trial in enumerate(ranked, start=1)}
-    listed = {*places, *(trial.id for trial in infeasible)}
-    rest = [*infeasible, *(trial for trial in state.trials.values() if trial.id not in listed)]
+    """All trials: by full scores, then by cheap ones, then those beyond a limit, then those without a score as they were drawn."""
+    places = {trial.id: place for place, trial in enumerate(state.ranking(), start=1)}
+    groups = (state.ranking(), state.candidates(), state.infeasible(), state.trials.values())
     best = state.best
-    return [_row(state, trial, places.get(trial.id), best is not None and trial.id == best.id) for trial in [*ranked, *rest]]
+    ordered = {trial.id: trial for group in groups for trial in group}
+    return [_row(state, trial, places.get(trial.id), best is not None and trial.id == best.id) for trial in ordered.values()]
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ class Figures:
     """What a run comes to.
 
     Attributes:
-        best, baseline: scores.
-        mean, least, most: over finished trials without the baseline.
+        best, baseline: scores, each of the kind that `evaluations` names.
+        evaluations: full, or proxy as long as the best has only a cheap score.
+        mean, least, most: over finished trials that were evaluated in full, without the baseline.
+        faithfulness: whether cheap evaluations can be trusted.
         infeasible: trials beyond a limit, the baseline not among them.
         iterations_spent: evaluations of all trials, the baseline's too.
         iterations_saved: evaluations that stopped trials did not make.
@@ -71,6 +75,7 @@ class Figures:
     unfinished: int
     best: float | None
     baseline: float | None
+    evaluations: str
     mean: float | None
     least: float | None
     most: float | None
@@ -78,6 +83,8 @@ class Figures:
     iterations_saved: int
     seconds: float
     infeasible: int
+    fully_scored: int
+    faithfulness: Faithfulness | None
 
 
 def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
@@ -87,8 +94,10 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         last_iterations: the evaluations that each trial would have made had nothing stopped it.
     """
     searched = state.searched
-    scores = [score for trial in searched if trial.status == "finished" and (score := state.score(trial)) is not None]
+    scores = [score for trial in searched if trial.status == "finished" and (score := state.full_score(trial)) is not None]
     best, baseline = state.best, state.baseline
+    evaluations = state.evaluation(best) if best is not None else state.strategy
+    score_of = state.full_score if evaluations == "full" else state.score
     opened = state.opened.time if state.opened else 0.0
     stopped = [trial for trial in searched if trial.status == "stopped"]
     ends = [time for trial in state.trials.values() for time in (trial.ended_at, trial.reports[-1].time if trial.reports else None) if time]
@@ -98,8 +107,9 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         stopped=len(stopped),
         failed=sum(trial.status == "failed" for trial in searched),
         unfinished=sum(not trial.over for trial in searched),
-        best=state.score(best) if best else None,
-        baseline=state.score(baseline) if baseline else None,
+        best=score_of(best) if best else None,
+        baseline=score_of(baseline) if baseline else None,
+        evaluations=evaluations,
         mean=fmean(scores) if scores else None,
         least=min(scores, default=None),
         most=max(scores, default=None),
@@ -107,6 +117,8 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         iterations_saved=sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in stopped),
         seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
         infeasible=sum(not trial.baseline for trial in state.infeasible()),
+        fully_scored=sum(state.full_score(trial) is not None for trial in searched),
+        faithfulness=faithfulness(state),
     )
 
 
@@ -115,6 +127,7 @@ def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Ro
         trial=trial.id,
         rank=rank,
         score=state.score(trial),
+        full_score=state.full_score(trial),
         iteration=trial.iteration,
         best_iteration=trial.best.iteration if trial.best else None,
         status=trial.status,

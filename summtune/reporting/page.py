@@ -27,6 +27,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
             run_id=state.opened.run_id,
             status=state.status,
             objective=state.objective,
+            by_proxy=state.by_proxy,
             goal="higher is better" if state.maximize else "lower is better",
             rows=rows(state),
             figures=figures(state, last_iterations(state)),

@@ -9,6 +9,7 @@ paths in them: they start from the folder that the run was started in.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def shown_path(run: RunPaths, state: RunState, path: Path) -> str:
 
 def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
     """The folder of the best trial that has a model and keeps to all limits."""
-    for trial in state.ranking():
+    for trial in state.contenders():
         if run.trial(trial.id).best_model.is_dir():
             return run.trial(trial.id)
     return None
@@ -94,7 +95,9 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
     return {
         "run_id": trial.id,
         "sweep_params": trial.point,
-        "best_metrics": trial.best.metrics if trial.best else {},
+        "best_metrics": state.metrics(trial),
+        "evaluation": state.evaluation(trial) if trial.best else None,
+        "proxy_metrics": trial.best.metrics if trial.best and state.by_proxy else None,
         "final_metrics": trial.final,
         "model_path": shown_path(run, state, model) if model.is_dir() else None,
         "experiment_id": trial.id,
@@ -107,6 +110,7 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "attempts": trial.attempts,
         "baseline": trial.baseline,
         "score": state.score(trial),
+        "full_score": state.full_score(trial),
         "best_iteration": trial.best.iteration if trial.best else None,
         "differs_from_baseline": _differences(run, trial),
     }
@@ -132,14 +136,17 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "objective": objective,
         "total_runs": found.total,
         "best_run_id": best.id if best else None,
-        "best_rouge_combined_f1": best.best.metrics.get("rouge_combined_f1") if best and best.best else None,
+        "best_rouge_combined_f1": state.metrics(best).get("rouge_combined_f1") if best else None,
         f"best_{objective}": found.best,
+        "evaluation": found.evaluations,
         "best_params": best.point if best else {},
         "best_model_path": shown_path(run, state, model.best_model) if model else None,
         f"average_{objective}": found.mean,
         f"min_{objective}": found.least,
         f"max_{objective}": found.most,
         f"baseline_{objective}": found.baseline,
+        "fully_scored": found.fully_scored,
+        "proxy_faithfulness": asdict(found.faithfulness) if found.faithfulness else None,
         "finished": found.finished,
         "stopped": found.stopped,
         "failed": found.failed,

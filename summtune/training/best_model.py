@@ -6,6 +6,7 @@ It must not know how it was found to be the best.
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 from summtune import __version__, durable
 from summtune.config.settings import Settings
+from summtune.decoding.evaluation import Evaluated
 from summtune.training.adapters import ADAPTER_FILES
 from summtune.training.checkpoints import MANIFEST
 from summtune.training.trainer import MODEL_ONLY_STATE
@@ -58,6 +60,32 @@ def write_best_model(
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(temporary, folder)
     durable.sync_folder(folder.parent)
+
+
+def add_full_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
+    """Note in a best model's folder what its full evaluation found, beside the cheap one that it was chosen by."""
+    file = folder / SETTINGS_FILE
+    record = json.loads(file.read_text(encoding="utf-8"))
+    durable.write_json(file, {**record, "full_metrics": dict(metrics)})
+
+
+def prediction_rows(ids: Sequence[str], references: Sequence[str], evaluated: Evaluated, objective_name: str) -> list[dict[str, Any]]:
+    """The rows of predictions.csv: each dialogue that was summarised, with its value of the objective where it has one.
+
+    Args:
+        ids: of all dialogues.
+        references: the first of each of them.
+        evaluated: what came out.
+        objective_name: the metric to show.
+    """
+    scores = evaluated.per_dialogue.get(objective_name)
+    rows: list[dict[str, Any]] = []
+    for index, place in enumerate(evaluated.places):
+        row: dict[str, Any] = {"fname": ids[place], "summary": evaluated.predictions[index], "reference": references[place]}
+        if scores is not None:
+            row[objective_name] = round(scores[index], 6)
+        rows.append(row)
+    return rows
 
 
 def write_predictions(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from summtune import durable
 from summtune.decoding.evaluation import Evaluated, Evaluator
 from summtune.errors import Interrupted, TrialFailure
 from summtune.training.adapters import has_adapters, write_merged
-from summtune.training.best_model import delete_older, write_best_model
+from summtune.training.best_model import delete_older, prediction_rows, write_best_model
 from summtune.training.checkpoints import disk_use, prune
 from summtune.training.disk import Writing
 from summtune.training.job import Job, Report, StopAsked, never
@@ -106,7 +106,7 @@ class Progress:
         self.history, self.under_way = record["history"], record["under_way"]
         self.steps_before = (self.under_way or {"since_step": record["step"]})["since_step"]
         with self._writing():
-            durable.write_text(self.job.attempt.history, "".join(f"{durable.json_line(line)}\n" for line in self.history))
+            durable.write_text(self.job.attempt.history, "".join(f"{durable.json_line(self._named(line))}\n" for line in self.history))
 
     def record(self) -> dict[str, Any]:
         """What the checkpoint remembers besides transformers' state; with an evaluation, what came of that, too."""
@@ -179,9 +179,14 @@ class Progress:
         self.steps_before = state.global_step
         best = job.attempt.best_model(standing.iteration) if standing.best_iteration == standing.iteration else None
         with self._writing():
-            durable.append_line(job.attempt.history, metrics)
+            durable.append_line(job.attempt.history, self._named(metrics))
             if best is not None:
-                record = {"iteration": standing.iteration, "metrics": metrics, "scoring": self.evaluator.description}
+                record = {
+                    "iteration": standing.iteration,
+                    "evaluation": self.evaluator.strategy,
+                    "metrics": metrics,
+                    "scoring": self.evaluator.description,
+                }
                 merged = partial(write_merged, trainer.model) if has_adapters(trainer.model) else None
                 write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated), merged)
             self.write_results("running")
@@ -192,6 +197,10 @@ class Progress:
         delete_older(job.attempt.models, best)
         prune(job.attempt.checkpoints, job.settings.training.save_total_limit)
         self.last_evaluation_ended = time.perf_counter()
+
+    def _named(self, line: dict[str, float | int]) -> dict[str, Any]:
+        """A line of the history with what kind of evaluation it is of."""
+        return {**line, "evaluation": self.evaluator.strategy}
 
     def _writing(self) -> Writing:
         step = self.trainer.state.global_step if self.trainer is not None else 0
@@ -219,14 +228,7 @@ class Progress:
         }
 
     def _prediction_rows(self, evaluated: Evaluated) -> list[dict[str, Any]]:
-        scores = evaluated.per_dialogue.get(self.job.objective_name)
-        rows: list[dict[str, Any]] = []
-        for place, prediction in enumerate(evaluated.predictions):
-            row: dict[str, Any] = {"fname": self.ids[place], "summary": prediction, "reference": self.references[place]}
-            if scores is not None:
-                row[self.job.objective_name] = round(scores[place], 6)
-            rows.append(row)
-        return rows
+        return prediction_rows(self.ids, self.references, evaluated, self.job.objective_name)
 
     def write_results(self, status: str) -> None:
         """training_results.json: what came out so far."""
@@ -239,6 +241,7 @@ class Progress:
                 "status": status,
                 "objective": self.job.objective_name,
                 "goal": "maximize" if self.job.maximize else "minimize",
+                "evaluation": self.evaluator.strategy,
                 "iterations": standing.iteration,
                 "best_iteration": standing.best_iteration,
                 "best_score": standing.best_score,

@@ -26,10 +26,12 @@ from summtune.errors import Interrupted, Mistake, Problem, RunMistake, SummtuneE
 from summtune.families import checkpoints as availability
 from summtune.paths import ExperimentPaths, cache_dir, create_experiment
 from summtune.training.arguments import resolve_hardware
+from summtune.training.best_model import add_full_metrics, write_predictions
 from summtune.training.carried import carry_best_model, differences
 from summtune.training.checkpoints import bytes_on_disk, sealed_checkpoints
 from summtune.training.job import Job, Report, StopAsked
 from summtune.training.notices import Note
+from summtune.training.referee import score_in_full
 from summtune.training.resumption import whole_checkpoint
 from summtune.training.train import train
 
@@ -91,6 +93,8 @@ def train_single(prepared: Prepared, paths: ExperimentPaths, report: Report, not
         TrialFailure: the training failed; the folder says how far it came.
         SurroundingsFailure: disk or storage gave way.
         Interrupted: `stop_asked`; there is a checkpoint of the last step.
+
+    Where evaluations on the way are cheap ones the best model is evaluated in full at the end; a failure of that leaves what was trained.
     """
     attempt, settings = paths.itself, prepared.settings
     carried = carry_best_model(prepared.resume_from, attempt, settings) if prepared.resume_from is not None else ""
@@ -123,7 +127,10 @@ def train_single(prepared: Prepared, paths: ExperimentPaths, report: Report, not
         with contextlib.suppress(OSError):  # a disk that is full will not take this, either
             _close(paths, prepared, "failed", cause, str(error))
         raise
-    return _close(paths, prepared, "finished")
+    results = _close(paths, prepared, "finished")
+    if settings.evaluation.strategy == "full" or results["model_path"] is None:
+        return results
+    return _refereed(paths, prepared, results, note)
 
 
 def open_experiment(prepared: Prepared, output_dir: Path, environment: Mapping[str, Any]) -> ExperimentPaths:
@@ -170,6 +177,26 @@ def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str =
         "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
         "notices": results.get("notices", list(prepared.notices)),
         "bytes": bytes_on_disk(paths.folder),
+    }
+    durable.write_json(paths.results, results)
+    return results
+
+
+def _refereed(paths: ExperimentPaths, prepared: Prepared, results: dict[str, Any], note: Note) -> dict[str, Any]:
+    """Evaluate the best model in full, since evaluations on the way were cheap ones; returns the completed results."""
+    name = prepared.objective.name
+    refereed = score_in_full(paths.best_model, prepared.settings, name, cache_dir())
+    for notice in refereed.notices:
+        note(notice)
+    write_predictions(paths.predictions, refereed.rows)
+    add_full_metrics(paths.best_model, refereed.metrics)
+    results |= {
+        "evaluation": "full",
+        "proxy_metrics": results["best_metrics"],
+        "best_metrics": refereed.metrics,
+        "best_score": refereed.metrics[name],
+        "seconds": round(results["seconds"] + refereed.seconds, 3),
+        "notices": [*results["notices"], *refereed.notices],
     }
     durable.write_json(paths.results, results)
     return results

@@ -103,7 +103,8 @@ def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked:
     references = [dialogue.references for dialogue in dev_split.dialogues]
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
     dialogues = [dialogue.dialogue for dialogue in dev_split.dialogues]
-    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, references, settings, job.cache)
+    cheap = settings.evaluation.strategy == "proxy"
+    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, references, settings, job.cache, cheap=cheap)
     load_s = time.perf_counter() - began
     progress = Progress(
         job=job,

@@ -11,12 +11,15 @@ from typing import Any
 
 from summtune import durable, registry
 from summtune.config.experiment import Experiment
+from summtune.config.settings import Settings
 from summtune.errors import TrialFailure
 from summtune.events import kinds
 from summtune.events.fold import RunState, TrialState
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.search.study import Search, excesses, final_word
+from summtune.training.best_model import add_full_metrics, write_predictions
+from summtune.training.referee import Refereed
 from summtune.tuning import own_metrics, promotion
 from summtune.tuning.orders import Orders
 
@@ -100,9 +103,7 @@ class Driver:
             self.note(trial_id, notice)
         self.record(kinds.TrialStarted(trial_id, attempt, iteration))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
-        settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
-        settings = own_metrics.of_the_run(settings, self.run, self.state)
-        promotion.write_settings(paths, settings)
+        promotion.write_settings(paths, self.settings_of(trial))
         best = trial.best
         orders = Orders(
             attempt=attempt,
@@ -113,6 +114,11 @@ class Driver:
             maximize=self.state.maximize,
         )
         durable.write_json(paths.progress, orders.to_record())
+
+    def settings_of(self, trial: TrialState) -> Settings:
+        """The trial's complete settings, with the run's copies of people's own metrics."""
+        settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
+        return own_metrics.of_the_run(settings, self.run, self.state)
 
     def report(self, report: kinds.Reported) -> bool:
         """A trial was evaluated.
@@ -141,6 +147,8 @@ class Driver:
                     self.over(trial.id)
             elif trial.over:
                 self._conclude(trial)
+                if trial.scored is not None:
+                    promotion.write_results(self.run.trial(trial.id), trial, self.state)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed."""
@@ -156,6 +164,28 @@ class Driver:
         else:
             self.record(self._ended(trial, "finished"))
         self._conclude(trial)
+
+    def to_score(self) -> list[TrialState]:
+        """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline.
+
+        Where full evaluations show some of them to be beyond a limit, the next ones take their places.
+        """
+        if not self.state.by_proxy:
+            return []
+        likely = [trial for trial in (*self.state.candidates(), *self.state.infeasible()) if self.run.trial(trial.id).best_model.is_dir()]
+        searched = [trial for trial in likely if not trial.baseline][: self.experiment.base.settings.evaluation.proxy_top_k]
+        return [trial for trial in (*[one for one in likely if one.baseline], *searched) if trial.scored is None]
+
+    def scored(self, trial_id: str, found: Refereed) -> None:
+        """A trial was evaluated in full."""
+        trial, paths = self.state.trials[trial_id], self.run.trial(trial_id)
+        assert trial.best is not None
+        for notice in found.notices:
+            self.note(trial_id, notice)
+        write_predictions(paths.predictions, found.rows)
+        add_full_metrics(paths.best_model, found.metrics)
+        self.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
+        promotion.write_results(paths, trial, self.state)
 
     def _ended(self, trial: TrialState, status: str) -> kinds.Ended:
         beyond = self.state.violations(trial)
@@ -173,8 +203,8 @@ class Driver:
 
     @property
     def target_reached(self) -> bool:
-        """Whether some trial's score is as good as `metric.target`."""
-        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.ranking())
+        """Whether some trial's score, as the search is told it, is as good as `metric.target`."""
+        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.candidates())
 
     @property
     def complete(self) -> bool:

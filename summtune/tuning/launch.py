@@ -25,7 +25,7 @@ from summtune.events.kinds import RunClosed, RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
-from summtune.tuning import engine, lock, mirror, own_metrics, resources
+from summtune.tuning import engine, finals, lock, mirror, own_metrics, resources
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.environment import describe_environment
 from summtune.tuning.session import Session, open_session
@@ -254,7 +254,8 @@ def _drive(
         with engine.interruptible(note_interruption):
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
-        if driver.complete:
+            done = driver.complete and finals.score_finalists(driver, allotment, lambda: interrupted, witness.note)
+        if done:
             driver.close("finished")
         elif interrupted:
             driver.close("interrupted", "stopped by a person")

@@ -75,8 +75,8 @@ def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None
         os.replace(sealed, paths.checkpoints / sealed.name)
     kept = _promote_model(paths, trial.best) if trial.best is not None else False
     _join_logs(paths)
-    durable.write_text(paths.history, "".join(json.dumps(_history_row(report)) + "\n" for report in trial.reports))
-    durable.write_json(paths.results, _results(paths, trial, state))
+    durable.write_text(paths.history, "".join(json.dumps(_history_row(report, state)) + "\n" for report in trial.reports))
+    write_results(paths, trial, state)
     for number in paths.attempt_numbers():
         shutil.rmtree(paths.attempt(number).checkpoints, ignore_errors=True)
         if kept:
@@ -104,8 +104,13 @@ def _join_logs(paths: TrialPaths) -> None:
     durable.write_text(paths.log, "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()))
 
 
-def _history_row(report: Reported) -> dict[str, float | int]:
-    return {"attempt": report.attempt, **report.metrics}
+def _history_row(report: Reported, state: RunState) -> dict[str, float | int | str]:
+    return {"attempt": report.attempt, **report.metrics, "evaluation": state.strategy}
+
+
+def write_results(paths: TrialPaths, trial: TrialState, state: RunState) -> None:
+    """training_results.json, of an ended trial."""
+    durable.write_json(paths.results, _results(paths, trial, state))
 
 
 def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str, object]:
@@ -123,8 +128,10 @@ def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str,
         "goal": "maximize" if state.maximize else "minimize",
         "iterations": trial.iteration,
         "best_iteration": best.iteration if best else None,
-        "best_score": state.score(trial),
-        "best_metrics": best.metrics if best else {},
+        "evaluation": state.evaluation(trial),
+        "best_score": state.metrics(trial).get(state.objective),
+        "best_metrics": state.metrics(trial),
+        "proxy_metrics": best.metrics if best is not None and state.by_proxy else None,
         "final_metrics": trial.final,
         "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
         "attempts": trial.attempts,

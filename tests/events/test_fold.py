@@ -14,7 +14,11 @@ from summtune.events.kinds import (
     TrialStarted,
 )
 
-EXPERIMENT = {"count": 3, "objective": {"name": "rouge_combined_f1", "goal": "maximize"}}
+EXPERIMENT = {
+    "count": 3,
+    "objective": {"name": "rouge_combined_f1", "goal": "maximize"},
+    "settings": {"evaluation": {"strategy": "full"}},
+}
 
 
 def report(trial: str, iteration: int, score: float, attempt: int = 1) -> Reported:

@@ -10,6 +10,7 @@ from summtune.events.limits import Limit, violations
 
 EXPERIMENT = {
     "count": 3,
+    "settings": {"evaluation": {"strategy": "full"}},
     "objective": {"name": "rouge_combined_f1", "goal": "maximize"},
     "limits": [{"metric": "bad", "sign": "<=", "bound": 0.02}, {"metric": "length_ratio", "sign": ">", "bound": 0.5}],
 }

@@ -21,7 +21,7 @@ from tests.small_training import Reports, job, rows, small_settings, write_csv
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, float | int]]:
     """The best model's folder, the dev file, and what was reported of the model."""
     folder = tmp_path_factory.mktemp("inference")
-    settings = small_settings(folder, generation={"num_beams": 2}, training={"num_train_epochs": 3})
+    settings = small_settings(folder, generation={"num_beams": 2}, training={"num_train_epochs": 3}, evaluation={"strategy": "full"})
     reports = Reports()
     asked = job(folder, settings)
     train(asked, reports)

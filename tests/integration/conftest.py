@@ -65,6 +65,7 @@ TINY: dict[str, Any] = {
         "tokenizer": {"vocab_size": 400, "encoder_max_len": 64, "decoder_max_len": 16},
         "training": {"num_train_epochs": 2, "per_device_train_batch_size": 8},
         "generation": {"max_length": 8, "num_beams": 1},
+        "evaluation": {"strategy": "full"},
         "data": {"max_train_samples": 16, "max_val_samples": 4},
     },
 }

@@ -23,7 +23,7 @@ parameters:
   learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}
   lr_scheduler_kwargs: {values: [{}, {num_cycles: 1}]}
 run_cap: 3
-settings: {training: {num_train_epochs: 4, learning_rate: 0.5}}
+settings: {training: {num_train_epochs: 4, learning_rate: 0.5}, evaluation: {strategy: full}}
 """
 
 
@@ -66,12 +66,15 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "total_runs": 3,
         "best_run_id": "0001",
         "best_rouge_combined_f1": 0.6,
+        "evaluation": "full",
         "best_params": {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": {}},
         "best_model_path": f"results/{name}/trials/0001/models/best_model",
         "average_rouge_combined_f1": 0.6,
         "min_rouge_combined_f1": 0.6,
         "max_rouge_combined_f1": 0.6,
         "baseline_rouge_combined_f1": 0.3,
+        "fully_scored": 2,
+        "proxy_faithfulness": None,
         "finished": 1,
         "stopped": 1,
         "failed": 1,

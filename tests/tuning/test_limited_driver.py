@@ -27,7 +27,7 @@ early_terminate: none
 metric: {target: 0.85}
 constraints:
 - require_metric: guardrails/invented_speakers <= 0.02
-settings: {training: {num_train_epochs: 1}, evaluation: {metrics: [rouge, guardrails]}}
+settings: {training: {num_train_epochs: 1}, evaluation: {strategy: full, metrics: [rouge, guardrails]}}
 """
 KEY = "guardrails/invented_speakers"
 

@@ -1,0 +1,73 @@
+"""The likeliest trials are evaluated in full after training, and a run that dies meanwhile goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from summtune.events.kinds import Scored
+from summtune.events.log import read_events
+from summtune.paths import RunPaths, find_run
+from tests.integration.conftest import CommandLine, Heard, state_of
+
+Tune = Callable[..., tuple[RunPaths, Heard]]
+SpaceFile = Callable[..., Path]
+
+CHEAP: dict[str, Any] = {"evaluation": {"strategy": "proxy", "proxy_samples": 2, "proxy_top_k": 2}}
+
+
+def scored(run: RunPaths) -> list[str]:
+    return [event.trial for event in read_events(run.events)[0] if isinstance(event, Scored)]
+
+
+def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> None:
+    run, heard = tune_here(space_file(settings=CHEAP))
+    state = state_of(run)
+    assert state.status == "finished"
+    likeliest = [trial.id for trial in state.candidates() if not trial.baseline][:2]
+    assert sorted(scored(run)) == sorted(["0000", *likeliest])
+    assert any(note.startswith("Evaluating the likeliest in full: 0000, ") for note in heard.notes)
+    assert state.best in state.ranking()
+    for trial in state.trials.values():
+        with run.trial(trial.id).predictions.open(encoding="utf-8", newline="") as stream:
+            assert len(list(csv.DictReader(stream))) == (4 if trial.scored else 2), "all of dev, or the cheap evaluation's sample"
+
+
+def test_a_driver_killed_between_full_evaluations_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    file = space_file(settings=CHEAP, resources={"cpus_per_trial": 4, "gpus_per_trial": 0})
+    process = summtune_on_cluster.start("run", file)
+    summtune_on_cluster.wait_for(r"\d{4}  in full: ", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+    run = find_run("tiny", summtune_on_cluster.folder / "results")
+    assert run is not None
+    before = scored(run)
+    assert before
+    code, output = summtune_on_cluster("resume", "tiny")
+    assert code == 0, output
+    assert state_of(run).status == "finished"
+    assert scored(run)[: len(before)] == before
+    assert len(scored(run)) == len(set(scored(run))) == 3, "none is scored twice"
+
+
+@pytest.mark.slow
+def test_stopped_by_a_person_while_evaluating(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    file = space_file(settings=CHEAP, resources={"cpus_per_trial": 4, "gpus_per_trial": 0})
+    process = summtune_on_cluster.start("run", file)
+    summtune_on_cluster.wait_for(r"Evaluating the likeliest in full", process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    run = find_run("tiny", summtune_on_cluster.folder / "results")
+    assert run is not None
+    state = state_of(run)
+    assert state.status == "interrupted"
+    assert len(scored(run)) < 3
+    assert state.best is not None
+    code, output = summtune_on_cluster("resume", "tiny")
+    assert code == 0, output
+    assert len(scored(run)) == 3

@@ -1,0 +1,132 @@
+"""Which trials a driver wants evaluated in full, and what it makes of the scores."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from summtune.cli.screen import summary_lines
+from summtune.config.experiment import load_experiment
+from summtune.events.fold import fold
+from summtune.events.kinds import Noted, RunOpened, Scored
+from summtune.events.log import EventLog, read_events
+from summtune.paths import RunPaths
+from summtune.reporting.leaderboard import figures, rows
+from summtune.reporting.page import write_page
+from summtune.reporting.views import last_iterations, write_views
+from summtune.training.best_model import SETTINGS_FILE
+from summtune.training.referee import Refereed
+from summtune.tuning.driver import Driver
+from tests.tuning.test_driver import drawn, step
+
+SPACE = """
+name: plain
+parameters: {learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}}
+run_cap: 4
+early_terminate: none
+settings: {training: {num_train_epochs: 1}, evaluation: {proxy_top_k: 2}}
+"""
+
+
+def opened(folder: Path) -> tuple[Driver, EventLog]:
+    run = RunPaths(folder)
+    folder.mkdir(exist_ok=True)
+    run.space.write_text(SPACE, encoding="utf-8")
+    experiment = load_experiment(run.space, environ={})
+    log = EventLog(run.events)
+    if not read_events(run.events)[0]:
+        log.append(RunOpened(folder.name, "plain", experiment.to_record(), "results", []))
+    return Driver(run, experiment, log, fold(read_events(run.events)[0]), lambda event, state: None), log
+
+
+def trained(driver: Driver, score: float) -> str:
+    trial = drawn(driver)
+    step(driver, trial, score)
+    driver.over(trial)
+    (driver.run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {}, "metrics": {}}', encoding="utf-8")
+    return trial
+
+
+def refereed(score: float) -> Refereed:
+    rows = [{"fname": "a", "summary": "#Person1#은 간다.", "reference": "b", "rouge_combined_f1": score}]
+    return Refereed({"loss": 1.0, "rouge_combined_f1": score}, rows, {}, 2.5, ("Memory does not suffice.",))
+
+
+def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> None:
+    driver, log = opened(tmp_path / "run")
+    for score in (0.1, 0.5, 0.3, 0.4, 0.2):
+        trained(driver, score)
+    assert driver.complete
+    assert [trial.id for trial in driver.to_score()] == ["0000", "0001", "0003"]
+    driver.scored("0003", refereed(0.45))
+    assert [trial.id for trial in driver.to_score()] == ["0000", "0001"]
+    log.close()
+
+    driver, log = opened(tmp_path / "run")
+    assert [trial.id for trial in driver.to_score()] == ["0000", "0001"], "what has been scored is not scored again"
+    driver.scored("0001", refereed(0.35))
+    driver.scored("0000", refereed(0.15))
+    assert driver.to_score() == []
+    driver.close("finished")
+    state, run = driver.state, driver.run
+    assert [event for event in read_events(run.events)[0] if isinstance(event, Noted)][0].text == "Memory does not suffice."
+    assert state.best is state.trials["0003"]
+    assert driver.study.best_value == 0.5, "the search was told cheap scores only"
+
+    paths = run.trial("0003")
+    with paths.predictions.open(encoding="utf-8", newline="") as stream:
+        assert [row["summary"] for row in csv.DictReader(stream)] == ["#Person1#은 간다."]
+    assert json.loads((paths.best_model / SETTINGS_FILE).read_text(encoding="utf-8"))["full_metrics"]["rouge_combined_f1"] == 0.45
+    results = json.loads(paths.results.read_text(encoding="utf-8"))
+    assert (results["evaluation"], results["best_score"]) == ("full", 0.45)
+    assert results["proxy_metrics"]["rouge_combined_f1"] == 0.4
+
+    write_views(run, state)
+    write_page(run, state)
+    by_id = {row["run_id"]: row for row in map(json.loads, run.results.read_text(encoding="utf-8").splitlines())}
+    assert [by_id[trial]["evaluation"] for trial in ("0003", "0002")] == ["full", "proxy"]
+    assert (by_id["0003"]["score"], by_id["0003"]["full_score"], by_id["0002"]["full_score"]) == (0.4, 0.45, None)
+    assert by_id["0003"]["best_metrics"]["rouge_combined_f1"] == 0.45
+    summary = json.loads(run.summary.read_text(encoding="utf-8"))
+    assert (summary["best_run_id"], summary["best_rouge_combined_f1"], summary["evaluation"]) == ("0003", 0.45, "full")
+    assert summary["average_rouge_combined_f1"] == pytest.approx(0.4), "averages are over trials that were evaluated in full"
+    assert summary["baseline_rouge_combined_f1"] == 0.15
+    assert summary["proxy_faithfulness"]["tau"] == pytest.approx(1 / 3)
+    assert [row.trial for row in rows(state)] == ["0003", "0001", "0000", "0002", "0004"]
+    assert [row.rank for row in rows(state)] == [1, 2, 3, None, None]
+    told = "\n".join(summary_lines(run, state, figures(state, last_iterations(state))))
+    assert "Best      rouge_combined_f1 0.4500: trial 0003" in told
+    assert "Proxy     3 trials evaluated in full; Kendall's τ of cheap and full scores 0.33 (95 % from" in told
+    assert "More evaluation.proxy_samples" in told
+    page = run.report.read_text(encoding="utf-8")
+    assert "Kendall’s τ" in page
+    assert '<th class="n">proxy</th>' in page
+    assert 'evaluation": "proxy"' in paths.history.read_text(encoding="utf-8")
+    log.close()
+
+
+def test_a_trial_whose_full_evaluation_is_beyond_a_limit_makes_room(tmp_path: Path) -> None:
+    limited = SPACE + "constraints:\n- require_metric: guardrails/invented_speakers <= 0.1\n"
+    folder = tmp_path / "run"
+    folder.mkdir()
+    space = folder / "space.yaml"
+    space.write_text(limited.replace("proxy_top_k: 2", "proxy_top_k: 1, metrics: [rouge, guardrails]"), encoding="utf-8")
+    experiment = load_experiment(space, environ={})
+    run, log = RunPaths(folder), EventLog(folder / "events.jsonl")
+    state = fold([log.append(RunOpened("run", "plain", experiment.to_record(), "results", []))])
+    driver = Driver(run, experiment, log, state, lambda event, state: None)
+    from tests.tuning.test_limited_driver import KEY
+    from tests.tuning.test_limited_driver import trained as trained_within
+
+    for score in (0.1, 0.5, 0.3):
+        trial = trained_within(driver, score, 0.0)
+        (run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {}}', encoding="utf-8")
+    assert [trial.id for trial in driver.to_score()] == ["0000", "0001"]
+    found = refereed(0.6)
+    driver.scored("0001", Refereed({**found.metrics, KEY: 0.9}, found.rows, {}, 1.0))
+    assert [trial.id for trial in driver.to_score()] == ["0000", "0002"]
+    assert isinstance(driver.state.trials["0001"].scored, Scored)
+    log.close()
