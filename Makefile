@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema bench bench-train clean
+.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -46,6 +46,9 @@ bench: $(STAMP)  ## The measurements that the documents quote
 
 bench-train: $(STAMP)  ## What training's speed is beside transformers' own; BENCH_DATA names the folder of dialogsum_en and dialogsum_ko
 	$(BIN)/python -m benchmarks training
+
+bench-eval: $(STAMP)  ## What cheap evaluations and the decode stage cost, and how faithful they are; BENCH_DATA as above
+	$(BIN)/python -m benchmarks evaluation
 
 clean:  ## Remove the environment and caches; runs stay
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -24,21 +25,28 @@ from typing import Any
 from summtune.config.complete import load_settings
 from summtune.config.experiment import settings_over
 from summtune.config.settings import Settings
+from summtune.config.stages import DecodeStage
 from summtune.corpus.dialogues import read_split
 from summtune.decoding.evaluation import Evaluated, Evaluator
 from summtune.paths import AttemptPaths
+from summtune.space.parameters import Choice, Reals
+from summtune.space.space import Space
+from summtune.training.best_model import DIGITS
 from summtune.training.job import Job
 from summtune.training.log import to_file
 from summtune.training.process import restored
 from summtune.training.reopened import reopen
 from summtune.training.train import train
+from summtune.tuning.decode_race import Race, race
 
 DATA = Path(os.environ.get("BENCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CORPORA = {"dialogsum_en": 1200, "dialogsum_ko": 340}
 """Dialogues that are trained on."""
 POINTS = int(os.environ.get("BENCH_POINTS", "20"))
 EPOCHS = 4
-SIZES = (12, 24, 32, 64, 96, 192)
+SIZES = (12, 24, 48, 120)
+SETTINGS = 30
+"""Tried by the decode stage on one checkpoint."""
 OBJECTIVE = "rouge_combined_f1"
 DECODING = {"generation.num_beams": 4, "generation.max_length": 100, "generation.no_repeat_ngram_size": 2}
 
@@ -89,7 +97,31 @@ def _corpus(corpus: str, dialogues: int, folder: Path) -> None:
     share = [model.evaluation_s / (model.evaluation_s + model.train_s) for model in models]
     print(f"Cheap evaluations took {fmean(share):.1%} of a training's time (from {min(share):.1%} to {max(share):.1%}).\n", flush=True)
     with to_file(None, "error"), restored(1):
-        _compare([_evaluations(model, folder / "cache") for model in models], len(dev.dialogues))
+        found = [_evaluations(model, folder / "cache") for model in models]
+        _compare(found, len(dev.dialogues))
+    best = max(range(len(found)), key=lambda number: found[number]["full"].metrics[OBJECTIVE])
+    _decode(models[best], found[best]["full"])
+
+
+def _decode(model: Model, full: Evaluated) -> None:
+    """What the decode stage costs on one checkpoint, in plain full evaluations of it (their loss left in)."""
+    space = (
+        Choice("generation.num_beams", (1, 2, 4, 6)),
+        Choice("generation.no_repeat_ngram_size", (0, 2, 3)),
+        Reals("generation.length_penalty", 0.5, 2.0),
+        Reals("generation.repetition_penalty", 1.0, 1.5),
+    )
+    stage = DecodeStage(Space.of(space), "bayes", SETTINGS, 1)
+    plain = model.settings.model_dump(mode="json")
+    scores = [round(score, DIGITS) for score in full.per_dialogue[OBJECTIVE]]
+    asked = Race(str(model.folder), plain, stage.to_record(), OBJECTIVE, True, full.metrics, best_scores=scores, threads=1)
+    began = time.perf_counter()
+    tried = list(race(asked))
+    took = time.perf_counter() - began
+    dropped = sum(one.dropped for one in tried)
+    best = max([full.metrics[OBJECTIVE], *(one.score for one in tried if one.best)])
+    print(f"Decode stage: {len(tried)} settings on the best checkpoint took as long as {took / full.evaluation_s:.1f} full ", end="")
+    print(f"evaluations of it; {dropped} were dropped early; {OBJECTIVE} {full.metrics[OBJECTIVE]:.4f} → {best:.4f}.\n", flush=True)
 
 
 def _settings(corpus: str, dialogues: int) -> Settings:
@@ -121,12 +153,16 @@ def _evaluations(model: Model, cache: Path) -> dict[str, Evaluated]:
     family, loaded = reopen(model.folder, model.settings)
     columns: dict[str, Any] = family.encode(loaded.tokenizer, texts, [several[0] for several in references], model.settings)
 
-    def evaluator(samples: int | None, *, cheap: bool) -> Evaluator:
-        settings = settings_over(model.settings, {"evaluation.proxy_samples": samples} if samples else {})
+    def evaluator(*, cheap: bool, **evaluation: Any) -> Evaluator:
+        settings = settings_over(model.settings, {f"evaluation.{name}": value for name, value in evaluation.items()})
         return Evaluator(family, loaded.tokenizer, columns, texts, references, settings, cache, cheap=cheap)
 
-    ways = {"full": evaluator(None, cheap=False), "default": evaluator(None, cheap=True)}
-    ways |= {str(size): evaluator(size, cheap=True) for size in SIZES if size < len(texts)}
+    ways = {"full": evaluator(cheap=False), "default": evaluator(cheap=True)}
+    ways |= {f"as the model decodes, {size}": evaluator(cheap=True, proxy_samples=size) for size in SIZES if size < len(texts)}
+    ways |= {
+        name: evaluator(cheap=True, proxy_samples=size, proxy_decoding="greedy")
+        for name, size in (("greedy, a quarter", len(texts) // 4), ("greedy, all", len(texts)))
+    }
     return {name: one.evaluate(loaded.model) for name, one in ways.items()}
 
 
@@ -142,10 +178,9 @@ def _compare(found: list[dict[str, Evaluated]], dialogues: int) -> None:
         cheap = [one[way].metrics[OBJECTIVE] for one in found]
         low, high = _interval(cheap, scores, clear)
         every = list(combinations(range(len(found)), 2))
-        name = f"default ({len(found[0][way].places)})" if way == "default" else way
         ratio = sum(one[way].evaluation_s for one in found) / sum(one["full"].evaluation_s for one in found)
         print(
-            f"| {name} | {len(found[0][way].places)} of {dialogues} | {ratio:.1%} | {min(costs):.1%} – {max(costs):.1%} | "
+            f"| {way} | {len(found[0][way].places)} of {dialogues} | {ratio:.1%} | {min(costs):.1%} – {max(costs):.1%} | "
             f"{_tau(cheap, scores, clear):.3f} | {low:.3f} – {high:.3f} | {_tau(cheap, scores, every):.3f} |",
             flush=True,
         )

@@ -80,6 +80,11 @@ class TrialPaths:
         return self.folder / "predictions.csv"
 
     @property
+    def decodings(self) -> Path:
+        """What came of other settings of generation, a line each."""
+        return self.folder / "decodings.jsonl"
+
+    @property
     def results(self) -> Path:
         return self.folder / "training_results.json"
 

@@ -49,7 +49,7 @@ class LiveRun:
         """Say which run, where, on what, over what space."""
         self.run = opened.run
         experiment, state = opened.experiment, opened.state
-        verb = f"Resuming ({opened.resumed})" if opened.resumed else "Run"
+        verb = "Decoding" if opened.resumed == "decode" else f"Resuming ({opened.resumed})" if opened.resumed else "Run"
         say = self.screen.say
         say(f"{verb} {opened.run.folder.name}")
         say(f"  {'folder':<{COLUMN}}{opened.run.folder}")

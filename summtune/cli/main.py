@@ -24,6 +24,7 @@ VERBS = {
     "train": "train once, without a search",
     "resume": "go on with a run that was interrupted or killed",
     "show": "print a run's leaderboard",
+    "decode": "search how trained checkpoints decode best, without training again",
     "predict": "summarise a file with a run's best model",
     "score": "score a file of summaries against a file of references",
     "validate": "check search spaces without running anything",

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Ended, Event, Noted, PointDrawn, Reported, Scored, TrialStarted
+from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Scored, TrialStarted
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, shown_path
@@ -118,6 +118,10 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Ended() if event.status == "finished":
             named = " (proxy)" if state.by_proxy else ""
             return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{named}{_beyond(event.trial, state)}"
+        case Decoded() if event.best:
+            trial = state.trials[event.trial]
+            gain = f"{event.score:.4f}, {(state.own_metrics(trial) or {}).get(state.objective, 0.0):.4f} as trained"
+            return f"{event.trial}  decoding {event.setting}: {state.objective} {gain}: {point_text(event.point)}"
         case Scored():
             trial = state.trials[event.trial]
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
@@ -193,8 +197,10 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in state.infeasible()[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline
-        told = "the baseline itself is the best" if best is baseline else f"the best is {gain:+.4f} against it"
+        same = best is baseline and baseline is not None and baseline.decoding is None
+        told = "the baseline itself is the best" if same else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
+    lines += decoding_lines(state)
     lines += proxy_lines(found)
     asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
     beyond = f", {found.infeasible} of them infeasible" if found.infeasible else ""
@@ -212,6 +218,22 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     if model is not None:
         lines.append(f"Model     {_reachable(run, state, model.best_model)}")
     lines.append(f"Report    {_reachable(run, state, run.report)}")
+    return lines
+
+
+def decoding_lines(state: RunState) -> list[str]:
+    """What came of other settings of generation, trial by trial; the best trial's first."""
+    lines = []
+    best = state.best
+    for trial in sorted((one for one in state.trials.values() if one.decoded), key=lambda one: one is not best):
+        dropped = sum(one.dropped for one in trial.decoded)
+        tried = f"{len(trial.decoded)} settings, {dropped} dropped early"
+        own = (state.own_metrics(trial) or {}).get(state.objective, 0.0)
+        if trial.decoding is None:
+            lines.append(f"Decoding  {trial.id}: as trained, {own:.4f}, is the best; {tried}")
+        else:
+            gain = f"{trial.decoding.score:.4f} instead of {own:.4f}"
+            lines.append(f"Decoding  {trial.id}: {point_text(trial.decoding.point)}: {gain}; {tried}")
     return lines
 
 
@@ -236,6 +258,8 @@ def _reachable(run: RunPaths, state: RunState, path: Path) -> str:
 
 def point_text(point: Mapping[str, Any]) -> str:
     """A point in one line."""
+    if not point:
+        return "the base's own settings"
     return ", ".join(f"{key.rpartition('.')[2]} {value_text(value)}" for key, value in point.items())
 
 

@@ -10,6 +10,7 @@ from summtune.config.layers import Resolved, nest
 from summtune.config.settings import Settings
 from summtune.documents import parse_document, parse_scalar
 from summtune.space.parameters import Constant
+from summtune.space.space import Space
 from summtune.space.values import shown
 
 COLUMN = 12
@@ -36,20 +37,31 @@ def summary_lines(experiment: Experiment) -> list[str]:
         ("objective", f"{experiment.objective.goal} {experiment.objective.name}"),
         ("method", f"{experiment.method}, {trials}"),
         ("early stop", _stopping(experiment)),
-        ("parameters", ""),
+        ("parameters", "" if experiment.space.parameters else "none: there is one training to run"),
     ):
         lines.append(f"{label:<{COLUMN}}{text}".rstrip())
-    width = max((len(key) for key in experiment.space.parameters), default=0)
-    for name, parameter in experiment.space.parameters.items():
-        fixed = "fixed at " if isinstance(parameter, Constant) else ""
-        lines.append(f"  {name:<{width}}  {fixed}{parameter.describe()}{_existence(experiment, name)}")
-    lines += [f"{'constraints' if number == 0 else '':<{COLUMN}}{rule.describe()}" for number, rule in enumerate(experiment.space.rules)]
+    lines += _space_lines(experiment.space)
+    if (stage := experiment.decode) is not None:
+        some = stage.count if stage.space.size() is None else min(stage.count, stage.space.size() or 0)
+        where = "on the best checkpoint" if stage.top_k == 1 else f"on each of the best {stage.top_k} checkpoints"
+        lines.append(f"{'decode':<{COLUMN}}{stage.method}, {some:,} settings {where}")
+        lines += _space_lines(stage.space)
     lines += [f"{'limits' if number == 0 else '':<{COLUMN}}{limit}" for number, limit in enumerate(experiment.limits)]
     return lines
 
 
-def _existence(experiment: Experiment, name: str) -> str:
-    whens = experiment.space.conditions.get(name, ())
+def _space_lines(space: Space) -> list[str]:
+    """Each parameter, then each rule."""
+    width = max((len(key) for key in space.parameters), default=0)
+    lines = []
+    for name, parameter in space.parameters.items():
+        fixed = "fixed at " if isinstance(parameter, Constant) else ""
+        lines.append(f"  {name:<{width}}  {fixed}{parameter.describe()}{_existence(space, name)}")
+    return [*lines, *(f"{'constraints' if number == 0 else '':<{COLUMN}}{rule.describe()}" for number, rule in enumerate(space.rules))]
+
+
+def _existence(space: Space, name: str) -> str:
+    whens = space.conditions.get(name, ())
     said = (f"{when.name} is {' or '.join(map(shown, when.values))}" for when in whens)
     return f"; only while {' and '.join(said)}" if whens else ""
 

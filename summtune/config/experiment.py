@@ -20,6 +20,7 @@ from summtune.config.complaints import explain
 from summtune.config.layers import Origin, Resolved, flatten, lay_value, nest
 from summtune.config.objective import Objective
 from summtune.config.settings import OPEN_KEYS, Settings
+from summtune.config.stages import DecodeStage
 from summtune.config.stopping import Stopping
 from summtune.config.synonyms import in_one_word, mirror
 from summtune.config.transformers_arguments import installed
@@ -29,7 +30,7 @@ from summtune.space.parameters import Integers, Parameter
 from summtune.space.shaped import Shaped
 from summtune.space.space import Space
 
-_FORM = 2  # of the record
+_FORM = 3  # of the record
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Experiment:
         stopping: when weak trials stop.
         count: how many trials, the baseline not among them.
         baseline: whether the base's own settings are trained as trial 0.
+        decode: what is searched on trained checkpoints; None for nothing.
         resources: what a trial gets.
         notices: what a person should know, said once at the start.
     """
@@ -78,6 +80,7 @@ class Experiment:
     notices: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     models: tuple[tuple[Mapping[str, Any], Resolved], ...] = ()
+    decode: DecodeStage | None = None
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
         """The settings beneath a point: the base's, or those of the model that was drawn."""
@@ -151,6 +154,7 @@ class Experiment:
             "stopping": asdict(self.stopping),
             "count": self.count,
             "baseline": self.baseline,
+            "decode": self.decode.to_record() if self.decode else None,
             "resources": asdict(self.resources),
             "notices": list(self.notices),
         }
@@ -179,6 +183,7 @@ class Experiment:
             stopping=Stopping(**{**record["stopping"], "given": tuple(record["stopping"]["given"])}),
             count=record["count"],
             baseline=record["baseline"],
+            decode=DecodeStage.from_record(record["decode"]) if record["decode"] else None,
             resources=Resources(**record["resources"]),
             notices=tuple(record["notices"]),
         )

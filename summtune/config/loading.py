@@ -14,7 +14,7 @@ from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources, longest
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
-from summtune.config.metrics import goals, is_share, readable
+from summtune.config.metrics import LOSS, goals, is_share, readable
 from summtune.config.objective import Objective, check_share, objective, reported_name
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
@@ -22,7 +22,8 @@ from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
 from summtune.config.space_document import SpaceDocument, read_space
-from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, MetricSpec, SpaceFile
+from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, MetricSpec, SpaceFile
+from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
 from summtune.config.stopping import Stopping, not_looked_at, stopping
 from summtune.config.top_level import TopLevel
 from summtune.errors import Problem, SettingsMistake
@@ -31,7 +32,8 @@ from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant
 from summtune.space.parsing import parse_parameters
-from summtune.space.spec import NOT_YET, Parsed
+from summtune.space.space import Space
+from summtune.space.spec import Parsed
 from summtune.space.values import shown
 
 
@@ -60,24 +62,31 @@ class _Loading:
         top = reader.read()
         self.problems.extend(reader.problems)
         self.notices.extend(reader.notices)
-        parsed = self._parameters()
-        constraints = self._constraints(top, parsed)
-        layers = self._layers(top, parsed)
-        kept = layers.without_pinned(parsed, self.notices)
-        self._proxy_decoding(layers, kept)
+        parsed, given = self._parameters(top)
+        constraints = self._constraints(top, together(parsed, given))
+        stages = split(self.space, top, parsed, given, constraints)
+        self.problems.extend(stages.problems)
+        self.notices.extend(stages.notices)
+        layers = self._layers(top, stages.training)
+        kept = layers.without_pinned(stages.training, self.notices)
+        decoded = layers.without_pinned(stages.decoding, self.notices)
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        space = built_space(kept, constraints.rules, base, models)
-        check = SpaceCheck(self.space, parsed, constraints, space, base, models)
+        space = built_space(kept, stages.training_rules, base, models)
+        check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
+        afterwards = built_space(decoded, stages.decoding_rules, base, ())
+        decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
-                by_key = {one.parameter.name: one for one in check.searched}
-                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, check.possible_with(drawn)))
+                by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
+                possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
+                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible))
             self.problems.extend(check.problems(top.method))
-            self.notices.extend(check.notices(layers.base))
+            self.problems.extend(decode_check.problems(asked_for(top).method))
+            self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):
@@ -86,10 +95,11 @@ class _Loading:
         if top.method != "random" and any(isinstance(one, Choice) and one.weights for one in kept.parameters):
             self.notices.append(f"method {top.method} does not look at `probabilities`; `random` draws by them.")
         self._device(top, settings)
-        self._decoding(top, check.searched)
+        self._proxy_decoding(layers.base, check.searched)
         stop = self._stopping(top, [base, *(resolved for _, resolved in models)], kept)
         found = self._objective(top.metric, settings)
         limits = self._limits(constraints, settings)
+        decode = self._decode_stage(top, decoded, afterwards, found)
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         asked = top.count is not None or top.run_cap is not None
@@ -107,6 +117,7 @@ class _Loading:
             stopping=stop,
             count=top.count or top.run_cap or DEFAULT_COUNT,
             baseline=top.baseline,
+            decode=decode,
             resources=Resources(top.resources.gpus_per_trial, top.resources.cpus_per_trial, top.resources.max_concurrent_trials),
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
@@ -116,15 +127,21 @@ class _Loading:
         self.notices.extend(reading.notices)
         return reading.layer
 
-    def _parameters(self) -> Parsed:
-        if self.space.value.get("parameters") is None:
+    def _parameters(self, top: SpaceFile) -> tuple[Parsed, Parsed]:
+        """What stands under `parameters`, and under `decode.parameters`."""
+        found = []
+        decode = self.space.value.get("decode")
+        within = isinstance(top.decode, DecodeSpec) and isinstance(decode, dict) and decode.get("parameters") is not None
+        if self.space.value.get("parameters") is None and not within:
             hint = "Write `parameters: {learning_rate: {min: 1e-5, max: 1e-3}}`."
             self.problems.append(self.space.problem((), "there are no `parameters`: nothing varies.", hint))
-            return Parsed()
-        parsed = parse_parameters(self.space.document, ("parameters",), catalogue())
-        self.problems.extend(parsed.problems)
-        self.notices.extend(parsed.notices)
-        return parsed
+        for path, there in ((("parameters",), self.space.value.get("parameters") is not None), (("decode", "parameters"), within)):
+            parsed = parse_parameters(self.space.document, path, catalogue()) if there else Parsed()
+            self.problems.extend(parsed.problems)
+            self.notices.extend(parsed.notices)
+            found.append(parsed)
+        self.problems.extend(outside_generation(self.space, found[1]))
+        return found[0], found[1]
 
     def _constraints(self, top: SpaceFile, parsed: Parsed) -> Constraints:
         if top.constraints in (None, []):
@@ -237,40 +254,33 @@ class _Loading:
         self.problems.extend(synonyms.reduce(layer))
         return layer
 
-    def _proxy_decoding(self, layers: Layers, kept: Parsed) -> None:
-        """Where trials decode differently cheap evaluations have to, too, or the search would be told nothing of it."""
-        varying = [one for one in kept.parameters if not isinstance(one, Constant)]
-        searched = [one for one in varying if any(key.startswith("generation.") for key in one.keys)]
-        if not searched:
-            return
-        name = "evaluation.proxy_decoding"
-        everything = {**layers.base_file, **layers.settings, **layers.fixed, **layers.pinned}
-        strategy = everything.get("evaluation.strategy")
-        cheap = strategy is None or strategy.value == "proxy"
-        keys = ", ".join(one.name for one in searched)
-        if name in everything:
-            if cheap and everything[name].value == "greedy":
-                reason = f"cheap evaluations would not show the search what {keys} change."
-                self.problems.append(everything[name].problem(reason, "Leave it out, or write own."))
-            return
-        mark = self.space.document.marks.get(kept.places[searched[0].name])
-        origin = Origin("parameters", self.space.document.file, mark.line if mark else None)
-        layers.settings[name] = Entry("own", origin, name)
-        if cheap:
-            self.notices.append(f"{name} is own: the search draws {keys}, and is told what comes of it.")
+    def _proxy_decoding(self, layer: Layer, varying: Sequence[validation.Searched]) -> None:
+        """Where trials decode differently greedy evaluations would tell the search nothing of it."""
+        keys = [one.parameter.name for one in varying if one.parameter.name.startswith(GENERATION)]
+        strategy, decoding = layer.get("evaluation.strategy"), layer.get("evaluation.proxy_decoding")
+        if keys and decoding is not None and decoding.value == "greedy" and (strategy is None or strategy.value == "proxy"):
+            reason = f"cheap evaluations would not show the search what {', '.join(keys)} change."
+            self.problems.append(decoding.problem(reason, "Leave it out, or write own."))
 
     def _device(self, top: SpaceFile, settings: Settings | None) -> None:
         if settings is not None and settings.general.device == "cpu" and top.resources.gpus_per_trial:
             reason = "general.device is cpu, which reserves no GPU."
             self.problems.append(self.space.problem(("resources", "gpus_per_trial"), reason, "Remove one of them."))
 
-    def _decoding(self, top: SpaceFile, searched: Sequence[validation.Searched]) -> None:
-        if top.decode == "inline":
-            return
-        for one in searched:
-            if one.parameter.name.startswith("generation."):
-                reason = f"{NOT_YET} generation parameters are searched on trained checkpoints, and that can't be run so far."
-                self.problems.append(one.problem(reason, "Write `decode: inline` to train with each."))
+    def _decode_stage(self, top: SpaceFile, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
+        wanted = asked_for(top)
+        if not space.searched:
+            if isinstance(top.decode, DecodeSpec) and not decoded.parameters and not self.problems:
+                hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
+                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", hint))
+            return None
+        if found.name == LOSS:
+            reason = f"decoding doesn't change the {LOSS}, which is searched for."
+            self.problems.append(
+                self.space.problem(decoded.places[space.searched[0]], reason, "Search for another metric, or leave it out.")
+            )
+        method = "bayes" if wanted.method == "tpe" else wanted.method
+        return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
     def _stopping(self, top: SpaceFile, beneath: Sequence[Resolved], kept: Parsed) -> Stopping:
         iterations = max(longest(resolved.settings, kept.parameters) for resolved in beneath)
@@ -301,6 +311,16 @@ class _Loading:
             wrong = "goal" if "would look for" in unfit.reason else "target" if "lies beyond" in unfit.reason else "name"
             self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
             return Objective()
+
+
+def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:
+    """Whether values are possible together, each in the stage that it is searched in."""
+
+    def possible(wanted: Mapping[str, Any]) -> bool:
+        decoded = {key: value for key, value in wanted.items() if key.startswith(GENERATION)}
+        return training(wanted) or (decoding(decoded) and training({key: wanted[key] for key in wanted if key not in decoded}))
+
+    return possible
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:

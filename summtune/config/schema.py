@@ -51,7 +51,7 @@ def space_schema() -> Schema:
         "description": "What may vary in a training, and how the best of it is searched. W&B sweep files are search spaces, too.",
         "x-transformers": installed().version,
         **_object(top),
-        "required": ["parameters"],
+        "anyOf": [{"required": ["parameters"]}, {"required": ["decode"]}],
         "$defs": {**sections, **definitions, **_parameter_definitions()},
     }
 
@@ -75,7 +75,9 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
     if name == "warm_start":
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     if name == "decode":
-        inner = _object({"top_k": {"type": "integer", "exclusiveMinimum": 0}, "parameters": {"$ref": "#/$defs/parameters"}})
+        whole = {"type": "integer", "exclusiveMinimum": 0}
+        counts = {"top_k": whole, "run_cap": _or_null(whole), "count": _or_null(whole)}
+        inner = _object({**counts, "method": {"enum": [*METHODS, *METHODS_NOT_YET]}, "parameters": {"$ref": "#/$defs/parameters"}})
         return {"anyOf": [{"const": "inline"}, inner]}
     return {key: value for key, value in field.items() if key not in ("default", "title", "description")}
 

@@ -187,10 +187,11 @@ class Evaluation(Section):
         "alone name the best. full: each evaluation is full.",
     )
     proxy_samples: PositiveInt | None = Field(
-        None, description="Dialogues of a cheap evaluation; left out: a quarter, at least 24, at most 128."
+        None, description="Dialogues of a cheap evaluation; left out: a sixth, at least 12, at most 80."
     )
-    proxy_decoding: Literal["greedy", "own"] = Field(
-        "greedy", description="How a cheap evaluation decodes: own is as `generation` says, which is what `decode: inline` needs."
+    proxy_decoding: Literal["own", "greedy"] = Field(
+        "own",
+        description="How a cheap evaluation decodes: own, as `generation` says, or greedy, which costs less and is less faithful.",
     )
     proxy_top_k: PositiveInt = Field(5, description="How many trials, the best by cheap evaluations, are evaluated in full at the end.")
     every: PositiveInt = Field(1, description="Epochs between evaluations; the last epoch is evaluated in any case.")

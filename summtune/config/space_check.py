@@ -135,9 +135,9 @@ class SpaceCheck:
             reason = f"{inert.name} has no effect: {'; '.join(inert.reasons)}."
             yield self._blame(inert.name)(reason, "Change that, or leave it out.")
 
-    def notices(self, layer: Layer) -> Iterator[str]:
+    def notices(self, layer: Layer, also_varying: Sequence[str] = ()) -> Iterator[str]:
         """What a person should know of settings that are fixed."""
-        varying = set(self.space.keys)
+        varying = {*self.space.keys, *also_varying}
         for key, entry in layer.items():
             given = entry.origin.layer in ("base", "settings", "parameters", "environment", "--set")
             if not given or key in effects.HOUSEKEEPING or entry.value == _default(key):
@@ -161,6 +161,8 @@ def counted(experiment: Experiment, *, asked: bool) -> Iterator[str]:
             yield f"{named} has {size:,} points; {left}."
     elif size < experiment.count and asked:
         yield f"{named} has {size:,} point{'' if size == 1 else 's'}: no more trials than that are run."
+    if not experiment.space.searched and experiment.decode is not None:
+        return
     if not experiment.space.searched:
         yield "nothing varies: there is one training to run."
     elif experiment.baseline and size <= experiment.count and experiment.space.locate(experiment.baseline_point()) is not None:

@@ -44,6 +44,9 @@ class DecodeSpec(Section):
     """Generation parameters searched on trained checkpoints."""
 
     top_k: PositiveInt = Field(3, description="How many of the best trials are decoded.")
+    method: str = Field("bayes", description="bayes (TPE), random or grid.")
+    run_cap: PositiveInt | None = Field(None, description="Settings tried on each checkpoint; left out: 30.")
+    count: PositiveInt | None = Field(None, description="The same.")
     parameters: dict[str, Any] = Field(
         default_factory=dict, description="What varies, by the rules of `parameters`; generation's keys only."
     )
@@ -115,6 +118,7 @@ class SpaceFile(Section):
 
 DEFAULT_BASE = "tiny-kobart"
 DEFAULT_COUNT = 20
+DEFAULT_DECODE_COUNT = 30
 
 MEANINGLESS = ("program", "command", "controller", "scheduler", "job", "image_uri", "apiVersion", "kind")
 MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")

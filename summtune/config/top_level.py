@@ -28,7 +28,6 @@ from summtune.config.space_file import (
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
-from summtune.space.parsing import parse_parameters
 from summtune.space.spec import NOT_YET as NOT_YET_MARK
 
 _OTHER_NAMES = {"metrics": "Did you mean objectives?", "parameter": "Did you mean parameters?"}
@@ -107,16 +106,7 @@ class TopLevel:
 
     def _contradictions(self, top: SpaceFile) -> None:
         self._name(top)
-        if top.method not in METHODS:
-            if top.method in METHODS_NOT_YET:
-                self._note(
-                    ("method",),
-                    f"{NOT_YET_MARK} the method {top.method} is understood, but can't be run so far.",
-                    f"Use {', '.join(METHODS)}.",
-                )
-            else:
-                unfit = one_of(top.method, list(METHODS))
-                self._note(("method",), unfit.reason, unfit.remedy)
+        self._method(("method",), top.method)
         if top.count is not None and top.run_cap is not None and top.count != top.run_cap:
             self._note(("count",), f"{top.count} contradicts run_cap, which is {top.run_cap}.", "Keep one of them.")
         for name, remedy in NOT_YET_RESOURCES.items():
@@ -139,17 +129,19 @@ class TopLevel:
             self._decode_stage(top.decode)
 
     def _decode_stage(self, decode: DecodeSpec) -> None:
-        if not decode.parameters:
-            self._note(("decode",), "it names nothing that varies.", "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`.")
+        self._method(("decode", "method"), decode.method)
+        if decode.count is not None and decode.run_cap is not None and decode.count != decode.run_cap:
+            self._note(("decode", "count"), f"{decode.count} contradicts run_cap, which is {decode.run_cap}.", "Keep one of them.")
+
+    def _method(self, path: KeyPath, method: str) -> None:
+        if method in METHODS:
+            return
+        if method in METHODS_NOT_YET:
+            reason = f"{NOT_YET_MARK} the method {method} is understood, but can't be run so far."
+            self._note(path, reason, f"Use {', '.join(METHODS)}.")
         else:
-            parsed = parse_parameters(self.space.document, ("decode", "parameters"), catalogue())
-            self.problems.extend(parsed.problems)
-            for key, place in parsed.claimed.items():
-                if not key.startswith("generation."):
-                    reason = f"{key} needs a training, and decoding is searched without."
-                    self._note(place, reason, "Move it to `parameters`.")
-        reason = f"{NOT_YET_MARK} a decode stage is understood, but can't be run so far."
-        self._note(("decode",), reason, "Write `decode: inline` to train with each.")
+            unfit = one_of(method, list(METHODS))
+            self._note(path, unfit.reason, unfit.remedy)
 
     def _name(self, top: SpaceFile) -> None:
         title = self.title(top)

@@ -95,6 +95,8 @@ def generate_watched(
     settings: Settings,
     *,
     batch_size: int | BatchSize,
+    remembered: dict[tuple[int, ...], Any] | None = None,
+    names: Sequence[int] | None = None,
 ) -> Generated:
     """Summaries of tokenised dialogues, with how long each took and whether the model ended it.
 
@@ -105,6 +107,8 @@ def generate_watched(
         sources: token ids of each dialogue.
         settings: for `generation` and `inference.remove_tokens`.
         batch_size: dialogues at a time; fewer where they don't fit into memory.
+        remembered: what an encoder made of each batch of sources, for the next call with the same model.
+        names: by which dialogues are remembered.
 
     Raises:
         TrialFailure: a single dialogue doesn't fit.
@@ -124,6 +128,11 @@ def generate_watched(
         began = time.perf_counter()
         batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        if remembered is not None and hasattr(family, "read_source"):
+            key = tuple(names[place] for place in places) if names is not None else tuple(places)
+            if key not in remembered:
+                remembered[key] = family.read_source(model, batch)
+            batch |= family.as_read(model, remembered[key])
         loop = _loop(config, [sources[place] for place in places])
         tokens = family.new_tokens(model, batch, config, custom_generate=loop)
         texts, ended = clean(tokens), _ended(tokens, config)  # these wait for the GPU, so that the clock tells the truth

@@ -12,6 +12,8 @@ from typing import Any
 
 from summtune.events.kinds import (
     Decided,
+    Decoded,
+    DecodeOpened,
     Ended,
     Event,
     Metrics,
@@ -39,6 +41,9 @@ class TrialState:
         reports: one Reported per iteration, ascending.
         best: the report with the best score.
         scored: the full evaluation of the model of that report, where evaluations on the way were cheap ones.
+        decoded: what came of other settings of generation.
+        decoded_before: how many of them belong to earlier decode stages.
+        decoding: the best of them, where it is better than the trial's own.
     """
 
     id: str
@@ -56,6 +61,9 @@ class TrialState:
     reports: list[Reported] = field(default_factory=list)
     best: Reported | None = None
     scored: Scored | None = None
+    decoded: list[Decoded] = field(default_factory=list)
+    decoded_before: int = 0
+    decoding: Decoded | None = None
     verdict: Decided | None = None
     told: bool = False
     promoted: bool = False
@@ -83,6 +91,7 @@ class RunState:
         status: running, finished, interrupted or failed; running also means "its driver died".
         rungs: scores seen at each rung, by rung and trial.
         notes: what trials had to say to the person, each sentence once.
+        decode: the decode stage, as it was asked for last.
         folder: where the run lay in its last session.
     """
 
@@ -96,6 +105,7 @@ class RunState:
     trials: dict[str, TrialState] = field(default_factory=dict)
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    decode: dict[str, Any] | None = None
 
     @property
     def objective(self) -> str:
@@ -125,7 +135,11 @@ class RunState:
         return None if trial.best is None else trial.best.metrics[self.objective]
 
     def full_metrics(self, trial: TrialState) -> Metrics | None:
-        """What the trial is compared by in the end; None until it has been evaluated in full."""
+        """What the trial is compared by in the end, with its best decoding; None until it has been evaluated in full."""
+        return trial.decoding.metrics if trial.decoding is not None else self.own_metrics(trial)
+
+    def own_metrics(self, trial: TrialState) -> Metrics | None:
+        """The same as it was trained to decode."""
         found = trial.scored if self.by_proxy else trial.best
         return found.metrics if found is not None else None
 
@@ -179,6 +193,17 @@ class RunState:
         """The ranking; while nothing has been evaluated in full and the run goes on, the likeliest."""
         return self.ranking() or ([] if self.status == "finished" else self.candidates())
 
+    def to_decode(self, top_k: int) -> list[TrialState]:
+        """The trials whose models are decoded again: the best as they were trained to decode, those beyond a limit last."""
+        scored = [trial for trial in self._usable() if self.own_metrics(trial) is not None]
+
+        def place(trial: TrialState) -> tuple[bool, float]:
+            metrics = self.own_metrics(trial) or {}
+            score = metrics[self.objective]
+            return bool(violations(self.limits, metrics)), -score if self.maximize else score
+
+        return sorted(scored, key=place)[:top_k]
+
     def candidates(self) -> list[TrialState]:
         """Trials that did not fail and keep to all limits, as far as is known, best first by what the search was told."""
         return sorted(filter(self.feasible, self._usable()), key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
@@ -207,6 +232,7 @@ class RunState:
                 self.opened = event
                 self.folder = event.folder
                 self.count = int(event.experiment["count"])
+                self.decode = event.experiment.get("decode")
                 self.sessions = 1
             case RunResumed():
                 self.count, self.folder = event.count, event.folder
@@ -218,7 +244,8 @@ class RunState:
                 trial = self.trials[event.trial]
                 # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
-                trial.best, trial.scored = self._best_of(trial.reports), None
+                trial.best = self._best_of(trial.reports)
+                trial.scored, trial.decoding, trial.decoded, trial.decoded_before = None, None, [], 0
                 trial.status, trial.attempts = "running", event.attempt
                 trial.started_at = trial.started_at or event.time
             case Reported():
@@ -237,6 +264,14 @@ class RunState:
                 self.trials[event.trial].promoted = True
             case Scored():
                 self.trials[event.trial].scored = event
+            case Decoded():
+                trial = self.trials[event.trial]
+                trial.decoded.append(event)
+                trial.decoding = event if event.best else trial.decoding
+            case DecodeOpened():
+                self.decode = event.stage
+                for trial in self.trials.values():
+                    trial.decoded_before = len(trial.decoded)
             case RunClosed():
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
 

@@ -216,6 +216,45 @@ class Scored(Event):
 
 
 @dataclass(frozen=True)
+class Decoded(Event):
+    """A trial's best model was decoded with other settings of generation. It belongs to its trial, and is none itself.
+
+    Attributes:
+        setting: its number, from 1.
+        point: what was drawn, by dotted settings key.
+        params: the sampler's answers that the point was made of.
+        dialogues: how many were summarised: all of the development set, or fewer where it was dropped.
+        score: the objective over these; where it was dropped, the best setting's over all plus the difference over these.
+        dropped: whether it was left before the end, since it could not win any more.
+        best: whether it is the trial's best decoding from here on.
+        metrics: every metric over all dialogues; empty where it was dropped.
+        excesses: by how much it is beyond each limit, by the limit.
+        seconds: what it took.
+    """
+
+    kind: ClassVar[str] = "decoded"
+    trial: str
+    setting: int
+    point: dict[str, Any]
+    params: dict[str, Any]
+    dialogues: int
+    score: float
+    dropped: bool
+    best: bool
+    metrics: Metrics
+    excesses: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class DecodeOpened(Event):
+    """Decoding was asked for once the run had been opened: from here on this is the decode stage."""
+
+    kind: ClassVar[str] = "decode_opened"
+    stage: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Promoted(Event):
     """What an ended trial leaves behind was moved from its attempts to its folder."""
 
@@ -237,7 +276,10 @@ class RunClosed(Event):
     reason: str = ""
 
 
-_ALL = (RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted, Scored, RunClosed)
+_ALL = (
+    *(RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted),
+    *(Scored, DecodeOpened, Decoded, RunClosed),
+)
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}
 

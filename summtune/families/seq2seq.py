@@ -182,6 +182,20 @@ def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **h
     return model.generate(**batch, generation_config=generation_config, **how)
 
 
+def read_source(model: Any, batch: Mapping[str, Any]) -> Any:
+    """What the encoder makes of a batch (batch, source_tokens, width), kept in the CPU's memory: it depends on no setting of generation."""
+    states = model.get_encoder()(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], return_dict=True)
+    return states.last_hidden_state.cpu()
+
+
+def as_read(model: Any, remembered: Any) -> dict[str, Any]:
+    """`new_tokens`' further inputs where the source has been read before."""
+    from transformers.modeling_outputs import BaseModelOutput
+
+    # A new one each time: transformers repeats it in place for the beams.
+    return {"encoder_outputs": BaseModelOutput(last_hidden_state=remembered.to(model.device))}
+
+
 def adapted(generation_config: Any) -> Any:
     """The generation configuration as these models take it: as it is, since the decoder's lengths are the summary's."""
     return generation_config

@@ -58,7 +58,7 @@ class Figures:
     """What a run comes to.
 
     Attributes:
-        best, baseline: scores, each of the kind that `evaluations` names.
+        best, baseline: scores (the baseline's as it was trained to decode), each of the kind that `evaluations` names.
         evaluations: full, or proxy as long as the best has only a cheap score.
         mean, least, most: over finished trials that were evaluated in full, without the baseline.
         faithfulness: whether cheap evaluations can be trusted.
@@ -108,7 +108,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         failed=sum(trial.status == "failed" for trial in searched),
         unfinished=sum(not trial.over for trial in searched),
         best=score_of(best) if best else None,
-        baseline=score_of(baseline) if baseline else None,
+        baseline=_baseline(state, baseline, evaluations) if baseline else None,
         evaluations=evaluations,
         mean=fmean(scores) if scores else None,
         least=min(scores, default=None),
@@ -120,6 +120,11 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         fully_scored=sum(state.full_score(trial) is not None for trial in searched),
         faithfulness=faithfulness(state),
     )
+
+
+def _baseline(state: RunState, baseline: TrialState, evaluations: str) -> float | None:
+    """The base's own settings decode as they say, whatever decoding was found to be better."""
+    return (state.own_metrics(baseline) or {}).get(state.objective) if evaluations == "full" else state.score(baseline)
 
 
 def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Row:

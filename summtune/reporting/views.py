@@ -112,6 +112,8 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "score": state.score(trial),
         "full_score": state.full_score(trial),
         "best_iteration": trial.best.iteration if trial.best else None,
+        "decoding": trial.decoding.point if trial.decoding else None,
+        "decodings": len(trial.decoded),
         "differs_from_baseline": _differences(run, trial),
     }
 
@@ -140,6 +142,7 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         f"best_{objective}": found.best,
         "evaluation": found.evaluations,
         "best_params": best.point if best else {},
+        "best_decoding": best.decoding.point if best and best.decoding else None,
         "best_model_path": shown_path(run, state, model.best_model) if model else None,
         f"average_{objective}": found.mean,
         f"min_{objective}": found.least,

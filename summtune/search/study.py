@@ -15,8 +15,8 @@ from optuna.trial import TrialState as OptunaState
 
 from summtune import registry
 from summtune.events.fold import RunState, TrialState
-from summtune.search.asking import Request, adopt
-from summtune.search.walk import fresh_point, mixed
+from summtune.search.asking import Request, adopt, ask_seed
+from summtune.search.walk import fresh_draw, fresh_point, mixed
 from summtune.space.space import Draw, Space
 
 INFEASIBLE = "out_of_memory"
@@ -83,8 +83,7 @@ class Search:
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)
             else:
-                self._asked[trial.id] = adopt(self.study, self._space, Draw(trial.point, trial.params)).trial
-                self._count_in(trial.point)
+                self.adopt(trial.id, Draw(trial.point, trial.params))
             for report in trial.reports:
                 self.observe(trial.id, report.iteration, report.metrics[state.objective])
             if trial.told:
@@ -93,7 +92,7 @@ class Search:
     def propose(self, trial_id: str, number: int) -> Proposal | None:
         """Draw the point of a new trial; None when a space is used up.
 
-        No two points are the same training: a method that finds no fresh one in a finite space is helped to the next there is.
+        No two points are the same training: a method that finds no fresh one is helped to another that there is.
 
         Args:
             trial_id: the trial's id.
@@ -104,8 +103,13 @@ class Search:
         request = Request(number, self._seed, self._count, lambda point: self._identity(point) not in self._trained)
         suggestion = self._method.suggest(self.study, self._space, request)
         size = self._space.size()
-        if suggestion is None and size is not None:
-            draw = fresh_point(self._space, mixed(size, self._seed), request.fresh)
+        if suggestion is None:  # the method insists on what has been; for a grid that is its end
+            seed = ask_seed(self._seed, number)
+            draw = (
+                fresh_draw(self._space, seed, request.fresh)
+                if size is None
+                else fresh_point(self._space, mixed(size, self._seed), request.fresh)
+            )
             suggestion = None if draw is None else adopt(self.study, self._space, draw)
         if suggestion is None:
             self._nothing_left = True
@@ -113,6 +117,11 @@ class Search:
         self._asked[trial_id] = suggestion.trial
         self._count_in(suggestion.draw.point)
         return Proposal(dict(suggestion.draw.point), dict(suggestion.draw.answers))
+
+    def adopt(self, trial_id: str, draw: Draw) -> None:
+        """Take in a point that was drawn before."""
+        self._asked[trial_id] = adopt(self.study, self._space, draw).trial
+        self._count_in(draw.point)
 
     def adopt_baseline(self, trial_id: str, point: Mapping[str, Any]) -> None:
         """Take in the base's own settings: they are trained, and not drawn again. Outside the space they teach the sampler nothing."""

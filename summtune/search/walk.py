@@ -8,10 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 
+from summtune.space.source import Dice
 from summtune.space.space import Draw, Point, Space
 
 MAX_STEPS = 20_000
 """Points looked at for one fresh one. Beyond that a space counts as used up: nearly all of it is the same few trainings."""
+
+MAX_DRAWS = 500
+"""Points drawn for one fresh one where a space can't be counted."""
 
 _ROUNDS = 6
 
@@ -21,6 +25,15 @@ def fresh_point(space: Space, indices: Iterator[int], fresh: Callable[[Point], b
     for _, index in zip(range(MAX_STEPS), indices, strict=False):
         draw = space.at(index)
         if fresh(draw.point):
+            return draw
+    return None
+
+
+def fresh_draw(space: Space, seed: int, fresh: Callable[[Point], bool]) -> Draw | None:
+    """A point of an endless space, drawn evenly, that is a training that there has not been; None where none was found."""
+    for step in range(MAX_DRAWS):
+        draw = space.draw_narrowed(Dice(seed + step), seed + step)
+        if draw is not None and fresh(draw.point):
             return draw
     return None
 

@@ -22,6 +22,9 @@ from summtune.training.trainer import MODEL_ONLY_STATE
 
 SETTINGS_FILE = "summtune_settings.json"
 
+DIGITS = 6
+"""Of the scores in predictions.csv."""
+
 
 def write_best_model(
     folder: Path,
@@ -69,6 +72,25 @@ def add_full_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
     durable.write_json(file, {**record, "full_metrics": dict(metrics)})
 
 
+def adopt_decoding(folder: Path, point: Mapping[str, Any], generation_config: str, metrics: Mapping[str, float]) -> None:
+    """Let a best model's folder decode otherwise than it was trained to: for `from_pretrained(…).generate(…)`, and for us.
+
+    Args:
+        folder: a best model's.
+        point: settings of generation, by dotted key.
+        generation_config: the model's generation_config.json with them.
+        metrics: over all of the development set, with them; empty where they are on record already.
+    """
+    file = folder / SETTINGS_FILE
+    record = json.loads(file.read_text(encoding="utf-8"))
+    own = record.get("own_generation", record["settings"]["generation"])
+    generation = {**own, **{key.partition(".")[2]: value for key, value in point.items()}}
+    record |= {"settings": {**record["settings"], "generation": generation}, "own_generation": own}
+    record |= {"full_metrics": dict(metrics)} if metrics else {}
+    durable.write_text(folder / "generation_config.json", generation_config)
+    durable.write_json(file, record)
+
+
 def prediction_rows(ids: Sequence[str], references: Sequence[str], evaluated: Evaluated, objective_name: str) -> list[dict[str, Any]]:
     """The rows of predictions.csv: each dialogue that was summarised, with its value of the objective where it has one.
 
@@ -83,7 +105,7 @@ def prediction_rows(ids: Sequence[str], references: Sequence[str], evaluated: Ev
     for index, place in enumerate(evaluated.places):
         row: dict[str, Any] = {"fname": ids[place], "summary": evaluated.predictions[index], "reference": references[place]}
         if scores is not None:
-            row[objective_name] = round(scores[index], 6)
+            row[objective_name] = round(scores[index], DIGITS)
         rows.append(row)
     return rows
 

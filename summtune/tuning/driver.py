@@ -12,15 +12,17 @@ from typing import Any
 from summtune import durable, registry
 from summtune.config.experiment import Experiment
 from summtune.config.settings import Settings
+from summtune.config.stages import DecodeStage
 from summtune.errors import TrialFailure
 from summtune.events import kinds
 from summtune.events.fold import RunState, TrialState
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.search.study import Search, excesses, final_word
-from summtune.training.best_model import add_full_metrics, write_predictions
+from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
 from summtune.training.referee import Refereed
 from summtune.tuning import own_metrics, promotion
+from summtune.tuning.decode_race import Past, Race, Tried
 from summtune.tuning.orders import Orders
 
 Watcher = Callable[[kinds.Event, RunState], None]
@@ -186,6 +188,48 @@ class Driver:
         add_full_metrics(paths.best_model, found.metrics)
         self.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
         promotion.write_results(paths, trial, self.state)
+
+    def races(self) -> dict[str, Race]:
+        """Trials whose models are to be decoded with other settings, and how far each has come."""
+        if self.state.decode is None:
+            return {}
+        stage = DecodeStage.from_record(self.state.decode)
+        trials = [trial for trial in self.state.to_decode(stage.top_k) if self.run.trial(trial.id).best_model.is_dir()]
+        return {trial.id: self._race(trial) for trial in trials if len(trial.decoded) - trial.decoded_before < stage.count}
+
+    def _race(self, trial: TrialState) -> Race:
+        metrics, own = self.state.full_metrics(trial), self.state.own_metrics(trial)
+        assert metrics is not None
+        assert own is not None
+        assert self.state.decode is not None
+        return Race(
+            folder=str(self.run.trial(trial.id).best_model),
+            settings=self.settings_of(trial).model_dump(mode="json"),
+            stage=self.state.decode,
+            objective=self.state.objective,
+            maximize=self.state.maximize,
+            own_metrics=own,
+            limits=self.state.limits,
+            past=tuple(
+                Past(one.point, one.params, one.score, one.dropped, one.dialogues, one.excesses)
+                for one in trial.decoded[trial.decoded_before :]
+            ),
+            best_point=trial.decoding.point if trial.decoding is not None else {},
+            best_scores=promotion.scores_on_record(self.run.trial(trial.id), self.state.objective, metrics[self.state.objective]),
+            best_is_feasible=not self.state.violations(trial),
+        )
+
+    def decoded(self, trial_id: str, tried: Tried) -> None:
+        """A setting of generation was tried on a trial's model."""
+        trial, paths = self.state.trials[trial_id], self.run.trial(trial_id)
+        if tried.setting:
+            fields = {name: value for name, value in vars(tried).items() if name not in ("setting", "rows", "generation_config")}
+            self.record(kinds.Decoded(trial_id, trial.decoded_before + tried.setting, **fields))
+            promotion.write_decodings(paths, trial)
+        if tried.best:
+            write_predictions(paths.predictions, tried.rows)
+            adopt_decoding(paths.best_model, tried.point, tried.generation_config, tried.metrics)
+            promotion.write_results(paths, trial, self.state)
 
     def _ended(self, trial: TrialState, status: str) -> kinds.Ended:
         beyond = self.state.violations(trial)

@@ -1,20 +1,24 @@
-"""What comes after training: the likeliest trials are evaluated in full, as Ray tasks, so that only full scores name the winner.
+"""What comes after training, as Ray tasks: the likeliest trials are evaluated in full, so that only full scores name the winner, and the
+best of them are decoded with other settings.
 
-It must not decide which trials those are (the driver does), nor how a model is evaluated (`training.referee` does).
+It must not decide which trials those are (the driver does), nor how a model is evaluated or decoded (`training.referee`, `decode_race`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from summtune.config.settings import Settings
 from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
+from summtune.tuning.decode_race import Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.failures import SURROUNDINGS
-from summtune.tuning.tasks import in_parallel
+from summtune.tuning.tasks import LOST, RETRIES, in_parallel, streamed
 from summtune.tuning.trainable import Allotment
 
 
@@ -50,13 +54,54 @@ def score_finalists(driver: Driver, allotment: Allotment, stop_asked: Callable[[
     return True
 
 
+def decode_finalists(driver: Driver, allotment: Allotment, stop_asked: Callable[[], bool], say: Callable[[str], None]) -> bool:
+    """Search on the best checkpoints how they decode best, until every race is over, or a person wants an end.
+
+    Args:
+        driver: says which, and takes what comes of each setting.
+        allotment: what each race has.
+        stop_asked: whether a person wants an end.
+        say: told that it begins.
+
+    Returns:
+        Whether nothing is left to do.
+
+    Raises:
+        SurroundingsFailure: disk or cluster gave way.
+    """
+    over: set[str] = set()
+    lost: Counter[str] = Counter()
+    while races := {trial_id: race for trial_id, race in driver.races().items() if trial_id not in over}:
+        if stop_asked():
+            return False
+        if not over and not lost:
+            say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
+        threads = max(1, int(allotment.cpus))
+        work = {trial_id: (replace(asked, threads=threads),) for trial_id, asked in races.items()}
+        for trial_id, result in streamed(race, work, allotment, stop_asked):
+            if result is None:
+                over.add(trial_id)
+            elif isinstance(result, Tried):
+                driver.decoded(trial_id, result)
+            elif result.cause == LOST and lost[trial_id] < RETRIES:
+                lost[trial_id] += 1
+            else:
+                over.add(trial_id)
+                _failed(driver, trial_id, result, "decoded with other settings, and keeps its best so far")
+    return True
+
+
+def _failed(driver: Driver, trial_id: str, failure: TrialFailure, what: str) -> None:
+    if failure.cause == SURROUNDINGS:
+        raise SurroundingsFailure(f"{failure.message} Nothing recorded is lost; `summtune resume` goes on.")
+    driver.note(trial_id, f"{trial_id} could not be {what} ({failure.cause}): {failure.message}")
+
+
 def _take(driver: Driver, trial_id: str, result: Refereed | TrialFailure) -> None:
     if isinstance(result, Refereed):
         driver.scored(trial_id, result)
-    elif result.cause == SURROUNDINGS:
-        raise SurroundingsFailure(f"{result.message} Nothing recorded is lost; `summtune resume` goes on.")
     else:
-        driver.note(trial_id, f"{trial_id} could not be evaluated in full ({result.cause}), and can't be the best: {result.message}")
+        _failed(driver, trial_id, result, "evaluated in full, and can't be the best")
 
 
 def _score(folder: str, settings: dict[str, object], objective: str, threads: int) -> Refereed:

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from ray.tune import Callback
 from summtune import durable
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
+from summtune.config.metrics import LOSS
+from summtune.config.stages import DecodeStage
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import CheckpointMistake, Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import RunClosed, RunOpened, RunResumed
+from summtune.events.kinds import DecodeOpened, RunClosed, RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
@@ -141,6 +143,33 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
     return run
 
 
+def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: Witness) -> RunPaths:
+    """Search how the best checkpoints of a finished run decode best; nothing is trained.
+
+    Raises:
+        RunMistake: it is being driven by another process, was left unfinished, or its event log is damaged.
+        Interrupted: a person stopped it.
+        SurroundingsFailure: disk or cluster gave way.
+    """
+    with _surroundings(str(run.folder)), lock.held(run.lock):
+        events, warnings = read_events(run.events)
+        state = fold(events)
+        if state.opened is None or state.status != "finished":
+            raise RunMistake(Problem("the run is not finished.", f"Finish it first: `summtune resume {run.folder.name}`."))
+        experiment = replace(Experiment.from_record(state.opened.experiment), decode=stage)
+        if experiment.objective.name == LOSS:
+            raise RunMistake(Problem(f"decoding doesn't change the {LOSS}, which the run searched for.", "Decode a model's folder."))
+        changed = _check_data_again(run, check_corpus(experiment.widest_data()))
+        own_metrics.check_copies(run, state)
+        with engine.connected(run.logs / "ray.log") as cluster:
+            allotment = _fitting(experiment, cluster)
+            log = EventLog(run.events)
+            state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))
+            state.apply(log.append(DecodeOpened(stage.to_record())))
+            _drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
+    return run
+
+
 def _check_data_again(run: RunPaths, facts: CorpusFacts) -> list[str]:
     """What to say where the data are not those that the run began with: its scores could then not be compared."""
     try:
@@ -254,7 +283,9 @@ def _drive(
         with engine.interruptible(note_interruption):
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
-            done = driver.complete and finals.score_finalists(driver, allotment, lambda: interrupted, witness.note)
+            done = driver.complete and all(
+                stage(driver, allotment, lambda: interrupted, witness.note) for stage in (finals.score_finalists, finals.decode_finalists)
+            )
         if done:
             driver.close("finished")
         elif interrupted:

@@ -6,6 +6,7 @@ off is done again when the run is next opened.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 import yaml
 
@@ -23,6 +25,9 @@ from summtune.events.kinds import Reported
 from summtune.paths import TrialPaths
 from summtune.training.checkpoints import disk_use, is_sealed, verify
 from summtune.training.resumption import Found
+
+ROUNDING = 2e-6
+"""predictions.csv has six digits."""
 
 _OF_THE_ATTEMPT = ("device", "precision", "attention", "micro_batch", "data", "scoring", "notices", "differs_from_baseline")
 """What only the worker knows of a training."""
@@ -61,6 +66,16 @@ def _recorded(paths: TrialPaths, trial: TrialState) -> Iterator[tuple[Path, int]
         for folder in (paths.checkpoints / written.name, written):  # where a promotion has moved it, where the attempt wrote it
             if folder.is_dir():
                 yield folder, report.iteration
+
+
+def scores_on_record(paths: TrialPaths, objective: str, mean: float) -> list[float] | None:
+    """Each dialogue's score by predictions.csv, in the development set's order; None unless they are those of a score on record."""
+    try:
+        with paths.predictions.open(encoding="utf-8", newline="") as stream:
+            scores = [float(row[objective]) for row in csv.DictReader(stream)]
+    except (OSError, KeyError, ValueError):
+        return None
+    return scores if scores and abs(fmean(scores) - mean) < ROUNDING else None
 
 
 def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None:
@@ -113,6 +128,12 @@ def write_results(paths: TrialPaths, trial: TrialState, state: RunState) -> None
     durable.write_json(paths.results, _results(paths, trial, state))
 
 
+def write_decodings(paths: TrialPaths, trial: TrialState) -> None:
+    """decodings.jsonl: what came of each setting of generation that was tried."""
+    records = ({key: value for key, value in one.to_record().items() if key not in ("kind", "trial", "params")} for one in trial.decoded)
+    durable.write_text(paths.decodings, "".join(f"{durable.json_line(record)}\n" for record in records))
+
+
 def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str, object]:
     """What a single training's `training_results.json` says, with the guide's keys."""
     best = trial.best
@@ -131,6 +152,7 @@ def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str,
         "evaluation": state.evaluation(trial),
         "best_score": state.metrics(trial).get(state.objective),
         "best_metrics": state.metrics(trial),
+        "decoding": trial.decoding.point if trial.decoding is not None else None,
         "proxy_metrics": best.metrics if best is not None and state.by_proxy else None,
         "final_metrics": trial.final,
         "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,

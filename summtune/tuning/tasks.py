@@ -21,6 +21,9 @@ PATIENCE_S = 0.5
 RETRIES = 3
 """How often a task begins again whose process or node was lost."""
 
+LOST = "worker_lost"
+"""The cause of a failure that is the process's or the node's."""
+
 
 def in_parallel(
     work: Callable[..., Any], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
@@ -48,6 +51,45 @@ def in_parallel(
             ray.cancel(one, force=True)
 
 
+def streamed(
+    work: Callable[..., Iterator[Any]], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
+) -> Iterator[tuple[str, Any]]:
+    """As `in_parallel`, of work that hands on one result after another; None says that one has come to its end.
+
+    Nothing is begun again by itself: whoever asks knows what has come already.
+
+    Raises:
+        SurroundingsFailure: the cluster gave way.
+    """
+    remote = ray.remote(_guarded_stream).options(
+        num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0, num_returns="streaming", _generator_backpressure_num_objects=2
+    )
+    pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
+    try:
+        while pending and not stop_asked():
+            ready, _ = ray.wait(list(pending), num_returns=1, timeout=PATIENCE_S)
+            for stream in ready:
+                try:
+                    result = _result(next(stream))
+                except StopIteration:
+                    result = None
+                name = pending[stream]
+                if result is None or isinstance(result, TrialFailure):
+                    del pending[stream]
+                yield name, result
+    finally:
+        for stream in pending:
+            ray.cancel(stream, force=True)
+
+
+def _guarded_stream(work: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:
+    """As `_guarded`."""
+    try:
+        yield from work(*arguments)
+    except Exception as error:  # the worker's boundary
+        yield failure_of(error)
+
+
 def _guarded(work: Callable[..., Any], *arguments: Any) -> Any:
     """What the worker executes: an error goes on its way as a cause and a sentence, which every process can read."""
     try:
@@ -64,4 +106,4 @@ def _result(reference: Any) -> Any:
     except RayError as error:
         if not ray.is_initialized():
             raise SurroundingsFailure(f"the cluster is gone: {error}. `summtune resume` goes on.") from error
-        return TrialFailure("worker_lost", f"its process or node was lost {RETRIES + 1} times ({type(error).__name__})")
+        return TrialFailure(LOST, f"its process or node was lost ({type(error).__name__})")

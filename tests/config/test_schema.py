@@ -144,7 +144,7 @@ def test_misspelt_keys_are_refused_by_the_schema_as_by_the_loader() -> None:
 
 
 def _references(content: dict[str, Any]) -> Iterator[str]:
-    for spec in content["parameters"].values():
+    for spec in (*content.get("parameters", {}).values(), *content.get("decode", {}).get("parameters", {}).values()):
         yield from spec.get("when", {})
     for rule in content.get("constraints", []):
         yield from rule["then"]

@@ -88,9 +88,10 @@ def mutants(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, Any]]
         yield name, {"rename": (here, f"zz{name}")}
         if len(here) > 1 and path != ("metric",):
             yield name, {"move": (here, ("metric",))}
-        if len(here) > 1 and here != ("settings", "data"):  # a space may name its data at the top, too
+        # A space may name its data at the top, too, as it may what else stands there.
+        if len(here) > 1 and here not in (("settings", "data"), ("decode", "run_cap"), ("decode", "parameters")):
             yield name, {"move": (here, ())}
-        elif name != "metric":
+        elif name != "metric" and len(here) == 1:
             yield name, {"move": (here, ("metric",))}
         yield from mutants(inner, here)
 

@@ -41,21 +41,23 @@ def test_decoding_is_cut_off_near_the_lengths_that_references_have() -> None:
     assert shortened(Generation(max_length=100, min_length=60), 40).max_length == 61, "never below min_length"
 
 
-def test_greedy_unless_the_search_varies_decoding() -> None:
+def test_as_the_model_decodes_or_greedily() -> None:
     settings = Settings.model_validate({"generation": {"num_beams": 4, "do_sample": True, "no_repeat_ngram_size": 3}})
+    evaluation = settings.evaluation
     sources, targets = [[1] * (number + 1) for number in range(300)], [[1] * (20 if number else 99) for number in range(300)]
-    greedy = proxy(settings, sources, targets)
+    greedily = settings.model_copy(update={"evaluation": evaluation.model_copy(update={"proxy_decoding": "greedy"})})
+    greedy = proxy(greedily, sources, targets)
     assert (greedy.generation.num_beams, greedy.generation.do_sample, greedy.generation.no_repeat_ngram_size) == (1, False, 3)
-    assert len(greedy.places) == 75
-    assert greedy.description["dialogues"].startswith("75 of 300")
+    assert len(greedy.places) == 50
+    assert greedy.description["dialogues"].startswith("50 of 300")
     assert greedy.description["decoding"] == "greedy, at most 21 tokens", "a single long reference doesn't count"
-    own = settings.model_copy(update={"evaluation": settings.evaluation.model_copy(update={"proxy_decoding": "own", "proxy_samples": 10})})
+    own = settings.model_copy(update={"evaluation": evaluation.model_copy(update={"proxy_samples": 10})})
     found = proxy(own, sources, targets)
     assert (found.generation.num_beams, found.generation.do_sample, len(found.places)) == (4, True, 10)
 
 
-def test_a_quarter_stands_for_all_within_bounds() -> None:
-    assert [default_samples(count) for count in (10, 60, 100, 200, 500, 5000)] == [24, 24, 25, 50, 125, 128]
+def test_a_sixth_stands_for_all_within_bounds() -> None:
+    assert [default_samples(count) for count in (10, 60, 120, 300, 480, 5000)] == [12, 12, 20, 50, 80, 80]
 
 
 def test_a_cheap_evaluation_beside_a_full_one(tmp_path: Path) -> None:

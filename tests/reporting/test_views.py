@@ -68,6 +68,7 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "best_rouge_combined_f1": 0.6,
         "evaluation": "full",
         "best_params": {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": {}},
+        "best_decoding": None,
         "best_model_path": f"results/{name}/trials/0001/models/best_model",
         "average_rouge_combined_f1": 0.6,
         "min_rouge_combined_f1": 0.6,

@@ -1,0 +1,93 @@
+"""Generation's parameters leave the trials for the decode stage, and what ties the two together is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from summtune.config.description import summary_lines
+from summtune.config.experiment import Experiment
+from tests.config.conftest import Load, Refuse
+
+MIXED = """
+parameters:
+  learning_rate: {values: [1e-4, 1e-3]}
+  num_beams: {values: [1, 2, 4]}
+  length_penalty: {min: 0.6, max: 1.6, when: {num_beams: [2, 4]}}
+  max_length: {value: 40}
+constraints:
+  - {condition: num_beams > 2, then: {length_penalty: {max: 1.2}}}
+  - {condition: learning_rate > 5e-4, then: {warmup_ratio: {max: 0.1}}}
+"""
+
+
+def test_generation_s_parameters_are_searched_after_training(load: Load) -> None:
+    text = MIXED.replace("  num_beams", "  warmup_ratio: {min: 0.0, max: 0.3}\n  num_beams", 1)
+    experiment = load(text + "decode: {top_k: 2, run_cap: 12, parameters: {no_repeat_ngram_size: {values: [0, 3]}}}\n")
+    assert experiment.space.keys == ("training.learning_rate", "training.warmup_ratio", "generation.max_length")
+    stage = experiment.decode
+    assert stage is not None
+    assert stage.space.keys == ("generation.num_beams", "generation.length_penalty", "generation.no_repeat_ngram_size")
+    assert (stage.top_k, stage.count, stage.method) == (2, 12, "bayes")
+    assert [len(space.rules) for space in (experiment.space, stage.space)] == [1, 1]
+    assert experiment.base.settings.generation.max_length == 40, "one value is fixed, for trials, too"
+    assert any("generation.num_beams, generation.length_penalty are searched after training" in notice for notice in experiment.notices)
+    assert "decode      bayes, 12 settings on each of the best 2 checkpoints" in summary_lines(experiment)
+    again = Experiment.from_record(json.loads(json.dumps(experiment.to_record())))
+    assert again.decode == stage
+
+
+def test_inline_trains_with_each(load: Load) -> None:
+    experiment = load("parameters: {num_beams: {values: [1, 4]}}\ndecode: inline\n")
+    assert experiment.decode is None
+    assert experiment.space.keys == ("generation.num_beams",)
+    assert experiment.base.settings.evaluation.proxy_decoding == "own"
+
+
+def test_nothing_but_decoding(load: Load) -> None:
+    experiment = load("parameters: null\ndecode: {parameters: {num_beams: {values: [1, 4]}}}\n")
+    assert experiment.space.size() == 1
+    assert experiment.decode is not None
+    assert experiment.decode.count == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("decode: {}", "decode: it names nothing that varies."),
+        ("decode: {parameters: {weight_decay: {values: [0.1, 0.2]}}}", "training.weight_decay needs a training"),
+        ("decode: {parameters: {length_penalty: {min: 0.5, max: 2.0}}}", "has no effect: generation.num_beams is 1"),
+        ("decode: {method: grid, parameters: {repetition_penalty: {min: 1.0, max: 2.0}}}", "a grid needs values that can be counted"),
+        ("decode: {method: bayse, parameters: {num_beams: {values: [1, 2]}}}", "bayse is not one of"),
+        ("decode: {count: 3, run_cap: 4, parameters: {num_beams: {values: [1, 2]}}}", "3 contradicts run_cap"),
+        ("decode: {parameters: {max_length: {values: [64, 4096]}}}", "4096 is beyond the model's 1024 positions"),
+        ("metric: {name: loss}\ndecode: {parameters: {num_beams: {values: [1, 2]}}}", "decoding doesn't change the loss"),
+        (
+            "parameters: {num_beams: {values: [1, 2]}}\ndecode: {parameters: {num_beams: {values: [3, 4]}}}",
+            "this is generation.num_beams, which parameters.num_beams is already.",
+        ),
+        (
+            "parameters: {batch_size: {values: [4, 8], }, num_beams: {values: [1, 2], when: {batch_size: 4}}}",
+            "one is decided by training, the other after it.",
+        ),
+        (
+            "parameters: {batch_size: {values: [4, 8]}, num_beams: {values: [1, 2]}}\n"
+            "constraints: [{require: batch_size * num_beams <= 8}]",
+            "ties what is trained to what is decoded afterwards.",
+        ),
+        (
+            "parameters: {size: {bundle: {a: {batch_size: 4, max_length: 20}, b: {batch_size: 8, max_length: 30}}}}",
+            "it ties keys of generation, which are searched after training, to others.",
+        ),
+    ],
+)
+def test_what_can_not_be(text: str, message: str, refuse: Refuse) -> None:
+    seed = "" if "parameters: {" in text.splitlines()[0] and text.startswith("parameters") else "parameters: {seed: {values: [1, 2]}}\n"
+    found = refuse(f"{seed}{text}\n")
+    assert any(message in problem for problem in found), found
+
+
+def test_greedy_cheap_evaluations_hide_what_is_decoded_inline(refuse: Refuse) -> None:
+    text = "parameters: {num_beams: {values: [1, 4]}}\ndecode: inline\nsettings: {evaluation: {proxy_decoding: greedy}}\n"
+    assert any("cheap evaluations would not show the search what generation.num_beams change" in one for one in refuse(text))

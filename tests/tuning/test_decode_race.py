@@ -1,0 +1,211 @@
+"""The search for a decoding on one trained model: real training, real decoding, no Ray."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from summtune.config.experiment import load_experiment
+from summtune.config.settings import Settings
+from summtune.config.stages import DecodeStage
+from summtune.events.limits import Limit
+from summtune.training.best_model import SETTINGS_FILE, adopt_decoding
+from summtune.training.referee import score_in_full
+from summtune.training.reopened import stored_settings
+from summtune.training.train import train
+from summtune.tuning.decode_folder import DECODINGS, decode_folder
+from summtune.tuning.decode_race import Past, Race, Tried, race
+from tests.small_training import Reports, job, small_settings
+
+OBJECTIVE = "rouge_combined_f1"
+SPACE = """
+parameters:
+  num_beams: {values: [1, 2, 3]}
+  length_penalty: {min: 0.2, max: 2.0, when: {num_beams: [2, 3]}}
+  no_repeat_ngram_size: {values: [0, 2, 3]}
+  max_length: {values: [8, 12, 16, 24, 40]}
+decode: {run_cap: 10}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Settings]:
+    folder = tmp_path_factory.mktemp("decode")
+    training = {"num_train_epochs": 4, "learning_rate": 1e-2}
+    settings = small_settings(
+        folder,
+        train_rows=48,
+        dev_rows=40,
+        training=training,
+        generation={"max_length": 10},  # too short, so that there is something to find
+        evaluation={"metrics": ["rouge", "length_ratio"]},
+    )
+    asked = job(folder, settings)
+    reports = Reports()
+    train(asked, reports)
+    best = max(reports.metrics, key=lambda line: (line[OBJECTIVE], -line["iteration"]))
+    return asked.attempt.best_model(int(best["iteration"])), settings
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> DecodeStage:
+    file = tmp_path_factory.mktemp("space") / "space.yaml"
+    file.write_text(SPACE, encoding="utf-8")
+    found = load_experiment(file, environ={}).decode
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def asked(trained: tuple[Path, Settings], stage: DecodeStage, tmp_path_factory: pytest.TempPathFactory) -> Race:
+    folder, settings = trained
+    own = score_in_full(folder, settings, OBJECTIVE, tmp_path_factory.mktemp("cache"), 1)
+    scores = [float(row[OBJECTIVE]) for row in own.rows]
+    return Race(
+        str(folder), settings.model_dump(mode="json"), stage.to_record(), OBJECTIVE, True, own.metrics, best_scores=scores, threads=1
+    )
+
+
+def lasting(tried: list[Tried]) -> list[Tried]:
+    """Without what measures time, and scores as predictions.csv has them."""
+    return [replace(one, seconds=0.0, score=round(one.score, 5)) for one in tried]
+
+
+@pytest.fixture(scope="module")
+def outcome(asked: Race) -> list[Tried]:
+    return list(race(asked))
+
+
+def test_settings_race_against_the_best_so_far(asked: Race, outcome: list[Tried]) -> None:
+    assert [one.setting for one in outcome] == list(range(1, 11))
+    assert len({json.dumps(one.point, sort_keys=True) for one in outcome}) == 10
+    best = asked.own_metrics[OBJECTIVE]
+    for one in outcome:
+        assert one.dropped == (one.dialogues < 40)
+        assert one.dropped == (not one.metrics)
+        assert one.best == (not one.dropped and one.score > best + 1e-6)
+        assert bool(one.rows) == bool(one.generation_config) == one.best
+        best = one.score if one.best else best
+    assert any(one.best for one in outcome)
+    assert any(one.dropped for one in outcome)
+    assert all(set(one.metrics) == set(asked.own_metrics) for one in outcome if not one.dropped)
+
+
+def test_what_was_scored_is_what_the_full_evaluation_finds(asked: Race, outcome: list[Tried], tmp_path: Path) -> None:
+    """The encoder's remembered outputs and the order of dialogues change nothing."""
+    best = [one for one in outcome if one.best][-1]
+    settings = Settings.model_validate(asked.settings)
+    generation = {**settings.generation.model_dump(), **{key.partition(".")[2]: value for key, value in best.point.items()}}
+    decoded = settings.model_copy(update={"generation": settings.generation.model_validate(generation)})
+    found = score_in_full(Path(asked.folder), decoded, OBJECTIVE, tmp_path, 1)
+    assert found.metrics == pytest.approx(best.metrics, rel=1e-5)
+    assert [row["summary"] for row in found.rows] == [row["summary"] for row in best.rows]
+
+
+def test_an_interrupted_race_goes_on_as_if_nothing_had_happened(asked: Race, outcome: list[Tried]) -> None:
+    begun = list(islice(race(asked), 4))
+    assert lasting(begun) == lasting(outcome[:4])
+    past = tuple(Past(one.point, one.params, one.score, one.dropped, one.dialogues, one.excesses) for one in begun)
+    best = next((one for one in reversed(begun) if one.best), None)
+    assert best is not None, "else this test shows less than it says"
+    kept = [float(row[OBJECTIVE]) for row in best.rows]
+    resumed = list(race(replace(asked, past=past, best_point=best.point, best_scores=kept)))
+    assert lasting(resumed) == lasting(outcome[4:])
+    lost = list(islice(race(replace(asked, past=past, best_point=best.point, best_scores=None)), 1))
+    assert (lost[0].setting, lost[0].rows) == (0, best.rows), "where its summaries are gone the best is decoded again"
+
+
+def test_a_setting_beyond_a_limit_is_never_the_best(asked: Race, outcome: list[Tried]) -> None:
+    winner = [one for one in outcome if one.best][-1]
+    bound = winner.metrics["length_ratio"] - 0.01
+    limited = list(race(replace(asked, limits=(Limit("length_ratio", "<=", bound),), best_is_feasible=False)))
+    assert limited[0].excesses.keys() == {f"length_ratio <= {bound:g}"} or limited[0].dropped
+    for one in limited:
+        assert not (one.best and one.metrics["length_ratio"] > bound)
+
+
+def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, outcome: list[Tried], tmp_path: Path) -> None:
+    import shutil
+
+    from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+    best = [one for one in outcome if one.best][-1]
+    folder = tmp_path / "model"
+    shutil.copytree(asked.folder, folder)
+    adopt_decoding(folder, best.point, best.generation_config, best.metrics)
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    settings = Settings.model_validate(asked.settings)
+    assert settings.data.dev is not None
+    with settings.data.dev.open(encoding="utf-8", newline="") as stream:
+        rows: list[dict[str, Any]] = list(csv.DictReader(stream))
+    for row, scored in list(zip(rows, best.rows, strict=True))[:8]:
+        tokens = model.generate(**tokenizer(row["dialogue"], return_tensors="pt"))[0]
+        text = "".join(tokenizer.decode(tokens).split())
+        for special in (tokenizer.pad_token, tokenizer.eos_token, tokenizer.bos_token):
+            text = text.replace(special, "")
+        assert text == "".join(scored["summary"].split())
+    kept = stored_settings(folder).generation
+    assert {key: getattr(kept, key.partition(".")[2]) for key in best.point} == best.point
+    record = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+    assert record["own_generation"] == settings.generation.model_dump(mode="json")
+    assert record["full_metrics"] == best.metrics
+
+
+def test_a_folder_by_itself(asked: Race, stage: DecodeStage, outcome: list[Tried], tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(asked.folder, folder)
+    told: list[Tried] = []
+    found = decode_folder(folder, stage, OBJECTIVE, maximize=True, told=told.append)
+    assert [one.point for one in told] == [one.point for one in outcome]
+    assert found.own == pytest.approx(asked.own_metrics[OBJECTIVE])
+    assert found.best is not None
+    assert found.best.score == max(one.score for one in told if one.best)
+    assert len((folder / DECODINGS).read_text(encoding="utf-8").splitlines()) == found.tried == 10
+    assert (
+        json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))["max_length"]
+        == found.best.point["generation.max_length"]
+    )
+    again = decode_folder(folder, stage, OBJECTIVE, maximize=True, told=told.append)
+    assert again.own == pytest.approx(found.best.score), "it begins from what the folder decodes by now"
+
+
+def test_a_causal_model_with_sampling(tmp_path: Path) -> None:
+    """temperature, top_p, repetition_penalty; the same summaries each time."""
+    settings = small_settings(
+        tmp_path,
+        dev_rows=12,
+        model={
+            "architecture": "gpt2",
+            "config_overrides": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 256},
+        },
+        generation={"do_sample": True, "num_beams": 1, "max_length": 12},
+    )
+    asked_job = job(tmp_path, settings)
+    train(asked_job, Reports())
+    folder = next(asked_job.attempt.models.iterdir())
+    file = tmp_path / "space.yaml"
+    file.write_text(
+        "base: tiny-kogpt2\nsettings: {generation: {do_sample: true, num_beams: 1}}\n"
+        "decode: {run_cap: 4, parameters: {temperature: {min: 0.5, max: 1.5}, top_p: {values: [0.8, 1.0]}, "
+        "repetition_penalty: {min: 1.0, max: 1.5}}}\n",
+        encoding="utf-8",
+    )
+    stage = load_experiment(file, environ={}).decode
+    assert stage is not None
+    own = score_in_full(folder, settings, OBJECTIVE, tmp_path / "cache", 1)
+    scores = [float(row[OBJECTIVE]) for row in own.rows]
+    asked = Race(
+        str(folder), settings.model_dump(mode="json"), stage.to_record(), OBJECTIVE, True, own.metrics, best_scores=scores, threads=1
+    )
+    first, second = list(race(asked)), list(race(asked))
+    assert lasting(first) == lasting(second)
+    assert len(first) == 4
