@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -21,6 +21,7 @@ def decode(
         list[str] | None, typer.Option("--set", help="key=value of the space, such as decode.run_cap=10 or decode.top_k=1.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Of a model's folder: what decides; left out: rouge_combined_f1.")] = None,
+    goal: Annotated[str | None, typer.Option(help="maximize or minimize; left out: what is better for that metric.")] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
@@ -32,9 +33,9 @@ def decode(
     folder = Path(run)
     words = assignments or []
     if (folder / SETTINGS_FILE).is_file():
-        result = _folder(folder, space, words, metric, screen)
+        result = _folder(folder, space, words, (metric, goal), screen)
     else:
-        found = _run(run, output_dir, space, words, metric, screen)
+        found = _run(run, output_dir, space, words, screen) if metric is goal is None else _refused()
         if isinstance(found, int):
             return found
         result = found
@@ -43,18 +44,22 @@ def decode(
     return 0
 
 
-def _run(run: str, output_dir: str | None, space: Path, words: list[str], metric: str | None, screen: Any) -> dict[str, Any] | int:
+def _refused() -> NoReturn:
+    from summtune.errors import Problem, RunMistake
+
+    raise RunMistake(Problem("a run's own objective decides.", "Leave it out.", key="--metric, --goal"))
+
+
+def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen: Any) -> dict[str, Any] | int:
     from summtune.cli.find import the_run
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.config.experiment import Experiment
-    from summtune.errors import Interrupted, Problem, RunMistake
+    from summtune.errors import Interrupted
     from summtune.reporting.views import open_run
     from summtune.tuning.lock import check_free
 
     found = the_run(run, output_dir)
     check_free(found.lock)
-    if metric is not None:
-        raise RunMistake(Problem("a run's own objective decides.", "Leave it out.", key="--metric"))
     state, _ = open_run(found)
     assert state.opened is not None
     stage = _stage(space, words, Experiment.from_record(state.opened.experiment).base.settings)
@@ -72,7 +77,7 @@ def _run(run: str, output_dir: str | None, space: Path, words: list[str], metric
         screen.end()
 
 
-def _folder(folder: Path, space: Path, words: list[str], metric: str | None, screen: Any) -> dict[str, Any]:
+def _folder(folder: Path, space: Path, words: list[str], wished: tuple[str | None, str | None], screen: Any) -> dict[str, Any]:
     from summtune.cli.screen import point_text
     from summtune.config.metrics import LOSS, goals
     from summtune.config.objective import objective
@@ -85,7 +90,10 @@ def _folder(folder: Path, space: Path, words: list[str], metric: str | None, scr
     settings = stored_settings(folder)
     stage = _stage(space, words, settings)
     try:
-        wanted = objective(metric or "rouge_combined_f1", None, None, goals(settings.evaluation.metrics))
+        metric, goal = wished
+        if goal not in (None, "maximize", "minimize"):
+            raise Unfit(f"there is no goal {goal!r}.", "Write --goal maximize or --goal minimize.")
+        wanted = objective(metric or "rouge_combined_f1", goal, None, goals(settings.evaluation.metrics))  # type: ignore[arg-type]  # checked above
         if wanted.name == LOSS:
             raise Unfit(f"decoding doesn't change the {LOSS}.", "Give another metric.")
     except Unfit as unfit:

@@ -17,6 +17,9 @@ and then offers, importing torch and transformers inside functions:
     logits_and_targets(model, batch)                    teacher-forced logits and the tokens they predict
     adapted(generation_config)                          the same lengths and rules in the words of this family's models
     new_tokens(model, batch, generation_config, **how)  generated token ids, prompt excluded; `how` is for transformers' generate
+and where reading a source depends on no setting of generation, both of
+    read_source(model, batch)                           what reading makes of a batch, kept for decoding it again
+    as_read(model, remembered) -> inputs                the same as further inputs of `new_tokens`
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders,
         relative = str(checkpoint.relative_to(paths.folder)) if checkpoint else None
         told = {ATTEMPT_KEY: orders.attempt, CHECKPOINT_KEY: relative, NOTICES_KEY: list(notices)}
         notices.clear()
-        result = {**metrics, "reported": sorted(metrics), **told}
+        result = {**metrics, "reported": sorted(metrics), "evaluation": settings.evaluation.strategy, **told}
         with tempfile.TemporaryDirectory() as folder:
             # Tune's checkpoint names the sealed one instead of holding it: a checkpoint's bytes lie once.
             Path(folder, POINTER).write_text(json.dumps({"trial": paths.folder.name, "folder": relative}), encoding="utf-8")

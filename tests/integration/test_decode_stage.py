@@ -84,7 +84,9 @@ def test_killed_while_decoding_resumed_and_decoded_again_later(summtune_on_clust
     state = state_of(run)
     assert state.status == "finished"
     trial = next(trial for trial in state.trials.values() if trial.decoded)
-    code, output = summtune_on_cluster("decode", run.trial(trial.id).best_model, "--space", later, "--metric", "length_ratio", "--json")
+    code, output = summtune_on_cluster(
+        "decode", run.trial(trial.id).best_model, "--space", later, "--metric", "length_ratio", "--goal", "maximize", "--json"
+    )
     assert code == 0, output
     assert '"settings": 2' in output
     code, output = summtune_on_cluster("decode", "tiny", "--space", space_file(name="none"))
