@@ -70,6 +70,10 @@ def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.Captu
     assert results["model_path"] == "models/best_model"
     assert {"rouge1_f1", "rouge2_f1", "rougeL_f1", "rouge_combined_f1", "loss"} <= set(results["best_metrics"])
     assert results["test"]["metrics"].keys() >= {"rouge_combined_f1", "loss"}
+    assert results["evaluation"] == "full", "evaluations on the way were cheap, the last one isn't"
+    assert results["best_score"] == results["best_metrics"]["rouge_combined_f1"]
+    assert results["proxy_metrics"]["iteration"] == results["best_iteration"]
+    assert json.loads((folder / "models/best_model/summtune_settings.json").read_text())["full_metrics"] == results["best_metrics"]
     assert results["disk"]["bytes"] < results["disk"]["checkpoint_bytes"] + results["disk"]["model_bytes"], "linked, not copied"
     for name in ("test_predictions.csv", "predictions.csv"):
         with (folder / name).open(encoding="utf-8", newline="") as stream:

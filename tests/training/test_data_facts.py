@@ -233,7 +233,7 @@ def test_training_with_several_references_scores_by_all_of_them(tmp_path: Path) 
         settings = small_settings(
             tmp_path,
             data=data,
-            evaluation={"references": over, "rouge_tokenizer": "char"},
+            evaluation={"strategy": "full", "references": over, "rouge_tokenizer": "char"},
             generation={"min_length": 12},
             training={"num_train_epochs": 8},
         )
