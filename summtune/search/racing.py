@@ -15,7 +15,7 @@ ALPHA = 0.05
 LEAST = 16
 """Dialogues before the first look: a t-test of fewer differences is too easily fooled."""
 
-FIRST_LOOK = 1 / 8
+FIRST_LOOK = 1 / 16
 """Share of the dialogues before the first look, and before each next one twice as many."""
 
 
