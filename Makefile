@@ -17,8 +17,8 @@ $(STAMP): setup.cfg constraints.txt pyproject.toml
 demo: $(STAMP)  ## Tune a tiny model on the sample data: a few minutes, no GPU, no model hub
 	$(BIN)/summtune run search_spaces/lr.yaml
 
-test: $(STAMP)  ## The test suite, a file at a time on each core
-	$(BIN)/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 4 --dist loadfile
+test: $(STAMP)  ## The test suite, on all cores
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(STAMP)  ## The tests that take minutes
 	$(BIN)/python -m pytest -m "slow and not gpu"

@@ -14,7 +14,7 @@ for name in [name for name in os.environ if name.startswith(("WANDB_", "SUMMTUNE
 for name in ("MODEL_NAME", "OUTPUT_DIR", "BATCH_SIZE", "LEARNING_RATE", "NUM_EPOCHS", "SEED"):
     os.environ.pop(name, None)
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # test files run beside each other, and models are tiny
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other, and models are tiny
 os.environ["NETRC"] = os.devnull
 
 
