@@ -102,8 +102,9 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  baseline: the base's own settings"
         case PointDrawn():
             return f"{event.trial}  drawn: {point_text(event.point)}"
-        case TrialStarted() if event.iteration:
-            return f"{event.trial}  continues after evaluation {event.iteration} (attempt {event.attempt})"
+        case TrialStarted() if event.resumed:
+            checkpoint = event.resumed.rpartition("/")[2]
+            return f"{event.trial}  continues from {checkpoint} after evaluation {event.iteration} (attempt {event.attempt})"
         case Reported():
             trial = state.trials[event.trial]
             star = "  * best so far" if trial.best is event and state.candidates()[:1] == [trial] else ""

@@ -95,13 +95,15 @@ class TrialStarted(Event):
 
     Attributes:
         attempt: from 1.
-        iteration: the one whose checkpoint it begins from; 0 for a fresh start.
+        iteration: the evaluation that it begins after; 0 where there was none.
+        resumed: the checkpoint that it begins from, relative to the trial's folder; empty for a fresh start.
     """
 
     kind: ClassVar[str] = "trial_started"
     trial: str
     attempt: int
     iteration: int
+    resumed: str = ""
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,14 @@ class Driver:
         found, iteration = promotion.to_resume(paths, trial)
         for notice in found.notices:
             self.note(trial_id, notice)
-        self.record(kinds.TrialStarted(trial_id, attempt, iteration))
+        resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
+        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         promotion.write_settings(paths, self.settings_of(trial))
         best = trial.best
         orders = Orders(
             attempt=attempt,
-            resume_from=str(found.folder.relative_to(paths.folder)) if found.folder else None,
+            resume_from=resumed or None,
             best_iteration=best.iteration if best else None,
             best_score=self.state.score(trial),
             objective=self.state.objective,

@@ -23,8 +23,8 @@ from summtune.config.settings import Settings
 from summtune.events.fold import RunState, TrialState
 from summtune.events.kinds import Reported
 from summtune.paths import TrialPaths
-from summtune.training.checkpoints import disk_use, is_sealed, verify
-from summtune.training.resumption import Found
+from summtune.training.checkpoints import disk_use, is_sealed, sealed_checkpoints, verify
+from summtune.training.resumption import Found, read_record
 
 ROUNDING = 2e-6
 """predictions.csv has six digits."""
@@ -40,10 +40,14 @@ def write_settings(paths: TrialPaths, settings: Settings) -> None:
 
 
 def to_resume(paths: TrialPaths, trial: TrialState) -> tuple[Found, int]:
-    """The newest whole checkpoint among those that the driver has recorded, and its iteration; 0 where the trial has to begin anew.
+    """The newest whole checkpoint that a trial can go on from, and its iteration; 0 where none was evaluated before.
 
-    Reads all of a checkpoint. Faults are those of the newer ones; that older ones are gone is none, since few are kept.
+    Those of evaluations that the driver has recorded, and those that were written since the last of these. Reads all of a checkpoint.
+    Faults are those of the newer ones; that older ones are gone is none, since few are kept.
     """
+    for folder in _since(paths, trial):
+        if not verify(folder):  # what is damaged here costs less than an evaluation's, and is passed over without a word
+            return Found(folder, ()), trial.iteration
     recorded = list(_recorded(paths, trial))
     newest = next((report for report in reversed(trial.reports) if report.checkpoint is not None), None)
     faults: list[str] = []
@@ -55,6 +59,19 @@ def to_resume(paths: TrialPaths, trial: TrialState) -> tuple[Found, int]:
             return Found(folder, tuple(faults)), iteration
         faults += wrong
     return Found(None, tuple(faults)), 0
+
+
+def _since(paths: TrialPaths, trial: TrialState) -> Iterator[Path]:
+    """Checkpoints between evaluations that were written after the evaluation that was recorded last, newest first."""
+    first = trial.reports[-1].attempt if trial.reports else 1  # an earlier attempt's went on from an evaluation that nobody knows of
+    for number in reversed([number for number in paths.attempt_numbers() if number >= first]):
+        for folder in reversed(sealed_checkpoints(paths.attempt(number).checkpoints)):
+            try:
+                record = read_record(folder)
+                if record["under_way"] is not None and record["standing"]["iteration"] == trial.iteration:
+                    yield folder
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
 
 
 def _recorded(paths: TrialPaths, trial: TrialState) -> Iterator[tuple[Path, int]]:

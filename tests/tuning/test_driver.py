@@ -16,6 +16,7 @@ from summtune.events.kinds import Event, Noted, Reported, RunOpened
 from summtune.events.log import EventLog, read_events
 from summtune.paths import AttemptPaths, RunPaths
 from summtune.training.checkpoints import seal
+from summtune.training.trainer import PROGRESS_FILE
 from summtune.tuning.driver import Driver, SpaceUsedUp
 from summtune.tuning.orders import Orders
 
@@ -169,6 +170,48 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(opened: Opened, 
     assert Orders.read(again.run.trial(trial).progress).resume_from == "attempts/1/checkpoints/checkpoint-10"
     before = driver.run.trial(trial).attempt(1).checkpoints / "checkpoint-10"
     assert list(again.state.notes) == [f"{weights} {fault} That checkpoint is passed over: training goes on from {before}."]
+
+
+def between(attempt: AttemptPaths, iteration: int, step: int) -> Path:
+    """A checkpoint that a worker wrote after an evaluation and before the next."""
+    folder = attempt.checkpoints / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    record = {"step": step, "standing": {"iteration": iteration}, "history": [], "under_way": {"since_step": 10}}
+    (folder / PROGRESS_FILE).write_text(json.dumps(record), encoding="utf-8")
+    seal(folder)
+    return folder
+
+
+def test_a_checkpoint_since_the_last_evaluation_is_resumed(opened: Opened, tmp_path: Path) -> None:
+    """It saves the steps since then; one from after an evaluation that was never recorded does not count, nor does a damaged one."""
+    driver = opened(tmp_path / "run")
+    trial = drawn(driver)
+    attempt = driver.run.trial(trial).attempt(1)
+    step(driver, trial, 0.1)
+    between(attempt, 1, 14)
+    newest = between(attempt, 1, 17)
+    between(attempt, 2, 24)
+    again = opened(tmp_path / "run")
+    drawn(again)
+    assert Orders.read(again.run.trial(trial).progress).resume_from == "attempts/1/checkpoints/checkpoint-17"
+    assert [report.iteration for report in again.state.trials[trial].reports] == [1]
+    (newest / PROGRESS_FILE).write_text("torn", encoding="utf-8")
+    third = opened(tmp_path / "run")
+    drawn(third)
+    assert Orders.read(third.run.trial(trial).progress).resume_from == "attempts/1/checkpoints/checkpoint-14"
+    step(third, trial, 0.2)
+    fourth = opened(tmp_path / "run")
+    drawn(fourth)
+    assert Orders.read(fourth.run.trial(trial).progress).resume_from == "attempts/3/checkpoints/checkpoint-20"
+
+
+def test_one_from_before_the_first_evaluation_is_resumed_too(opened: Opened, tmp_path: Path) -> None:
+    driver = opened(tmp_path / "run")
+    trial = drawn(driver)
+    between(driver.run.trial(trial).attempt(1), 0, 4)
+    again = opened(tmp_path / "run")
+    drawn(again)
+    assert Orders.read(again.run.trial(trial).progress).resume_from == "attempts/1/checkpoints/checkpoint-4"
 
 
 def test_what_has_to_be_done_again_no_longer_counts(opened: Opened, tmp_path: Path) -> None:
