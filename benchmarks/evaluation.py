@@ -114,9 +114,9 @@ def _decode(model: Model, full: Evaluated) -> None:
     stage = DecodeStage(Space.of(space), "bayes", SETTINGS, 1)
     plain = model.settings.model_dump(mode="json")
     scores = [round(score, DIGITS) for score in full.per_dialogue[OBJECTIVE]]
-    asked = Race(str(model.folder), plain, stage.to_record(), OBJECTIVE, True, full.metrics, best_scores=scores, threads=1)
+    asked = Race("best", str(model.folder), plain, stage.to_record(), OBJECTIVE, True, full.metrics, best_scores=scores, threads=1)
     began = time.perf_counter()
-    tried = list(race(asked))
+    tried = [one.decoded for one in race(asked) if one.decoded is not None]
     took = time.perf_counter() - began
     dropped = sum(one.dropped for one in tried)
     best = max([full.metrics[OBJECTIVE], *(one.score for one in tried if one.best)])

@@ -78,14 +78,14 @@ def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen
 
 
 def _folder(folder: Path, space: Path, words: list[str], wished: tuple[str | None, str | None], screen: Any) -> dict[str, Any]:
-    from summtune.cli.screen import point_text
     from summtune.config.metrics import LOSS, goals
     from summtune.config.objective import objective
     from summtune.errors import Problem, RunMistake
+    from summtune.events.kinds import Decoded
+    from summtune.reporting.wording import point_text
     from summtune.space.naming import Unfit
     from summtune.training.reopened import stored_settings
     from summtune.tuning.decode_folder import decode_folder
-    from summtune.tuning.decode_race import Tried
 
     settings = stored_settings(folder)
     stage = _stage(space, words, settings)
@@ -99,7 +99,7 @@ def _folder(folder: Path, space: Path, words: list[str], wished: tuple[str | Non
     except Unfit as unfit:
         raise RunMistake(Problem(unfit.reason, unfit.remedy, key="--metric")) from None
 
-    def told(one: Tried) -> None:
+    def told(one: Decoded) -> None:
         dropped = f", dropped after {one.dialogues} dialogues" if one.dropped else ""
         screen.say(f"{one.setting}/{stage.count}  {wanted.name} {one.score:.4f}  {point_text(one.point)}{dropped}{'  * best' * one.best}")
 

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,6 +18,7 @@ from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDr
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, shown_path
+from summtune.reporting.wording import decoding_texts, point_text, proxy_texts, value_text
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -121,7 +121,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{named}{_beyond(event.trial, state)}"
         case Decoded() if event.best:
             trial = state.trials[event.trial]
-            gain = f"{event.score:.4f}, {(state.own_metrics(trial) or {}).get(state.objective, 0.0):.4f} as trained"
+            gain = f"{event.score:.4f}, {state.own_score(trial) or 0.0:.4f} as trained"
             return f"{event.trial}  decoding {event.setting}: {state.objective} {gain}: {point_text(event.point)}"
         case Scored():
             trial = state.trials[event.trial]
@@ -144,7 +144,8 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
     table.add_column("", width=1)
     for name in ("trial", "status"):
         table.add_column(name, no_wrap=True)
-    for name in ("epoch", *(["proxy"] if state.by_proxy else []), state.objective):
+    decoded = any(trial.decoded for trial in state.trials.values())
+    for name in ("epoch", *(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective):
         table.add_column(name, justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
     for key in keys:
@@ -156,6 +157,7 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             Text(status_text(row), style=STYLES.get(row.status, "")),
             f"{row.iteration}/{lasts[row.trial]}" if row.trial in lasts else str(row.iteration),
             *([_number(row.score)] if state.by_proxy else []),
+            *([_number(row.own_score)] if decoded else []),
             _number(row.full_score),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
@@ -201,8 +203,8 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
         same = best is baseline and baseline is not None and baseline.decoding is None
         told = "the baseline itself is the best" if same else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
-    lines += decoding_lines(state)
-    lines += proxy_lines(found)
+    lines += [f"Decoding  {text}" for text in decoding_texts(state)]
+    lines += [f"{'' if number else 'Proxy':<10}{text}" for number, text in enumerate(proxy_texts(found.faithfulness))]
     asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
     beyond = f", {found.infeasible} of them infeasible" if found.infeasible else ""
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
@@ -222,53 +224,10 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     return lines
 
 
-def decoding_lines(state: RunState) -> list[str]:
-    """What came of other settings of generation, trial by trial; the best trial's first."""
-    lines = []
-    best = state.best
-    for trial in sorted((one for one in state.trials.values() if one.decoded), key=lambda one: one is not best):
-        dropped = sum(one.dropped for one in trial.decoded)
-        tried = f"{len(trial.decoded)} settings, {dropped} dropped early"
-        own = (state.own_metrics(trial) or {}).get(state.objective, 0.0)
-        if trial.decoding is None:
-            lines.append(f"Decoding  {trial.id}: as trained, {own:.4f}, is the best; {tried}")
-        else:
-            gain = f"{trial.decoding.score:.4f} instead of {own:.4f}"
-            lines.append(f"Decoding  {trial.id}: {point_text(trial.decoding.point)}: {gain}; {tried}")
-    return lines
-
-
-def proxy_lines(found: Figures) -> list[str]:
-    """How far the cheap evaluations on the way can be trusted; nothing where there were none, or too few to say."""
-    told = found.faithfulness
-    if told is None:
-        return []
-    lines = [f"Proxy     {told.trials} trials evaluated in full; Kendall's τ of cheap and full scores {told.tau:.2f} "
-             f"(95 % from {told.low:.2f} to {told.high:.2f})"]  # fmt: skip
-    if told.doubtful:
-        remedy = "More evaluation.proxy_samples, a larger evaluation.proxy_top_k, or evaluation.strategy: full make surer of the best."
-        lines.append(f"          Cheap scores hardly order these trials as full ones do. {remedy}")
-    return lines
-
-
 def _reachable(run: RunPaths, state: RunState, path: Path) -> str:
     """The path as people here can type it: as the run was started, or where it lies now if it was moved."""
     shown = Path(shown_path(run, state, path))
     return str(shown) if shown.exists() and shown.resolve() == path.resolve() else str(path)
-
-
-def point_text(point: Mapping[str, Any]) -> str:
-    """A point in one line."""
-    if not point:
-        return "the base's own settings"
-    return ", ".join(f"{key.rpartition('.')[2]} {value_text(value)}" for key, value in point.items())
-
-
-def value_text(value: Any) -> str:
-    """A setting's value, short."""
-    if value is None:
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ It must not know what they are scored by. transformers prepares each batch; the 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,10 @@ from summtune.decoding.steps import random_numbers, step_by_step
 
 SEED_OF_SAMPLING = 0
 """With `do_sample` the same model gives the same summaries, whatever was drawn before."""
+
+
+Read = Callable[[Sequence[int], Mapping[str, Any]], Mapping[str, Any]]
+"""(places of a batch among the sources, the batch) to further inputs of the family's `new_tokens`."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,7 @@ def generate_watched(
     settings: Settings,
     *,
     batch_size: int | BatchSize,
-    remembered: dict[tuple[int, ...], Any] | None = None,
-    names: Sequence[int] | None = None,
+    read: Read | None = None,
 ) -> Generated:
     """Summaries of tokenised dialogues, with how long each took and whether the model ended it.
 
@@ -107,8 +110,7 @@ def generate_watched(
         sources: token ids of each dialogue.
         settings: for `generation` and `inference.remove_tokens`.
         batch_size: dialogues at a time; fewer where they don't fit into memory.
-        remembered: what an encoder made of each batch of sources, for the next call with the same model.
-        names: by which dialogues are remembered.
+        read: gives what the model has made of a batch's sources already, so that it need not read them again.
 
     Raises:
         TrialFailure: a single dialogue doesn't fit.
@@ -128,11 +130,8 @@ def generate_watched(
         began = time.perf_counter()
         batch = family.collate(tokenizer, [{"input_ids": sources[place]} for place in places])
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        if remembered is not None and hasattr(family, "read_source"):
-            key = tuple(names[place] for place in places) if names is not None else tuple(places)
-            if key not in remembered:
-                remembered[key] = family.read_source(model, batch)
-            batch |= family.as_read(model, remembered[key])
+        if read is not None:
+            batch |= read(places, batch)
         loop = _loop(config, [sources[place] for place in places])
         tokens = family.new_tokens(model, batch, config, custom_generate=loop)
         texts, ended = clean(tokens), _ended(tokens, config)  # these wait for the GPU, so that the clock tells the truth

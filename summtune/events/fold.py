@@ -148,6 +148,11 @@ class RunState:
         metrics = self.full_metrics(trial)
         return metrics[self.objective] if metrics is not None else None
 
+    def own_score(self, trial: TrialState) -> float | None:
+        """The objective of its full evaluation as it was trained to decode."""
+        metrics = self.own_metrics(trial)
+        return metrics[self.objective] if metrics is not None else None
+
     def metrics(self, trial: TrialState) -> Metrics:
         """Of the full evaluation, else of the best on the way; empty before the first."""
         return self.full_metrics(trial) or (trial.best.metrics if trial.best is not None else {})

@@ -239,13 +239,13 @@ class Decoded(Event):
     setting: int
     point: dict[str, Any]
     params: dict[str, Any]
-    dialogues: int
-    score: float
-    dropped: bool
-    best: bool
-    metrics: Metrics
-    excesses: dict[str, float]
-    seconds: float
+    dialogues: int = 0
+    score: float = 0.0
+    dropped: bool = False
+    best: bool = False
+    metrics: Metrics = field(default_factory=dict)
+    excesses: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

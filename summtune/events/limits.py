@@ -6,7 +6,7 @@ It is judged by its best evaluation, since that is the one that its model comes 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,11 @@ class Violation:
     def to_record(self) -> dict[str, Any]:
         """As result files hold it."""
         return {"metric": self.limit.metric, "limit": f"{self.limit.sign} {self.limit.bound:g}", "value": self.value}
+
+
+def excesses(limits: Iterable[Limit], metrics: Mapping[str, float]) -> dict[str, float]:
+    """By how much an evaluation is beyond each limit, by the limit; at most 0 within it."""
+    return {str(limit): limit.excess(metrics[limit.metric]) for limit in limits}
 
 
 def violations(limits: tuple[Limit, ...], metrics: Mapping[str, float]) -> tuple[Violation, ...]:

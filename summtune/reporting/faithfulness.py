@@ -40,7 +40,7 @@ def faithfulness(state: RunState) -> Faithfulness | None:
     pairs = [
         (cheap, full)
         for trial in state.trials.values()
-        if (cheap := state.score(trial)) is not None and (full := state.full_score(trial)) is not None
+        if (cheap := state.score(trial)) is not None and (full := state.own_score(trial)) is not None
     ]
     return agreement(pairs) if state.by_proxy and len(pairs) > 1 else None
 

@@ -18,7 +18,8 @@ class Row:
     Attributes:
         rank: its place among those that were evaluated in full, from 1; None for others.
         score: the objective at its best evaluation, as the search was told: a cheap one where evaluations on the way are.
-        full_score: the objective by its full evaluation, which alone names the best; None where there was none.
+        own_score: the objective by its full evaluation, decoded as it was trained to; None where there was none.
+        full_score: the same with the best decoding that was found, which alone names the best.
         iteration: the last one reported.
         best_iteration: the one with the best score.
         seconds: from its first start to its end; None before.
@@ -30,6 +31,7 @@ class Row:
     trial: str
     rank: int | None
     score: float | None
+    own_score: float | None
     full_score: float | None
     iteration: int
     best_iteration: int | None
@@ -97,7 +99,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
     scores = [score for trial in searched if trial.status == "finished" and (score := state.full_score(trial)) is not None]
     best, baseline = state.best, state.baseline
     evaluations = state.evaluation(best) if best is not None else state.strategy
-    score_of = state.full_score if evaluations == "full" else state.score
+    score_of, own_score_of = (state.full_score, state.own_score) if evaluations == "full" else (state.score, state.score)
     opened = state.opened.time if state.opened else 0.0
     stopped = [trial for trial in searched if trial.status == "stopped"]
     ends = [time for trial in state.trials.values() for time in (trial.ended_at, trial.reports[-1].time if trial.reports else None) if time]
@@ -108,7 +110,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         failed=sum(trial.status == "failed" for trial in searched),
         unfinished=sum(not trial.over for trial in searched),
         best=score_of(best) if best else None,
-        baseline=_baseline(state, baseline, evaluations) if baseline else None,
+        baseline=own_score_of(baseline) if baseline else None,
         evaluations=evaluations,
         mean=fmean(scores) if scores else None,
         least=min(scores, default=None),
@@ -122,16 +124,12 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
     )
 
 
-def _baseline(state: RunState, baseline: TrialState, evaluations: str) -> float | None:
-    """The base's own settings decode as they say, whatever decoding was found to be better."""
-    return (state.own_metrics(baseline) or {}).get(state.objective) if evaluations == "full" else state.score(baseline)
-
-
 def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Row:
     return Row(
         trial=trial.id,
         rank=rank,
         score=state.score(trial),
+        own_score=state.own_score(trial),
         full_score=state.full_score(trial),
         iteration=trial.iteration,
         best_iteration=trial.best.iteration if trial.best else None,

@@ -10,6 +10,7 @@ from summtune.events.kinds import Reported
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations
+from summtune.reporting.wording import decoding_texts, proxy_texts
 
 WIDTH, HEIGHT = 720, 240
 """Size of the curves' drawing area, in SVG units."""
@@ -19,7 +20,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
     template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
-    best = state.best
+    best, found = state.best, figures(state, last_iterations(state))
     durable.write_text(
         run.report,
         template.render(
@@ -30,7 +31,9 @@ def write_page(run: RunPaths, state: RunState) -> None:
             by_proxy=state.by_proxy,
             goal="higher is better" if state.maximize else "lower is better",
             rows=rows(state),
-            figures=figures(state, last_iterations(state)),
+            figures=found,
+            decodings=decoding_texts(state),
+            proxy=proxy_texts(found.faithfulness),
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
             curves=[_curve(state, trial, best) for trial in state.trials.values() if trial.reports],
             scale=_scale(state),

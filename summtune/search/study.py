@@ -14,6 +14,7 @@ import optuna
 from optuna.trial import TrialState as OptunaState
 
 from summtune import registry
+from summtune.events import limits
 from summtune.events.fold import RunState, TrialState
 from summtune.search.asking import Request, adopt, ask_seed
 from summtune.search.walk import fresh_draw, fresh_point, mixed
@@ -175,7 +176,7 @@ def excesses(trial: TrialState, state: RunState) -> dict[str, float]:
     """By how much a trial's best evaluation is beyond each limit; nothing of a trial that failed."""
     if trial.best is None or trial.status == "failed":
         return {}
-    return {str(limit): limit.excess(trial.best.metrics[limit.metric]) for limit in state.limits}
+    return limits.excesses(state.limits, trial.best.metrics)
 
 
 def _as_text(point: Mapping[str, Any]) -> str:

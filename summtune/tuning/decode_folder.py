@@ -5,6 +5,7 @@ It must not know of runs, nor need Ray.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,12 @@ from pathlib import Path
 from summtune import durable
 from summtune.config.settings import Settings
 from summtune.config.stages import DecodeStage
+from summtune.events.kinds import Decoded
 from summtune.paths import cache_dir
 from summtune.training.best_model import adopt_decoding
 from summtune.training.referee import score_in_full
 from summtune.training.reopened import stored_settings
-from summtune.tuning.decode_race import Race, Tried, race
+from summtune.tuning.decode_race import Race, Tried, decoding_record, race
 
 DECODINGS = "decodings.jsonl"
 
@@ -27,18 +29,18 @@ class Outcome:
 
     Attributes:
         own: the score of the decoding that the folder had.
-        best: the setting that is better, and that the folder has now; None where there is none.
+        best: what is better, and what the folder has now; None where nothing is.
         tried: how many settings.
         dropped: how many of them were left before the end.
     """
 
     own: float
-    best: Tried | None
+    best: Decoded | None
     tried: int
     dropped: int
 
 
-def decode_folder(folder: Path, stage: DecodeStage, objective: str, *, maximize: bool, told: Callable[[Tried], None]) -> Outcome:
+def decode_folder(folder: Path, stage: DecodeStage, objective: str, *, maximize: bool, told: Callable[[Decoded], None]) -> Outcome:
     """Try settings of generation on a model, and let its folder keep the best.
 
     Args:
@@ -55,6 +57,7 @@ def decode_folder(folder: Path, stage: DecodeStage, objective: str, *, maximize:
     settings: Settings = stored_settings(folder)
     before = score_in_full(folder, settings, objective, cache_dir())
     asked = Race(
+        trial=folder.name,
         folder=str(folder),
         settings=settings.model_dump(mode="json"),
         stage=stage.to_record(),
@@ -63,13 +66,14 @@ def decode_folder(folder: Path, stage: DecodeStage, objective: str, *, maximize:
         own_metrics=before.metrics,
         best_scores=[float(row[objective]) for row in before.rows],
     )
-    tried: list[Tried] = []
+    tried: list[Decoded] = []
+    best: Tried | None = None
     for one in race(asked):
-        record = {name: value for name, value in vars(one).items() if name not in ("params", "rows", "generation_config")}
-        durable.append_line(folder / DECODINGS, record)
-        tried.append(one)
-        told(one)
-    best = next((one for one in reversed(tried) if one.best), None)
-    if best is not None:
-        adopt_decoding(folder, best.point, best.generation_config, best.metrics)
-    return Outcome(before.metrics[objective], best, len(tried), sum(one.dropped for one in tried))
+        assert one.decoded is not None, "the scores of the model's own decoding are at hand"
+        durable.append_line(folder / DECODINGS, {**decoding_record(one.decoded), "time": time.time()})
+        tried.append(one.decoded)
+        best = one if one.decoded.best else best
+        told(one.decoded)
+    if best is not None and best.decoded is not None:
+        adopt_decoding(folder, best.point, best.generation_config, best.decoded.metrics)
+    return Outcome(before.metrics[objective], best.decoded if best else None, len(tried), sum(one.dropped for one in tried))

@@ -5,8 +5,8 @@ Runs in a Ray task, or in the process of `summtune decode FOLDER`; it writes not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,12 +20,14 @@ from summtune.config.settings import Settings
 from summtune.config.stages import DecodeStage
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.again import Again, Part
-from summtune.events.limits import Limit
+from summtune.decoding.evaluation import Evaluated
+from summtune.events.kinds import Decoded
+from summtune.events.limits import Limit, excesses
 from summtune.paths import cache_dir
 from summtune.search.racing import looks, lost, spread_order
 from summtune.search.study import Search
 from summtune.space.space import Draw
-from summtune.training.best_model import DIGITS
+from summtune.training.best_model import DIGITS, prediction_rows
 from summtune.training.log import to_file
 from summtune.training.process import restored
 from summtune.training.reopened import reopen
@@ -35,35 +37,26 @@ OWN = "own"
 
 
 @dataclass(frozen=True)
-class Past:
-    """A setting that an earlier session tried."""
-
-    point: dict[str, Any]
-    params: dict[str, Any]
-    score: float
-    dropped: bool
-    dialogues: int
-    excesses: dict[str, float]
-
-
-@dataclass(frozen=True)
 class Race:
     """What is asked for.
 
     Attributes:
-        folder: a best model's.
+        trial: whose model it is.
+        folder: of that model.
         settings: it was trained with.
         stage: the settings to try, as a record.
         objective, maximize: what decides.
         limits: a setting beyond one is never the best.
         own_metrics: of the model's own decoding, over all dialogues.
-        past: what has been tried.
+        past: what has been tried of this stage.
+        before: how many settings of earlier stages were.
         best_point: of the best decoding so far; empty for the model's own.
         best_scores: of each dialogue by that decoding; None where they are not at hand.
         best_is_feasible: whether it keeps to all limits.
         threads: CPU threads for torch.
     """
 
+    trial: str
     folder: str
     settings: dict[str, Any]
     stage: dict[str, Any]
@@ -71,7 +64,8 @@ class Race:
     maximize: bool
     own_metrics: dict[str, float]
     limits: tuple[Limit, ...] = ()
-    past: tuple[Past, ...] = ()
+    past: tuple[Decoded, ...] = ()
+    before: int = 0
     best_point: dict[str, Any] = field(default_factory=dict)
     best_scores: list[float] | None = None
     best_is_feasible: bool = True
@@ -80,26 +74,24 @@ class Race:
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of a setting; the fields are those of the event `decoded`.
+    """What came of a setting.
 
     Attributes:
-        setting: its number; 0 where the best decoding was only done again, because its summaries were not at hand.
+        decoded: the event; None where the best decoding was only done again, because its summaries were not at hand.
+        point: of the setting.
         rows: the summaries, where it is the best.
         generation_config: the model's generation_config.json, where it is the best.
     """
 
-    setting: int
+    decoded: Decoded | None
     point: dict[str, Any]
-    params: dict[str, Any]
-    dialogues: int
-    score: float
-    dropped: bool
-    best: bool
-    metrics: dict[str, float]
-    excesses: dict[str, float]
-    seconds: float
     rows: list[dict[str, Any]] = field(default_factory=list)
     generation_config: str = ""
+
+
+def decoding_record(decoded: Decoded) -> dict[str, Any]:
+    """A line of decodings.jsonl."""
+    return {key: value for key, value in decoded.to_record().items() if key not in ("kind", "trial", "params")}
 
 
 def race(asked: Race) -> Iterator[Tried]:
@@ -142,10 +134,10 @@ class _Racing:
         )
         self._search.adopt_baseline(OWN, {key: flat.get(key) for key in stage.space.keys})
         own = asked.own_metrics
-        self._search.tell(OWN, OptunaState.COMPLETE, own[asked.objective], _excesses(asked.limits, own))
+        self._search.tell(OWN, OptunaState.COMPLETE, own[asked.objective], excesses(asked.limits, own))
         for number, one in enumerate(asked.past, start=1):
             self._search.adopt(str(number), Draw(one.point, one.params))
-            self._tell(number, one.score, one.dialogues, one.excesses, dropped=one.dropped)
+            self._tell(number, one)
 
     def run(self) -> Iterator[Tried]:
         if self._best is None:
@@ -154,62 +146,57 @@ class _Racing:
             proposal = self._search.propose(str(number), number - 1)
             if proposal is None:
                 return
-            tried = self._try(number, proposal.point, proposal.params)
-            self._tell(number, tried.score, tried.dialogues, tried.excesses, dropped=tried.dropped)
+            tried = self._try(Decoded(self._asked.trial, self._asked.before + number, proposal.point, proposal.params))
+            assert tried.decoded is not None
+            self._tell(number, tried.decoded)
             yield tried
 
-    def _try(self, number: int, point: dict[str, Any], params: dict[str, Any]) -> Tried:
+    def _try(self, begun: Decoded) -> Tried:
         assert self._best is not None
-        generation = settings_over(self._settings, point).generation
-        done, seconds = _Done(), 0.0
+        generation = settings_over(self._settings, begun.point).generation
+        done = _Done()
         for seen in self._looks:
             places = self._order[len(done.places) : seen]
-            part = self._again.decode(generation, places)
-            done.add(places, part)
-            seconds += part.seconds
+            done.add(places, self._again.decode(generation, places))
+            begun = replace(begun, dialogues=seen, seconds=round(done.seconds, 3))
             best = [self._best[place] for place in done.places]
             scores = _on_record(done.per_dialogue[self._asked.objective])
-            if self._feasible and lost(scores, best, maximize=self._asked.maximize, looks=len(self._looks)):
-                if seen == self._looks[-1]:
-                    break
+            can_win = not self._feasible or not lost(scores, best, maximize=self._asked.maximize, looks=len(self._looks))
+            if not can_win and seen < self._looks[-1]:
                 estimate = fmean(self._best) + fmean(scores) - fmean(best)
-                return Tried(number, point, params, seen, estimate, True, False, {}, {}, round(seconds, 3))
-        metrics = {"loss": self._asked.own_metrics["loss"]} if "loss" in self._asked.own_metrics else {}
-        metrics |= {key: fmean(column) for key, column in done.per_dialogue.items()}
-        beyond = _excesses(self._asked.limits, metrics)
-        score = metrics[self._asked.objective]
-        compared = _on_record(done.in_order(self._asked.objective))
+                return Tried(replace(begun, score=estimate, dropped=True), begun.point)
+        evaluated = done.evaluated(self._asked.own_metrics.get("loss"))
+        beyond = excesses(self._asked.limits, evaluated.metrics)
+        compared = _on_record(evaluated.per_dialogue[self._asked.objective])
         wins = all(excess <= 0 for excess in beyond.values()) and (not self._feasible or self._better(fmean(compared), fmean(self._best)))
-        if wins:
-            self._best, self._feasible = compared, True
-        rows = self._rows(done) if wins else []
-        config = self._again.generation_config(generation) if wins else ""
-        return Tried(number, point, params, len(done.places), score, False, wins, metrics, beyond, round(seconds, 3), rows, config)
+        score = evaluated.metrics[self._asked.objective]
+        ended = replace(begun, score=score, best=wins, metrics=evaluated.metrics, excesses=beyond)
+        if not wins:
+            return Tried(ended, begun.point)
+        self._best, self._feasible = compared, True
+        return Tried(ended, begun.point, self._rows(evaluated), self._again.generation_config(generation))
 
     def _done_again(self) -> Tried:
         generation = settings_over(self._settings, self._asked.best_point).generation
         done = _Done()
-        part = self._again.decode(generation, self._order)
-        done.add(self._order, part)
-        self._best = _on_record(done.in_order(self._asked.objective))
-        config = self._again.generation_config(generation)
-        score, rows = fmean(self._best), self._rows(done)
-        return Tried(0, self._asked.best_point, {}, len(rows), score, False, True, {}, {}, part.seconds, rows, config)
+        done.add(self._order, self._again.decode(generation, self._order))
+        evaluated = done.evaluated(None)
+        self._best = _on_record(evaluated.per_dialogue[self._asked.objective])
+        return Tried(None, self._asked.best_point, self._rows(evaluated), self._again.generation_config(generation))
 
-    def _tell(self, number: int, score: float, dialogues: int, beyond: Mapping[str, float], *, dropped: bool) -> None:
-        if dropped:
-            self._search.observe(str(number), dialogues, score)
-        self._search.tell(str(number), OptunaState.PRUNED if dropped else OptunaState.COMPLETE, None if dropped else score, beyond)
+    def _tell(self, number: int, one: Decoded) -> None:
+        if one.dropped:
+            self._search.observe(str(number), one.dialogues, one.score)
+        state = OptunaState.PRUNED if one.dropped else OptunaState.COMPLETE
+        self._search.tell(str(number), state, None if one.dropped else one.score, one.excesses)
 
     def _better(self, score: float, than: float) -> bool:
         return score > than if self._asked.maximize else score < than
 
-    def _rows(self, done: _Done) -> list[dict[str, Any]]:
-        summaries, scores = done.summaries_in_order(), done.in_order(self._asked.objective)
-        return [
-            {"fname": one.id, "summary": summary, "reference": one.references[0], self._asked.objective: round(score, DIGITS)}
-            for one, summary, score in zip(self._split.dialogues, summaries, scores, strict=True)
-        ]
+    def _rows(self, evaluated: Evaluated) -> list[dict[str, Any]]:
+        dialogues = self._split.dialogues
+        ids, references = [one.id for one in dialogues], [one.references[0] for one in dialogues]
+        return prediction_rows(ids, references, evaluated, self._asked.objective)
 
 
 class _Done:
@@ -219,25 +206,24 @@ class _Done:
         self.places: list[int] = []
         self.summaries: list[str] = []
         self.per_dialogue: dict[str, list[float]] = {}
+        self.seconds = 0.0
 
     def add(self, places: Sequence[int], part: Part) -> None:
         self.places += places
         self.summaries += part.summaries
+        self.seconds += part.seconds
         for key, column in part.per_dialogue.items():
             self.per_dialogue.setdefault(key, []).extend(column)
 
-    def in_order(self, key: str) -> list[float]:
-        """Values of a metric in the dialogues' order."""
-        return [value for _, value in sorted(zip(self.places, self.per_dialogue[key], strict=True))]
-
-    def summaries_in_order(self) -> list[str]:
-        return [text for _, text in sorted(zip(self.places, self.summaries, strict=True))]
+    def evaluated(self, loss: float | None) -> Evaluated:
+        """All of it in the dialogues' order; decoding doesn't change the loss."""
+        order = sorted(range(len(self.places)), key=self.places.__getitem__)
+        per_dialogue = {key: [column[index] for index in order] for key, column in self.per_dialogue.items()}
+        metrics = ({} if loss is None else {"loss": loss}) | {key: fmean(column) for key, column in per_dialogue.items()}
+        places, summaries = [self.places[index] for index in order], [self.summaries[index] for index in order]
+        return Evaluated(metrics, places, summaries, per_dialogue, self.seconds)
 
 
 def _on_record(scores: Sequence[float]) -> list[float]:
     """Scores as predictions.csv has them: the best's come from there, and equal summaries have to have equal scores."""
     return [round(score, DIGITS) for score in scores]
-
-
-def _excesses(limits: Sequence[Limit], metrics: Mapping[str, float]) -> dict[str, float]:
-    return {str(limit): limit.excess(metrics[limit.metric]) for limit in limits if limit.metric in metrics}

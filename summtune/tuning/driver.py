@@ -22,7 +22,7 @@ from summtune.search.study import Search, excesses, final_word
 from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
 from summtune.training.referee import Refereed
 from summtune.tuning import own_metrics, promotion
-from summtune.tuning.decode_race import Past, Race, Tried
+from summtune.tuning.decode_race import Race, Tried
 from summtune.tuning.orders import Orders
 
 Watcher = Callable[[kinds.Event, RunState], None]
@@ -204,6 +204,7 @@ class Driver:
         assert own is not None
         assert self.state.decode is not None
         return Race(
+            trial=trial.id,
             folder=str(self.run.trial(trial.id).best_model),
             settings=self.settings_of(trial).model_dump(mode="json"),
             stage=self.state.decode,
@@ -211,10 +212,8 @@ class Driver:
             maximize=self.state.maximize,
             own_metrics=own,
             limits=self.state.limits,
-            past=tuple(
-                Past(one.point, one.params, one.score, one.dropped, one.dialogues, one.excesses)
-                for one in trial.decoded[trial.decoded_before :]
-            ),
+            past=tuple(trial.decoded[trial.decoded_before :]),
+            before=trial.decoded_before,
             best_point=trial.decoding.point if trial.decoding is not None else {},
             best_scores=promotion.scores_on_record(self.run.trial(trial.id), self.state.objective, metrics[self.state.objective]),
             best_is_feasible=not self.state.violations(trial),
@@ -223,13 +222,12 @@ class Driver:
     def decoded(self, trial_id: str, tried: Tried) -> None:
         """A setting of generation was tried on a trial's model."""
         trial, paths = self.state.trials[trial_id], self.run.trial(trial_id)
-        if tried.setting:
-            fields = {name: value for name, value in vars(tried).items() if name not in ("setting", "rows", "generation_config")}
-            self.record(kinds.Decoded(trial_id, trial.decoded_before + tried.setting, **fields))
+        if tried.decoded is not None:
+            self.record(tried.decoded)
             promotion.write_decodings(paths, trial)
-        if tried.best:
+        if tried.rows:
             write_predictions(paths.predictions, tried.rows)
-            adopt_decoding(paths.best_model, tried.point, tried.generation_config, tried.metrics)
+            adopt_decoding(paths.best_model, tried.point, tried.generation_config, tried.decoded.metrics if tried.decoded else {})
             promotion.write_results(paths, trial, self.state)
 
     def _ended(self, trial: TrialState, status: str) -> kinds.Ended:

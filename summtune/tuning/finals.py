@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from summtune.config.settings import Settings
 from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.events.fold import TrialState
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning.decode_race import Tried, race
@@ -22,88 +24,83 @@ from summtune.tuning.tasks import LOST, RETRIES, in_parallel, streamed
 from summtune.tuning.trainable import Allotment
 
 
-def score_finalists(driver: Driver, allotment: Allotment, stop_asked: Callable[[], bool], say: Callable[[str], None]) -> bool:
-    """Evaluate in full what has not been, until nothing more could be the best, or a person wants an end.
+@dataclass(frozen=True)
+class Finals:
+    """What is left to do once no trial is.
 
-    Args:
-        driver: says which trials, and takes their scores.
-        allotment: what each evaluation has.
+    Attributes:
+        driver: says which trials, and takes what comes of them.
+        allotment: what each task has.
         stop_asked: whether a person wants an end.
-        say: told that it begins.
-
-    Returns:
-        Whether nothing is left to do.
-
-    Raises:
-        SurroundingsFailure: disk or cluster gave way.
+        say: told what begins.
     """
-    tried: set[str] = set()
-    while trials := [trial for trial in driver.to_score() if trial.id not in tried]:
-        if stop_asked():
-            return False
-        if not tried:
-            say(f"Evaluating the likeliest in full: {', '.join(trial.id for trial in trials)}")
-        objective, threads = driver.state.objective, max(1, int(allotment.cpus))
-        work = {
-            trial.id: (str(driver.run.trial(trial.id).best_model), driver.settings_of(trial).model_dump(mode="json"), objective, threads)
-            for trial in trials
-        }
-        for trial_id, result in in_parallel(_score, work, allotment, stop_asked):
-            tried.add(trial_id)
-            _take(driver, trial_id, result)
-    return True
+
+    driver: Driver
+    allotment: Allotment
+    stop_asked: Callable[[], bool]
+    say: Callable[[str], None]
+
+    def work_off(self) -> bool:
+        """Evaluate what could be the best in full, then decode the best with other settings.
+
+        Returns:
+            Whether nothing is left to do; a person may have wanted an end before.
+
+        Raises:
+            SurroundingsFailure: disk or cluster gave way.
+        """
+        return self._score() and self._decode()
+
+    def _score(self) -> bool:
+        driver, tried = self.driver, set[str]()
+        while trials := [trial for trial in driver.to_score() if trial.id not in tried]:
+            if self.stop_asked():
+                return False
+            if not tried:
+                self.say(f"Evaluating the likeliest in full: {', '.join(trial.id for trial in trials)}")
+            work = {trial.id: (driver.run.trial(trial.id).best_model, *self._how(trial)) for trial in trials}
+            for trial_id, result in in_parallel(_score, work, self.allotment, self.stop_asked):
+                tried.add(trial_id)
+                if isinstance(result, Refereed):
+                    driver.scored(trial_id, result)
+                else:
+                    self._failed(trial_id, result, "evaluated in full, and can't be the best")
+        return True
+
+    def _how(self, trial: TrialState) -> tuple[dict[str, Any], str, int]:
+        """Settings, objective and threads of a full evaluation."""
+        return self.driver.settings_of(trial).model_dump(mode="json"), self.driver.state.objective, self._threads
+
+    def _decode(self) -> bool:
+        driver, over, lost = self.driver, set[str](), Counter[str]()
+        while races := {trial_id: race for trial_id, race in driver.races().items() if trial_id not in over}:
+            if self.stop_asked():
+                return False
+            if not over and not lost:
+                self.say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
+            work = {trial_id: (replace(asked, threads=self._threads),) for trial_id, asked in races.items()}
+            for trial_id, result in streamed(race, work, self.allotment, self.stop_asked):
+                if result is None:
+                    over.add(trial_id)
+                elif isinstance(result, Tried):
+                    driver.decoded(trial_id, result)
+                elif result.cause == LOST and lost[trial_id] < RETRIES:
+                    lost[trial_id] += 1
+                else:
+                    over.add(trial_id)
+                    self._failed(trial_id, result, "decoded with other settings, and keeps its best so far")
+        return True
+
+    @property
+    def _threads(self) -> int:
+        return max(1, int(self.allotment.cpus))
+
+    def _failed(self, trial_id: str, failure: TrialFailure, what: str) -> None:
+        if failure.cause == SURROUNDINGS:
+            raise SurroundingsFailure(f"{failure.message} Nothing recorded is lost; `summtune resume` goes on.")
+        self.driver.note(trial_id, f"{trial_id} could not be {what} ({failure.cause}): {failure.message}")
 
 
-def decode_finalists(driver: Driver, allotment: Allotment, stop_asked: Callable[[], bool], say: Callable[[str], None]) -> bool:
-    """Search on the best checkpoints how they decode best, until every race is over, or a person wants an end.
-
-    Args:
-        driver: says which, and takes what comes of each setting.
-        allotment: what each race has.
-        stop_asked: whether a person wants an end.
-        say: told that it begins.
-
-    Returns:
-        Whether nothing is left to do.
-
-    Raises:
-        SurroundingsFailure: disk or cluster gave way.
-    """
-    over: set[str] = set()
-    lost: Counter[str] = Counter()
-    while races := {trial_id: race for trial_id, race in driver.races().items() if trial_id not in over}:
-        if stop_asked():
-            return False
-        if not over and not lost:
-            say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
-        threads = max(1, int(allotment.cpus))
-        work = {trial_id: (replace(asked, threads=threads),) for trial_id, asked in races.items()}
-        for trial_id, result in streamed(race, work, allotment, stop_asked):
-            if result is None:
-                over.add(trial_id)
-            elif isinstance(result, Tried):
-                driver.decoded(trial_id, result)
-            elif result.cause == LOST and lost[trial_id] < RETRIES:
-                lost[trial_id] += 1
-            else:
-                over.add(trial_id)
-                _failed(driver, trial_id, result, "decoded with other settings, and keeps its best so far")
-    return True
-
-
-def _failed(driver: Driver, trial_id: str, failure: TrialFailure, what: str) -> None:
-    if failure.cause == SURROUNDINGS:
-        raise SurroundingsFailure(f"{failure.message} Nothing recorded is lost; `summtune resume` goes on.")
-    driver.note(trial_id, f"{trial_id} could not be {what} ({failure.cause}): {failure.message}")
-
-
-def _take(driver: Driver, trial_id: str, result: Refereed | TrialFailure) -> None:
-    if isinstance(result, Refereed):
-        driver.scored(trial_id, result)
-    else:
-        _failed(driver, trial_id, result, "evaluated in full, and can't be the best")
-
-
-def _score(folder: str, settings: dict[str, object], objective: str, threads: int) -> Refereed:
+def _score(folder: Path, settings: dict[str, Any], objective: str, threads: int) -> Refereed:
     """Executed on the cluster."""
-    return score_in_full(Path(folder), Settings.model_validate(settings), objective, cache_dir(), threads)
+    return score_in_full(folder, Settings.model_validate(settings), objective, cache_dir(), threads)

@@ -27,9 +27,10 @@ from summtune.events.kinds import DecodeOpened, RunClosed, RunOpened, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
-from summtune.tuning import engine, finals, lock, mirror, own_metrics, resources
+from summtune.tuning import engine, lock, mirror, own_metrics, resources
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.environment import describe_environment
+from summtune.tuning.finals import Finals
 from summtune.tuning.session import Session, open_session
 from summtune.tuning.trainable import Allotment
 
@@ -283,9 +284,7 @@ def _drive(
         with engine.interruptible(note_interruption):
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
-            done = driver.complete and all(
-                stage(driver, allotment, lambda: interrupted, witness.note) for stage in (finals.score_finalists, finals.decode_finalists)
-            )
+            done = driver.complete and Finals(driver, allotment, lambda: interrupted, witness.note).work_off()
         if done:
             driver.close("finished")
         elif interrupted:

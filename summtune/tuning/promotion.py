@@ -25,6 +25,7 @@ from summtune.events.kinds import Reported
 from summtune.paths import TrialPaths
 from summtune.training.checkpoints import disk_use, is_sealed, sealed_checkpoints, verify
 from summtune.training.resumption import Found, read_record
+from summtune.tuning.decode_race import decoding_record
 
 ROUNDING = 2e-6
 """predictions.csv has six digits."""
@@ -147,8 +148,7 @@ def write_results(paths: TrialPaths, trial: TrialState, state: RunState) -> None
 
 def write_decodings(paths: TrialPaths, trial: TrialState) -> None:
     """decodings.jsonl: what came of each setting of generation that was tried."""
-    records = ({key: value for key, value in one.to_record().items() if key not in ("kind", "trial", "params")} for one in trial.decoded)
-    durable.write_text(paths.decodings, "".join(f"{durable.json_line(record)}\n" for record in records))
+    durable.write_text(paths.decodings, "".join(f"{durable.json_line(decoding_record(one))}\n" for one in trial.decoded))
 
 
 def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str, object]:

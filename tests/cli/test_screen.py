@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from summtune.cli.screen import Screen, duration, event_line, value_text
+from summtune.cli.screen import Screen, duration, event_line
 from summtune.events.fold import RunState
 from summtune.events.kinds import Noted
 from summtune.events.log import read_events
+from summtune.reporting.wording import value_text
 from tests.reporting.test_views import recorded
 
 

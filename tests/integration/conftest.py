@@ -20,7 +20,7 @@ from summtune.config.experiment import load_experiment
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Event
 from summtune.events.log import read_events
-from summtune.paths import RunPaths
+from summtune.paths import RunPaths, find_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -182,6 +182,19 @@ class CommandLine:
             os.killpg(process.pid, signal.SIGKILL)
             raise
         return code, self.output()
+
+    def kill_at(self, pattern: str, *words: str | Path) -> None:
+        """Run a command, and kill it as soon as its output matches."""
+        process = self.start(*words)
+        self.wait_for(pattern, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait(60)
+
+    def run_called(self, name: str) -> RunPaths:
+        """The newest run of that name."""
+        found = find_run(name, self.folder / "results")
+        assert found is not None
+        return found
 
     def output(self) -> str:
         return (self.folder / "output.txt").read_text(encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from summtune.config.stages import DecodeStage
 from summtune.events.kinds import Decoded
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, find_run
+from summtune.paths import RunPaths
 from summtune.reporting.views import write_views
 from summtune.training.reopened import stored_settings
 from tests.integration.conftest import CommandLine, Heard, state_of
@@ -63,12 +62,8 @@ def test_the_best_checkpoints_are_decoded_again(tune_here: Tune, space_file: Spa
 @pytest.mark.slow
 def test_killed_while_decoding_resumed_and_decoded_again_later(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     many = {**STAGE, "decode": {"top_k": 1, "run_cap": 8, "parameters": {"no_repeat_ngram_size": {"values": [0, 2]}}}}
-    process = summtune_on_cluster.start("run", space_file(**many))
-    summtune_on_cluster.wait_for(r"\d{4}  decoding \d", process)
-    process.send_signal(signal.SIGKILL)
-    process.wait(60)
-    run = find_run("tiny", summtune_on_cluster.folder / "results")
-    assert run is not None
+    summtune_on_cluster.kill_at(r"\d{4}  decoding \d", "run", space_file(**many))
+    run = summtune_on_cluster.run_called("tiny")
     before = decoded(run)
     assert before
     code, output = summtune_on_cluster("resume", "tiny")

@@ -12,7 +12,7 @@ import pytest
 
 from summtune.events.kinds import Scored
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, find_run
+from summtune.paths import RunPaths
 from tests.integration.conftest import CommandLine, Heard, state_of
 
 Tune = Callable[..., tuple[RunPaths, Heard]]
@@ -40,12 +40,8 @@ def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> No
 
 def test_a_driver_killed_between_full_evaluations_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(settings=CHEAP, resources={"cpus_per_trial": 4, "gpus_per_trial": 0})
-    process = summtune_on_cluster.start("run", file)
-    summtune_on_cluster.wait_for(r"\d{4}  in full: ", process)
-    process.send_signal(signal.SIGKILL)
-    process.wait(60)
-    run = find_run("tiny", summtune_on_cluster.folder / "results")
-    assert run is not None
+    summtune_on_cluster.kill_at(r"\d{4}  in full: ", "run", file)
+    run = summtune_on_cluster.run_called("tiny")
     before = scored(run)
     assert before
     code, output = summtune_on_cluster("resume", "tiny")
@@ -62,8 +58,7 @@ def test_stopped_by_a_person_while_evaluating(summtune_on_cluster: CommandLine, 
     summtune_on_cluster.wait_for(r"Evaluating the likeliest in full", process)
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 130
-    run = find_run("tiny", summtune_on_cluster.folder / "results")
-    assert run is not None
+    run = summtune_on_cluster.run_called("tiny")
     state = state_of(run)
     assert state.status == "interrupted"
     assert len(scored(run)) < 3

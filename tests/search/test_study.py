@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Reported, RunOpened, Told
 from summtune.search.study import Search, final_word
 from summtune.space.parameters import Choice, Reals
+from summtune.space.rules import When
 from summtune.space.space import Space
 
 # A list among the choices and a step on a log scale: there the point is not what the sampler answered.
@@ -192,3 +194,22 @@ def test_the_search_keeps_away_from_what_does_not_fit() -> None:
         return sum(value > 0.5 for value in drawn[20:])
 
     assert beyond("out_of_memory") <= beyond("diverged") / 2
+
+
+def test_a_method_that_insists_does_not_end_an_endless_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few values of one parameter and a condition on the other a sampler may draw what has been for ever."""
+    space = Space.of(
+        [Choice("generation.num_beams", (1, 2)), Reals("generation.length_penalty", 0.5, 2.0)],
+        {"generation.length_penalty": (When("generation.num_beams", (2,)),)},
+    )
+
+    def drawn() -> list[dict[str, Any]]:
+        live = Search(space, "bayes", maximize=True, seed=1, count=20)
+        monkeypatch.setattr(live, "_method", SimpleNamespace(suggest=lambda study, space, request: None))
+        proposals = [live.propose(str(number), number) for number in range(20)]
+        return [proposal.point for proposal in proposals if proposal is not None]
+
+    points = drawn()
+    assert len(points) == 20
+    assert all(point not in points[:number] for number, point in enumerate(points))
+    assert points == drawn()

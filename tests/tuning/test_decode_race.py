@@ -14,13 +14,14 @@ import pytest
 from summtune.config.experiment import load_experiment
 from summtune.config.settings import Settings
 from summtune.config.stages import DecodeStage
+from summtune.events.kinds import Decoded
 from summtune.events.limits import Limit
 from summtune.training.best_model import SETTINGS_FILE, adopt_decoding
 from summtune.training.referee import score_in_full
 from summtune.training.reopened import stored_settings
 from summtune.training.train import train
 from summtune.tuning.decode_folder import DECODINGS, decode_folder
-from summtune.tuning.decode_race import Past, Race, Tried, race
+from summtune.tuning.decode_race import Race, Tried, race
 from tests.small_training import Reports, job, small_settings
 
 OBJECTIVE = "rouge_combined_f1"
@@ -62,19 +63,33 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> DecodeStage:
     return found
 
 
-@pytest.fixture(scope="module")
-def asked(trained: tuple[Path, Settings], stage: DecodeStage, tmp_path_factory: pytest.TempPathFactory) -> Race:
-    folder, settings = trained
-    own = score_in_full(folder, settings, OBJECTIVE, tmp_path_factory.mktemp("cache"), 1)
-    scores = [float(row[OBJECTIVE]) for row in own.rows]
+def race_on(folder: Path, settings: Settings, stage: DecodeStage, cache: Path) -> Race:
+    own = score_in_full(folder, settings, OBJECTIVE, cache, 1)
     return Race(
-        str(folder), settings.model_dump(mode="json"), stage.to_record(), OBJECTIVE, True, own.metrics, best_scores=scores, threads=1
+        trial="0000",
+        folder=str(folder),
+        settings=settings.model_dump(mode="json"),
+        stage=stage.to_record(),
+        objective=OBJECTIVE,
+        maximize=True,
+        own_metrics=own.metrics,
+        best_scores=[float(row[OBJECTIVE]) for row in own.rows],
+        threads=1,
     )
 
 
-def lasting(tried: list[Tried]) -> list[Tried]:
+@pytest.fixture(scope="module")
+def asked(trained: tuple[Path, Settings], stage: DecodeStage, tmp_path_factory: pytest.TempPathFactory) -> Race:
+    return race_on(*trained, stage, tmp_path_factory.mktemp("cache"))
+
+
+def events(tried: list[Tried]) -> list[Decoded]:
+    return [one.decoded for one in tried if one.decoded is not None]
+
+
+def lasting(tried: list[Tried]) -> list[Decoded]:
     """Without what measures time, and scores as predictions.csv has them."""
-    return [replace(one, seconds=0.0, score=round(one.score, 5)) for one in tried]
+    return [replace(one, seconds=0.0, score=round(one.score, 5)) for one in events(tried)]
 
 
 @pytest.fixture(scope="module")
@@ -82,70 +97,79 @@ def outcome(asked: Race) -> list[Tried]:
     return list(race(asked))
 
 
+@pytest.fixture(scope="module")
+def winner(outcome: list[Tried]) -> tuple[Tried, Decoded]:
+    """The best setting, and the event of it."""
+    return [(one, one.decoded) for one in outcome if one.decoded is not None and one.decoded.best][-1]
+
+
 def test_settings_race_against_the_best_so_far(asked: Race, outcome: list[Tried]) -> None:
-    assert [one.setting for one in outcome] == list(range(1, 11))
-    assert len({json.dumps(one.point, sort_keys=True) for one in outcome}) == 10
+    decoded = events(outcome)
+    assert [one.setting for one in decoded] == list(range(1, 11))
+    assert len({json.dumps(one.point, sort_keys=True) for one in decoded}) == 10
     best = asked.own_metrics[OBJECTIVE]
-    for one in outcome:
+    for tried, one in zip(outcome, decoded, strict=True):
         assert one.dropped == (one.dialogues < 40)
         assert one.dropped == (not one.metrics)
         assert one.best == (not one.dropped and one.score > best + 1e-6)
-        assert bool(one.rows) == bool(one.generation_config) == one.best
+        assert bool(tried.rows) == bool(tried.generation_config) == one.best
         best = one.score if one.best else best
-    assert any(one.best for one in outcome)
-    assert any(one.dropped for one in outcome)
-    assert all(set(one.metrics) == set(asked.own_metrics) for one in outcome if not one.dropped)
+    assert any(one.best for one in decoded)
+    assert any(one.dropped for one in decoded)
+    assert all(set(one.metrics) == set(asked.own_metrics) for one in decoded if not one.dropped)
 
 
-def test_what_was_scored_is_what_the_full_evaluation_finds(asked: Race, outcome: list[Tried], tmp_path: Path) -> None:
+def test_what_was_scored_is_what_the_full_evaluation_finds(asked: Race, winner: tuple[Tried, Decoded], tmp_path: Path) -> None:
     """The encoder's remembered outputs and the order of dialogues change nothing."""
-    best = [one for one in outcome if one.best][-1]
+    tried, best = winner
     settings = Settings.model_validate(asked.settings)
     generation = {**settings.generation.model_dump(), **{key.partition(".")[2]: value for key, value in best.point.items()}}
     decoded = settings.model_copy(update={"generation": settings.generation.model_validate(generation)})
     found = score_in_full(Path(asked.folder), decoded, OBJECTIVE, tmp_path, 1)
     assert found.metrics == pytest.approx(best.metrics, rel=1e-5)
-    assert [row["summary"] for row in found.rows] == [row["summary"] for row in best.rows]
+    assert [row["summary"] for row in found.rows] == [row["summary"] for row in tried.rows]
 
 
 def test_an_interrupted_race_goes_on_as_if_nothing_had_happened(asked: Race, outcome: list[Tried]) -> None:
     begun = list(islice(race(asked), 4))
     assert lasting(begun) == lasting(outcome[:4])
-    past = tuple(Past(one.point, one.params, one.score, one.dropped, one.dialogues, one.excesses) for one in begun)
-    best = next((one for one in reversed(begun) if one.best), None)
+    best = next((one for one in reversed(begun) if one.rows), None)
     assert best is not None, "else this test shows less than it says"
     kept = [float(row[OBJECTIVE]) for row in best.rows]
-    resumed = list(race(replace(asked, past=past, best_point=best.point, best_scores=kept)))
-    assert lasting(resumed) == lasting(outcome[4:])
-    lost = list(islice(race(replace(asked, past=past, best_point=best.point, best_scores=None)), 1))
-    assert (lost[0].setting, lost[0].rows) == (0, best.rows), "where its summaries are gone the best is decoded again"
+    left = replace(asked, past=tuple(events(begun)), best_point=best.point)
+    assert lasting(list(race(replace(left, best_scores=kept)))) == lasting(outcome[4:])
+    (again,) = islice(race(replace(left, best_scores=None)), 1)
+    assert (again.decoded, again.rows) == (None, best.rows), "where its summaries are gone the best is decoded again"
 
 
-def test_a_setting_beyond_a_limit_is_never_the_best(asked: Race, outcome: list[Tried]) -> None:
-    winner = [one for one in outcome if one.best][-1]
-    bound = winner.metrics["length_ratio"] - 0.01
-    limited = list(race(replace(asked, limits=(Limit("length_ratio", "<=", bound),), best_is_feasible=False)))
-    assert limited[0].excesses.keys() == {f"length_ratio <= {bound:g}"} or limited[0].dropped
+def test_settings_of_a_later_stage_are_numbered_on(asked: Race) -> None:
+    assert [one.setting for one in events(list(islice(race(replace(asked, before=10)), 2)))] == [11, 12]
+
+
+def test_a_setting_beyond_a_limit_is_never_the_best(asked: Race, winner: tuple[Tried, Decoded]) -> None:
+    bound = winner[1].metrics["length_ratio"] - 0.01
+    limited = events(list(race(replace(asked, limits=(Limit("length_ratio", "<=", bound),), best_is_feasible=False))))
+    assert limited[0].excesses.keys() == {f"length_ratio <= {bound:g}"}, "there is no feasible one yet that it could lose to"
     for one in limited:
         assert not (one.best and one.metrics["length_ratio"] > bound)
 
 
-def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, outcome: list[Tried], tmp_path: Path) -> None:
+def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, winner: tuple[Tried, Decoded], tmp_path: Path) -> None:
     import shutil
 
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-    best = [one for one in outcome if one.best][-1]
+    tried, best = winner
     folder = tmp_path / "model"
     shutil.copytree(asked.folder, folder)
-    adopt_decoding(folder, best.point, best.generation_config, best.metrics)
+    adopt_decoding(folder, best.point, tried.generation_config, best.metrics)
     model = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     settings = Settings.model_validate(asked.settings)
     assert settings.data.dev is not None
     with settings.data.dev.open(encoding="utf-8", newline="") as stream:
         rows: list[dict[str, Any]] = list(csv.DictReader(stream))
-    for row, scored in list(zip(rows, best.rows, strict=True))[:8]:
+    for row, scored in list(zip(rows, tried.rows, strict=True))[:8]:
         tokens = model.generate(**tokenizer(row["dialogue"], return_tensors="pt"))[0]
         text = "".join(tokenizer.decode(tokens).split())
         for special in (tokenizer.pad_token, tokenizer.eos_token, tokenizer.bos_token):
@@ -163,9 +187,9 @@ def test_a_folder_by_itself(asked: Race, stage: DecodeStage, outcome: list[Tried
 
     folder = tmp_path / "model"
     shutil.copytree(asked.folder, folder)
-    told: list[Tried] = []
+    told: list[Decoded] = []
     found = decode_folder(folder, stage, OBJECTIVE, maximize=True, told=told.append)
-    assert [one.point for one in told] == [one.point for one in outcome]
+    assert [one.point for one in told] == [one.point for one in events(outcome)]
     assert found.own == pytest.approx(asked.own_metrics[OBJECTIVE])
     assert found.best is not None
     assert found.best.score == max(one.score for one in told if one.best)
@@ -201,11 +225,7 @@ def test_a_causal_model_with_sampling(tmp_path: Path) -> None:
     )
     stage = load_experiment(file, environ={}).decode
     assert stage is not None
-    own = score_in_full(folder, settings, OBJECTIVE, tmp_path / "cache", 1)
-    scores = [float(row[OBJECTIVE]) for row in own.rows]
-    asked = Race(
-        str(folder), settings.model_dump(mode="json"), stage.to_record(), OBJECTIVE, True, own.metrics, best_scores=scores, threads=1
-    )
+    asked = race_on(folder, settings, stage, tmp_path / "cache")
     first, second = list(race(asked)), list(race(asked))
     assert lasting(first) == lasting(second)
     assert len(first) == 4

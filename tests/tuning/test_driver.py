@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from summtune.config.experiment import load_experiment
 from summtune.errors import TrialFailure
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Event, Noted, Reported, RunOpened
+from summtune.events.kinds import Event, Noted, Reported
 from summtune.events.log import EventLog, read_events
-from summtune.paths import AttemptPaths, RunPaths
+from summtune.paths import AttemptPaths
 from summtune.training.checkpoints import seal
 from summtune.training.trainer import PROGRESS_FILE
 from summtune.tuning.driver import Driver, SpaceUsedUp
 from summtune.tuning.orders import Orders
+from tests.tuning.driving import open_driver
 
 SPACE = """
 name: plain
@@ -37,18 +37,12 @@ def opened() -> Iterator[Opened]:
     """Opens a driver of a new run, or of one that lies there already."""
     logs: list[EventLog] = []
 
-    def open_driver(folder: Path) -> Driver:
-        run = RunPaths(folder)
-        folder.mkdir(exist_ok=True)
-        run.space.write_text(SPACE, encoding="utf-8")
-        experiment = load_experiment(run.space, environ={})
-        log = EventLog(run.events)
+    def open_one(folder: Path) -> Driver:
+        driver, log = open_driver(folder, SPACE)
         logs.append(log)
-        if not read_events(run.events)[0]:
-            log.append(RunOpened(folder.name, "plain", experiment.to_record(), "results", []))
-        return Driver(run, experiment, log, fold(read_events(run.events)[0]), lambda event, state: None)
+        return driver
 
-    yield open_driver
+    yield open_one
     for log in logs:
         log.close()
 

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from summtune.cli.screen import summary_lines
-from summtune.config.experiment import load_experiment
-from summtune.events.fold import fold
-from summtune.events.kinds import Noted, RunOpened, Scored
-from summtune.events.log import EventLog, read_events
-from summtune.paths import RunPaths
+from summtune.cli.screen import leaderboard, summary_lines
+from summtune.events.kinds import Decoded, Noted, Scored
+from summtune.events.log import read_events
+from summtune.reporting.faithfulness import faithfulness
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
 from summtune.reporting.views import last_iterations, write_views
 from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.referee import Refereed
+from summtune.tuning.decode_race import Tried
 from summtune.tuning.driver import Driver
+from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import drawn, step
+from tests.tuning.test_limited_driver import KEY
+from tests.tuning.test_limited_driver import trained as trained_within
 
 SPACE = """
 name: plain
@@ -31,22 +33,11 @@ settings: {training: {num_train_epochs: 1}, evaluation: {proxy_top_k: 2}}
 """
 
 
-def opened(folder: Path) -> tuple[Driver, EventLog]:
-    run = RunPaths(folder)
-    folder.mkdir(exist_ok=True)
-    run.space.write_text(SPACE, encoding="utf-8")
-    experiment = load_experiment(run.space, environ={})
-    log = EventLog(run.events)
-    if not read_events(run.events)[0]:
-        log.append(RunOpened(folder.name, "plain", experiment.to_record(), "results", []))
-    return Driver(run, experiment, log, fold(read_events(run.events)[0]), lambda event, state: None), log
-
-
 def trained(driver: Driver, score: float) -> str:
     trial = drawn(driver)
     step(driver, trial, score)
     driver.over(trial)
-    (driver.run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {}, "metrics": {}}', encoding="utf-8")
+    (driver.run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {"generation": {}}, "metrics": {}}', encoding="utf-8")
     return trial
 
 
@@ -56,7 +47,7 @@ def refereed(score: float) -> Refereed:
 
 
 def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> None:
-    driver, log = opened(tmp_path / "run")
+    driver, log = open_driver(tmp_path / "run", SPACE)
     for score in (0.1, 0.5, 0.3, 0.4, 0.2):
         trained(driver, score)
     assert driver.complete
@@ -65,7 +56,7 @@ def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> No
     assert [trial.id for trial in driver.to_score()] == ["0000", "0001"]
     log.close()
 
-    driver, log = opened(tmp_path / "run")
+    driver, log = open_driver(tmp_path / "run", SPACE)
     assert [trial.id for trial in driver.to_score()] == ["0000", "0001"], "what has been scored is not scored again"
     driver.scored("0001", refereed(0.35))
     driver.scored("0000", refereed(0.15))
@@ -102,28 +93,51 @@ def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> No
     assert "Proxy     3 trials evaluated in full; Kendall's τ of cheap and full scores 0.33 (95 % from" in told
     assert "More evaluation.proxy_samples" in told
     page = run.report.read_text(encoding="utf-8")
-    assert "Kendall’s τ" in page
+    assert "Kendall&#39;s τ" in page
     assert '<th class="n">proxy</th>' in page
     assert 'evaluation": "proxy"' in paths.history.read_text(encoding="utf-8")
     log.close()
 
 
+def test_other_decodings_stand_beside_what_was_trained(tmp_path: Path) -> None:
+    """A better decoding can win; the baseline, the averages of trust and a column of the table stay with what was trained."""
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    for score in (0.1, 0.5, 0.3, 0.4, 0.2):
+        trained(driver, score)
+    for trial, score in (("0000", 0.15), ("0001", 0.35), ("0003", 0.30)):
+        driver.scored(trial, refereed(score))
+    before = faithfulness(driver.state)
+    metrics = {"loss": 1.0, "rouge_combined_f1": 0.6}
+    better = Decoded("0000", 1, {"generation.num_beams": 4}, {}, dialogues=1, score=0.6, best=True, metrics=metrics)
+    driver.decoded("0000", Tried(better, better.point, refereed(0.6).rows, "{}"))
+    worse = Decoded("0003", 1, {"generation.num_beams": 2}, {}, dialogues=1, score=0.2, metrics={**metrics, "rouge_combined_f1": 0.2})
+    driver.decoded("0003", Tried(worse, worse.point))
+    driver.close("finished")
+    state, run = driver.state, driver.run
+    assert state.best is state.trials["0000"]
+    assert faithfulness(state) == before, "cheap evaluations are compared with what they stand for"
+    found = figures(state, last_iterations(state))
+    assert (found.best, found.baseline) == (0.6, 0.15)
+    assert [(row.trial, row.own_score, row.full_score) for row in rows(state)][:2] == [("0000", 0.15, 0.6), ("0001", 0.35, 0.35)]
+    told = "\n".join(summary_lines(run, state, found))
+    assert "Baseline  rouge_combined_f1 0.1500: the best is +0.4500 against it" in told
+    assert "Decoding  0000: num_beams 4: 0.6000 instead of 0.1500; 1 setting, 0 dropped early" in told
+    assert "Decoding  0003: as trained, 0.3000, is the best; 1 setting" in told
+    header = [column.header for column in leaderboard(rows(state), state, {}).columns]
+    assert header[:6] == ["", "trial", "status", "epoch", "proxy", "as trained"]
+    write_page(run, state)
+    page = run.report.read_text(encoding="utf-8")
+    assert "<dt>Decoding</dt><dd>0000: num_beams 4: 0.6000 instead of 0.1500; 1 setting, 0 dropped early</dd>" in page
+    assert '<th class="n">as trained</th>' in page
+    log.close()
+
+
 def test_a_trial_whose_full_evaluation_is_beyond_a_limit_makes_room(tmp_path: Path) -> None:
     limited = SPACE + "constraints:\n- require_metric: guardrails/invented_speakers <= 0.1\n"
-    folder = tmp_path / "run"
-    folder.mkdir()
-    space = folder / "space.yaml"
-    space.write_text(limited.replace("proxy_top_k: 2", "proxy_top_k: 1, metrics: [rouge, guardrails]"), encoding="utf-8")
-    experiment = load_experiment(space, environ={})
-    run, log = RunPaths(folder), EventLog(folder / "events.jsonl")
-    state = fold([log.append(RunOpened("run", "plain", experiment.to_record(), "results", []))])
-    driver = Driver(run, experiment, log, state, lambda event, state: None)
-    from tests.tuning.test_limited_driver import KEY
-    from tests.tuning.test_limited_driver import trained as trained_within
-
+    driver, log = open_driver(tmp_path / "run", limited.replace("proxy_top_k: 2", "proxy_top_k: 1, metrics: [rouge, guardrails]"))
     for score in (0.1, 0.5, 0.3):
         trial = trained_within(driver, score, 0.0)
-        (run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {}}', encoding="utf-8")
+        (driver.run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {}}', encoding="utf-8")
     assert [trial.id for trial in driver.to_score()] == ["0000", "0001"]
     found = refereed(0.6)
     driver.scored("0001", Refereed({**found.metrics, KEY: 0.9}, found.rows, {}, 1.0))

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.screen import print_summary, stream_console
-from summtune.config.experiment import load_experiment
-from summtune.events.fold import TrialState, fold
-from summtune.events.kinds import Ended, Reported, RunOpened, Told
-from summtune.events.log import EventLog, read_events
-from summtune.paths import RunPaths
+from summtune.events.fold import TrialState
+from summtune.events.kinds import Ended, Reported, Told
+from summtune.events.log import read_events
 from summtune.reporting.leaderboard import rows
 from summtune.reporting.page import write_page
 from summtune.reporting.views import best_model, write_views
 from summtune.tuning.driver import Driver
+from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import drawn, worked
 
 SPACE = """
@@ -32,17 +31,6 @@ settings: {training: {num_train_epochs: 1}, evaluation: {strategy: full, metrics
 KEY = "guardrails/invented_speakers"
 
 
-def opened(folder: Path) -> tuple[Driver, EventLog]:
-    run = RunPaths(folder)
-    folder.mkdir(exist_ok=True)
-    run.space.write_text(SPACE, encoding="utf-8")
-    experiment = load_experiment(run.space, environ={})
-    log = EventLog(run.events)
-    if not read_events(run.events)[0]:
-        log.append(RunOpened(folder.name, "plain", experiment.to_record(), "results", []))
-    return Driver(run, experiment, log, fold(read_events(run.events)[0]), lambda event, state: None), log
-
-
 def trained(driver: Driver, score: float, invented: float) -> str:
     """A trial of one evaluation, to its end."""
     trial = drawn(driver)
@@ -53,7 +41,7 @@ def trained(driver: Driver, score: float, invented: float) -> str:
 
 
 def test_a_trial_beyond_a_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    driver, log = opened(tmp_path / "run")
+    driver, log = open_driver(tmp_path / "run", SPACE)
     trained(driver, 0.1, 0.0)
     trained(driver, 0.9, 0.05)
     assert not driver.target_reached, "a target that is reached beyond a limit is not reached"
@@ -90,11 +78,11 @@ def test_a_trial_beyond_a_limit(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_resumed_run_knows_the_limits(tmp_path: Path) -> None:
-    driver, log = opened(tmp_path / "run")
+    driver, log = open_driver(tmp_path / "run", SPACE)
     trained(driver, 0.1, 0.0)
     trained(driver, 0.9, 0.05)
     log.close()
-    again, log = opened(tmp_path / "run")
+    again, log = open_driver(tmp_path / "run", SPACE)
     assert [trial.constraints for trial in again.study.get_trials()] == [trial.constraints for trial in driver.study.get_trials()]
     assert again.state.best is again.state.trials["0000"]
     following = again.next_trial()
@@ -104,7 +92,7 @@ def test_a_resumed_run_knows_the_limits(tmp_path: Path) -> None:
 
 
 def test_all_trials_beyond_a_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    driver, log = opened(tmp_path / "run")
+    driver, log = open_driver(tmp_path / "run", SPACE)
     for invented in (0.5, 0.3, 0.03):
         trained(driver, 0.4, invented)
     write_views(driver.run, driver.state)

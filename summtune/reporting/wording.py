@@ -1,0 +1,50 @@
+"""What terminal and page say in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from summtune.events.fold import RunState, TrialState
+from summtune.reporting.faithfulness import Faithfulness
+
+
+def point_text(point: Mapping[str, Any]) -> str:
+    """A point in one line."""
+    if not point:
+        return "the base's own settings"
+    return ", ".join(f"{key.rpartition('.')[2]} {value_text(value)}" for key, value in point.items())
+
+
+def value_text(value: Any) -> str:
+    """A setting's value, short."""
+    if value is None:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def decoding_texts(state: RunState) -> list[str]:
+    """What came of other settings of generation, a sentence for each trial; the best trial's first."""
+    best = state.best
+    decoded = sorted((trial for trial in state.trials.values() if trial.decoded), key=lambda trial: trial is not best)
+    return [_decoding_text(trial, state.own_score(trial) or 0.0) for trial in decoded]
+
+
+def _decoding_text(trial: TrialState, own: float) -> str:
+    tried = len(trial.decoded)
+    counts = f"{tried} setting{'' if tried == 1 else 's'}, {sum(one.dropped for one in trial.decoded)} dropped early"
+    if trial.decoding is None:
+        return f"{trial.id}: as trained, {own:.4f}, is the best; {counts}"
+    return f"{trial.id}: {point_text(trial.decoding.point)}: {trial.decoding.score:.4f} instead of {own:.4f}; {counts}"
+
+
+def proxy_texts(told: Faithfulness | None) -> list[str]:
+    """How far the cheap evaluations on the way can be trusted; nothing where there were none, or too few to say."""
+    if told is None:
+        return []
+    interval = f"95 % from {told.low:.2f} to {told.high:.2f}"
+    texts = [f"{told.trials} trials evaluated in full; Kendall's τ of cheap and full scores {told.tau:.2f} ({interval})"]
+    if told.doubtful:
+        remedy = "More evaluation.proxy_samples, a larger evaluation.proxy_top_k, or evaluation.strategy: full make surer of the best."
+        texts.append(f"Cheap scores hardly order these trials as full ones do. {remedy}")
+    return texts
