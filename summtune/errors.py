@@ -106,7 +106,7 @@ class TrialFailure(SummtuneError):
 
     Attributes:
         cause: a short stable word for records: `diverged`, `out_of_memory`, `timeout`, `bad_data`, `bad_model`, `bad_settings`,
-            `bad_checkpoint`, `bad_metric`, `surroundings`, `worker_lost`, `error`.
+            `bad_checkpoint`, `bad_metric`, `no_report`, `surroundings`, `worker_lost`, `unreachable`, `hung`, `error`.
         message: what happened, for a person.
     """
 

@@ -35,11 +35,18 @@ _FORM = 3  # of the record
 
 @dataclass(frozen=True)
 class Resources:
-    """What a trial gets; None leaves it to the machine."""
+    """What a trial gets; None leaves it to the machine.
+
+    Attributes:
+        max_failures: retries of a trial for causes that can pass, in each session.
+        hung_after_s: how long it may keep silent; None: judged by how long evaluations take.
+    """
 
     gpus_per_trial: float | None = None
     cpus_per_trial: float | None = None
     max_concurrent_trials: int | None = None
+    max_failures: int = 2
+    hung_after_s: float | None = None
 
 
 @dataclass(frozen=True)

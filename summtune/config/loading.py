@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class _Loading:
             count=top.count or top.run_cap or DEFAULT_COUNT,
             baseline=top.baseline,
             decode=decode,
-            resources=Resources(top.resources.gpus_per_trial, top.resources.cpus_per_trial, top.resources.max_concurrent_trials),
+            resources=Resources(**{one.name: getattr(top.resources, one.name) for one in fields(Resources)}),
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 

@@ -21,6 +21,7 @@ from summtune.events.kinds import (
     PointDrawn,
     Promoted,
     Reported,
+    Retried,
     RunClosed,
     RunOpened,
     RunResumed,
@@ -37,7 +38,12 @@ class TrialState:
 
     Attributes:
         id: its id, the same through every attempt.
-        status: pending, running, finished, stopped or failed; running also means "was running when the run was left".
+        status: pending, running, finished, stopped or failed; running also means "was running when the run was left", and pending "waits to
+            be retried".
+        began_at: when its present attempt began.
+        retried: attempts that failed for a cause that can pass.
+        retried_before: how many of them in earlier sessions.
+        longest_wait_s: the longest that it let its driver wait for a report, in one attempt.
         reports: one Reported per iteration, ascending.
         best: the report with the best score.
         scored: the full evaluation of the model of that report, where evaluations on the way were cheap ones.
@@ -57,6 +63,10 @@ class TrialState:
     message: str = ""
     attempts: int = 0
     started_at: float | None = None
+    began_at: float | None = None
+    retried: list[Retried] = field(default_factory=list)
+    retried_before: int = 0
+    longest_wait_s: float = 0.0
     ended_at: float | None = None
     reports: list[Reported] = field(default_factory=list)
     best: Reported | None = None
@@ -89,6 +99,8 @@ class RunState:
     Attributes:
         count: trials asked for, without the baseline.
         status: running, finished, interrupted or failed; running also means "its driver died".
+        ended: trials that ended in this session, in this order.
+        longest_wait_s: the longest that any trial let its driver wait for a report.
         rungs: scores seen at each rung, by rung and trial.
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
@@ -103,6 +115,8 @@ class RunState:
     sessions: int = 0
     folder: str = ""
     trials: dict[str, TrialState] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+    longest_wait_s: float = 0.0
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
@@ -243,6 +257,9 @@ class RunState:
                 self.count, self.folder = event.count, event.folder
                 self.status, self.reason, self.closed_at = "running", "", None
                 self.sessions += 1
+                self.ended = []
+                for trial in self.trials.values():
+                    trial.retried_before = len(trial.retried)
             case PointDrawn():
                 self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
             case TrialStarted():
@@ -253,6 +270,11 @@ class RunState:
                 trial.scored, trial.decoding, trial.decoded, trial.decoded_before = None, None, [], 0
                 trial.status, trial.attempts = "running", event.attempt
                 trial.started_at = trial.started_at or event.time
+                trial.began_at = event.time
+            case Retried():
+                trial = self.trials[event.trial]
+                trial.status = "pending"
+                trial.retried.append(event)
             case Reported():
                 self._take_report(event)
             case Noted():
@@ -265,6 +287,7 @@ class RunState:
             case Ended():
                 trial = self.trials[event.trial]
                 trial.status, trial.cause, trial.message, trial.ended_at = event.status, event.cause, event.message, event.time
+                self.ended.append(event.trial)
             case Promoted():
                 self.trials[event.trial].promoted = True
             case Scored():
@@ -282,6 +305,11 @@ class RunState:
 
     def _take_report(self, event: Reported) -> None:
         trial = self.trials[event.trial]
+        before = trial.reports[-1] if trial.reports and trial.reports[-1].attempt == event.attempt else None
+        since = before.time if before is not None else trial.began_at
+        if since is not None:
+            trial.longest_wait_s = max(trial.longest_wait_s, event.time - since)
+            self.longest_wait_s = max(self.longest_wait_s, trial.longest_wait_s)
         trial.reports.append(event)
         trial.best = self._best_of(trial.reports)
 

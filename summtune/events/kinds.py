@@ -107,6 +107,23 @@ class TrialStarted(Event):
 
 
 @dataclass(frozen=True)
+class Retried(Event):
+    """An attempt failed for a cause that can pass by itself: the trial goes on, in its next attempt, from its last checkpoint.
+
+    Attributes:
+        attempt: the one that failed; 0 where its process was lost before it began.
+        cause: a short word for the failure.
+        message: what happened, for a person.
+    """
+
+    kind: ClassVar[str] = "retried"
+    trial: str
+    attempt: int
+    cause: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Reported(Event):
     """A trial was evaluated.
 
@@ -279,7 +296,7 @@ class RunClosed(Event):
 
 
 _ALL = (
-    *(RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted),
+    *(RunOpened, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, Told, Ended, Promoted),
     *(Scored, DecodeOpened, Decoded, RunClosed),
 )
 

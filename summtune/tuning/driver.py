@@ -23,7 +23,9 @@ from summtune.training.best_model import add_full_metrics, adopt_decoding, write
 from summtune.training.referee import Refereed
 from summtune.tuning import own_metrics, promotion
 from summtune.tuning.decode_race import Race, Tried
+from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
+from summtune.tuning.retries import Retries, alike_from_the_first
 
 Watcher = Callable[[kinds.Event, RunState], None]
 
@@ -50,6 +52,7 @@ class Driver:
         self.run = run
         self.experiment = experiment
         self.state = state
+        self.retries = Retries(experiment.resources.max_failures)
         self._log = log
         self._watch = watch
         self._rule = registry.load("search.stopping", experiment.stopping.type)
@@ -63,7 +66,7 @@ class Driver:
         )
         self._search.replay(state)
         self._catch_up()
-        # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself.
+        # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself; and those to be tried again.
         self._waiting: list[str] = [trial.id for trial in state.unfinished()]
 
     def record(self, event: kinds.Event) -> None:
@@ -72,10 +75,16 @@ class Driver:
         self.state.apply(event)
         self._watch(event, self.state)
 
-    def next_trial(self) -> TrialState | SpaceUsedUp:
-        """The trial to run next: one that was left behind, the baseline, or a new point."""
-        if self._waiting:
-            return self.state.trials[self._waiting.pop(0)]
+    def next_trial(self, *, at_once: bool = False) -> TrialState | SpaceUsedUp:
+        """The trial to run next: one that was left behind or is to be tried again, the baseline, or a new point.
+
+        Args:
+            at_once: don't let the one that is to be tried again pause first.
+        """
+        for trial_id in self._waiting:
+            if at_once or self.retries.due(self.state.trials[trial_id]):
+                self._waiting.remove(trial_id)
+                return self.state.trials[trial_id]
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         number = len(self.state.searched)
@@ -87,7 +96,7 @@ class Driver:
 
     @property
     def waiting(self) -> list[str]:
-        """Trials that were left behind and have not been handed out yet."""
+        """Trials that were left behind, or are to be tried again, and have not been handed out yet."""
         return self._waiting
 
     def brought_back(self, trial_id: str) -> None:
@@ -95,8 +104,12 @@ class Driver:
         if trial_id in self._waiting:
             self._waiting.remove(trial_id)
 
-    def start(self, trial_id: str) -> None:
-        """An attempt at a trial begins: write its orders, which say where to begin and whom to beat."""
+    def start(self, trial_id: str) -> Settings:
+        """An attempt at a trial begins: write its orders, which say where to begin and whom to beat.
+
+        Returns:
+            Its settings.
+        """
         trial = self.state.trials[trial_id]
         attempt = trial.attempts + 1
         paths = self.run.trial(trial_id)
@@ -106,7 +119,8 @@ class Driver:
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
         self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
-        promotion.write_settings(paths, self.settings_of(trial))
+        settings = self.settings_of(trial)
+        promotion.write_settings(paths, settings)
         best = trial.best
         orders = Orders(
             attempt=attempt,
@@ -117,6 +131,7 @@ class Driver:
             maximize=self.state.maximize,
         )
         durable.write_json(paths.progress, orders.to_record())
+        return settings
 
     def settings_of(self, trial: TrialState) -> Settings:
         """The trial's complete settings, with the run's copies of people's own metrics."""
@@ -130,7 +145,7 @@ class Driver:
             Whether it goes on. A rung stops it if it is not the baseline; a report of an attempt that has been succeeded ends that attempt.
         """
         trial = self.state.trials[report.trial]
-        if trial.over or report.attempt != trial.attempts:
+        if trial.status != "running" or report.attempt != trial.attempts:
             return False
         self.record(report)
         self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
@@ -154,14 +169,22 @@ class Driver:
                     promotion.write_results(self.run.trial(trial.id), trial, self.state)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
-        """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed."""
+        """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed. It is over then, or is to be tried again."""
         trial = self.state.trials[trial_id]
         if trial.over:
+            return
+        if failure is not None and failure.cause in PASSING and trial.verdict is not None and trial.verdict.stop:
+            failure = None  # its process was lost after its verdict, on the way out
+        if failure is not None and self.retries.allowed(trial, failure):
+            self.record(kinds.Retried(trial_id, trial.attempts, failure.cause, failure.message))
+            self._waiting.append(trial_id)
             return
         if failure is None and trial.best is None:
             failure = TrialFailure("no_report", "the training returned without a single evaluation")
         if failure is not None:
-            self.record(kinds.Ended(trial_id, "failed", failure.cause, failure.message))
+            tried = f" Given up after {trial.attempts} attempts." if failure.cause in PASSING and trial.attempts > 1 else ""
+            message = f"{failure.message.rstrip('.')}.{tried}" if tried else failure.message
+            self.record(kinds.Ended(trial_id, "failed", failure.cause, message))
         elif trial.verdict is not None and trial.verdict.stop:
             self.record(self._ended(trial, "stopped"))
         else:
@@ -248,6 +271,18 @@ class Driver:
     def target_reached(self) -> bool:
         """Whether some trial's score, as the search is told it, is as good as `metric.target`."""
         return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.candidates())
+
+    @property
+    def hopeless(self) -> str:
+        """Why the run had better stop: its first trials failed alike, and none has ever reported. Empty while that is not so."""
+        alike = alike_from_the_first(self.state)
+        if not alike:
+            return ""
+        last = alike[-1]
+        log = self.run.trial(last.id).log
+        look = log if log.is_file() and log.stat().st_size else self.run.logs / "ray.log"
+        found = f"The first {len(alike)} trials failed alike, and none has reported ({last.cause}): {last.message.rstrip('.')}."
+        return f"{found} Look into {look}, mend the cause, then go on with `summtune resume {self.run.folder.name}`."
 
     @property
     def complete(self) -> bool:

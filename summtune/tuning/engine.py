@@ -32,6 +32,8 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard copies of what the event log holds
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C is ours: see `interruptible`
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # Ray Tune would start one actor at a time; the driver bounds what is drawn
+    "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # Ray Tune would try such a trial again by itself, without a limit and without telling
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "30",  # an ended trial's actor that does not react would keep its slot for ten minutes
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # actors without GPUs see none, which is Ray's coming default

@@ -1,10 +1,14 @@
-"""How a worker's failure reaches the driver with its cause: a file in the attempt's folder, since Ray Tune hands on text at best."""
+"""How a worker's failure reaches the driver with its cause: a file in the attempt's folder, since Ray Tune hands on text at best.
+
+Also which causes can pass by themselves, and which say something about the point alone.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import json
+import socket
 from collections.abc import Mapping
 
 from summtune import durable
@@ -22,6 +26,22 @@ from summtune.paths import AttemptPaths
 
 SURROUNDINGS = "surroundings"
 """The cause of a failure that is not the trial's: disk or storage gave way."""
+
+WORKER_LOST, HUNG, TIMEOUT, UNREACHABLE = "worker_lost", "hung", "timeout", "unreachable"
+
+PASSING: Mapping[str, int | None] = {
+    WORKER_LOST: None,  # killed, by the kernel or Ray's memory monitor too; its node lost or preempted
+    UNREACHABLE: None,  # a model hub or a server that does not answer now
+    HUNG: 1,  # a deadlock may not come again; one that does is the training's own, and each costs as long as it takes to notice
+}
+"""Causes that can pass by themselves: such a trial is tried again, so often at most (None: as often as `resources.max_failures` says).
+
+No other is. A full disk (`surroundings`) leaves the whole run, resumable. Memory that ran out (`out_of_memory`) has already been answered
+inside the training, by smaller parts of a batch. All others would be the same again, with the same data, settings and seed.
+"""
+
+OF_THE_POINT = frozenset({"out_of_memory", "diverged"})
+"""Causes that say something about the drawn point: other points may well go better, however many have failed so."""
 
 _MISTAKES: Mapping[type[Mistake], str] = {
     DataMistake: "bad_data",
@@ -41,11 +61,24 @@ def failure_of(error: Exception) -> TrialFailure:
 
     if isinstance(error, TrialFailure):
         return error
+    if isinstance(error, (CheckpointMistake, OSError)) and _out_of_reach(error):
+        return TrialFailure(UNREACHABLE, str(error))
     if isinstance(error, SurroundingsFailure) or (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS):
         return TrialFailure(SURROUNDINGS, str(error))
     if isinstance(error, Mistake):
         return TrialFailure(_MISTAKES.get(type(error), "error"), str(error))
     return TrialFailure("out_of_memory" if is_out_of_memory(error) else "error", f"{type(error).__name__}: {error}")
+
+
+def _out_of_reach(error: BaseException | None) -> bool:
+    """Whether it began with a server that could not be reached or did not answer, whatever has been made of that."""
+    while error is not None:
+        if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):
+            return True
+        if any(base.__module__.partition(".")[0] == "httpx" and base.__name__ == "TransportError" for base in type(error).__mro__):
+            return True  # the hub's client; its exceptions are no OSErrors
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def write_failure(attempt: AttemptPaths, failure: TrialFailure) -> None:
@@ -65,4 +98,16 @@ def read_failure(attempt: AttemptPaths, handed_on: BaseException | None = None) 
             if isinstance(error, TrialFailure):
                 return error
             error = getattr(error, "cause", None) or error.__cause__
-        return TrialFailure("worker_lost", "the trial's process ended without a word (killed, out of memory, or its node was lost)")
+        return TrialFailure(WORKER_LOST, _how_it_was_lost(handed_on))
+
+
+def _how_it_was_lost(handed_on: BaseException | None) -> str:
+    """What Ray knows of a process that ended without a word."""
+    told = str(handed_on)
+    if getattr(handed_on, "preempted", False):
+        return "its node was preempted"
+    if "running low on memory" in told or "memory pressure" in told:
+        return "Ray's memory monitor ended its process, since the node ran low on memory"
+    if "node has died" in told or "node was terminated" in told:
+        return "its node was lost"
+    return "the trial's process ended without a word (killed, out of memory, or its node was lost)"

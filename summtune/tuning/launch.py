@@ -278,7 +278,7 @@ def _drive(
 
     try:
         driver = Driver(run, experiment, log, state, witness.event)
-        session = Session(driver, room, engine.stop_tune, witness.note)
+        session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
         open_session(session)
         with engine.interruptible(note_interruption):

@@ -1,4 +1,4 @@
-"""Tells the driver when Ray Tune starts a trial."""
+"""Tells the driver when Ray Tune starts a trial, and looks after those that run at each turn of Ray Tune's loop."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from summtune.tuning import session
-from summtune.tuning.searcher import TRIAL_KEY
 
 
 class Observer(Callback):  # type: ignore[misc]  # Ray ships no types
-    """Ray Tune calls it after an actor is up, and before the actor is told to train: time to write the attempt's orders."""
+    """What Ray Tune calls."""
 
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         live = session.current()
         if live.fault is not None:
             return
         with live:
-            live.driver.start(trial.config[TRIAL_KEY])
+            live.watchdog.look(live)
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """An actor is up, and has not been told to train yet: time to write the attempt's orders."""
+        live = session.current()
+        if live.fault is not None:
+            return
+        with live:
+            live.began(trial.trial_id)

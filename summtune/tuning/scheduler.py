@@ -1,7 +1,8 @@
 """What Ray Tune sees of the rungs: its ASHAScheduler, with the verdicts replaced by the driver's.
 
 Overridden, and why:
-- `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over are not run again.
+- `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over are not run again,
+  and of two that are the same trial of ours (it was tried again, and Tune's snapshot doesn't know that the first had failed) only one is.
 - `on_trial_result`: the driver records the report, then judges. ASHAScheduler keeps its rungs in memory, and a restore forgets them.
 - `on_trial_complete`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
 - `on_trial_error`: keeps the error for the searcher.
@@ -39,8 +40,12 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
             live.bind(trial.trial_id, trial_id)
             if live.driver.state.trials[trial_id].over:
                 trial.set_status(Trial.TERMINATED)
-            elif not trial.is_finished():
+            elif not trial.is_finished():  # one in state ERROR is of an attempt that failed: the driver hands its trial out again
+                if not live.take(trial.trial_id):
+                    trial.set_status(Trial.TERMINATED)
+                    return
                 live.driver.brought_back(trial_id)
+                live.watchdog.heed(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         live = session.current()
@@ -63,6 +68,7 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
             )
             for text in result[NOTICES_KEY]:
                 live.driver.note(report.trial, text)
+            live.watchdog.heard(trial.trial_id)
             goes_on = live.driver.report(report)
             return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 

@@ -16,8 +16,7 @@ from typing import Any
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from summtune.errors import SurroundingsFailure, TrialFailure
-from summtune.tuning import failures, session
+from summtune.tuning import session
 from summtune.tuning.driver import SpaceUsedUp
 
 TRIAL_KEY = "trial"
@@ -42,10 +41,13 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
         with live:
             if live.fault is not None or not live.has_room():
                 return None
-            trial = live.driver.next_trial()
+            # Ray Tune waits in a loop of its own while nothing else runs; a person who wants an end shall not wait for a pause to pass.
+            trial = live.driver.next_trial(at_once=live.stop_asked())
             if isinstance(trial, SpaceUsedUp):
-                return str(Searcher.FINISHED)
+                # Once it is told so Ray Tune never asks again; a trial that still runs may have to be tried again.
+                return None if any(True for _ in live.driver.state.unfinished()) else str(Searcher.FINISHED)
             live.bind(trial_id, trial.id)
+            live.take(trial_id)
             return {TRIAL_KEY: trial.id, **trial.point}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -56,15 +58,12 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
         if live.fault is not None:
             return  # Ray Tune calls again, with error=True, after a hook has raised: the trial is not to blame
         with live:
-            ours = live.trial_id(trial_id)
-            failure: TrialFailure | None = None
+            if not live.in_hand(trial_id):
+                return
             if error:
-                trial = live.driver.state.trials[ours]
-                failure = failures.read_failure(live.driver.run.trial(ours).attempt(trial.attempts), live.errors.get(trial_id))
-                if failure.cause == failures.SURROUNDINGS:
-                    # The next trial would meet the same full disk: the run is left, with this trial unfinished.
-                    raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
-            live.driver.over(ours, failure)
+                live.failed(trial_id)
+            else:
+                live.over(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Ray Tune wants a file; the event log is what counts."""

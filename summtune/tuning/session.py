@@ -10,7 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
+from summtune.errors import NothingUsable, SurroundingsFailure, TrialFailure
+from summtune.tuning import failures
 from summtune.tuning.driver import Driver
+from summtune.tuning.silence import Patience
+from summtune.tuning.watchdog import Watchdog
 
 
 class Session:
@@ -21,13 +25,25 @@ class Session:
         capacity: how many trials the cluster can run at once, now.
         stop: asks Ray Tune to end its loop.
         note: says a sentence to the person.
+        stop_asked: whether a person wants an end.
     """
 
-    def __init__(self, driver: Driver, capacity: Callable[[], int], stop: Callable[[], None], note: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        capacity: Callable[[], int],
+        stop: Callable[[], None],
+        note: Callable[[str], None],
+        stop_asked: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.driver = driver
         self.note = note
+        self.stop_asked = stop_asked
         self.fault: BaseException | None = None
         self.errors: dict[str, BaseException | None] = {}
+        self.watchdog = Watchdog(Patience(after_s=driver.experiment.resources.hung_after_s))
+        self._in_hand: dict[str, str] = {}
+        self._attempts: dict[str, int] = {}
         self._capacity = capacity
         self._stop = stop
         self._trial_ids: dict[str, str] = {}
@@ -38,6 +54,49 @@ class Session:
 
     def trial_id(self, tune_id: str) -> str:
         return self._trial_ids[tune_id]
+
+    def take(self, tune_id: str) -> bool:
+        """Ray Tune is to run `tune_id`; False where it has another trial in hand that is the same trial of ours."""
+        return self._in_hand.setdefault(self._trial_ids[tune_id], tune_id) == tune_id
+
+    def in_hand(self, tune_id: str) -> bool:
+        """Whether `tune_id` is what Ray Tune has in hand of our trial: not over, and not given up for another."""
+        return self._in_hand.get(self._trial_ids[tune_id]) == tune_id
+
+    def began(self, tune_id: str) -> None:
+        """Ray Tune has an actor for `tune_id`: an attempt begins in it."""
+        if not self.in_hand(tune_id):
+            return
+        trial_id = self._trial_ids[tune_id]
+        settings = self.driver.start(trial_id)
+        self._attempts[tune_id] = self.driver.state.trials[trial_id].attempts
+        self.watchdog.began(tune_id, settings.training.timeout_s)
+
+    def over(self, tune_id: str, failure: TrialFailure | None = None) -> None:
+        """Ray Tune is done with `tune_id`, or is to be."""
+        if not self.in_hand(tune_id):
+            return  # what Ray Tune says of it now comes late: it has been given up
+        trial_id = self._trial_ids[tune_id]
+        del self._in_hand[trial_id]
+        self.driver.over(trial_id, failure)
+        if reason := self.driver.hopeless:
+            self.driver.close("failed", reason)
+            self.fault = NothingUsable(reason)
+            self._stop()
+
+    def failed(self, tune_id: str) -> None:
+        """An error ended `tune_id`: what it left behind says which.
+
+        Raises:
+            SurroundingsFailure: the disk gave way.
+        """
+        # Where no attempt began in this actor there is none whose word could be read; an earlier one's is not this one's.
+        attempt = self.driver.run.trial(self._trial_ids[tune_id]).attempt(self._attempts.get(tune_id, 0))
+        failure = failures.read_failure(attempt, self.errors.pop(tune_id, None))
+        if failure.cause == failures.SURROUNDINGS:
+            # The next trial would meet the same full disk: the run is left, with this trial unfinished.
+            raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
+        self.over(tune_id, failure)
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""

@@ -18,6 +18,7 @@ from summtune.training.checkpoints import seal
 from summtune.training.trainer import PROGRESS_FILE
 from summtune.tuning.driver import Driver, SpaceUsedUp
 from summtune.tuning.orders import Orders
+from summtune.tuning.retries import Retries
 from tests.tuning.driving import open_driver
 
 SPACE = """
@@ -139,6 +140,7 @@ def test_the_best_of_an_earlier_attempt_is_kept(opened: Opened, tmp_path: Path) 
 def test_a_best_model_that_was_never_recorded_is_not_taken(opened: Opened, tmp_path: Path) -> None:
     """The worker wrote its third best and died before it could report it."""
     driver = opened(tmp_path / "run")
+    driver.retries = Retries(0)
     trial = drawn(driver)
     step(driver, trial, 0.1)
     step(driver, trial, 0.2)

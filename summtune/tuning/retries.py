@@ -1,0 +1,71 @@
+"""Which failed trials are tried again, how often, and how soon; and when the first failures are so alike that the run had better stop.
+
+All of it is asked of the run's state. It must not know Ray, nor write anything.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from summtune.errors import TrialFailure
+from summtune.events.fold import RunState, TrialState
+from summtune.tuning.failures import OF_THE_POINT, PASSING
+
+FIRST = 3
+"""So many trials of a session that end alike, and none that ever reported: what they have in common is not the points."""
+
+_PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\w.~+-]*[/\\])+[\w.~+-]*")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,]\d+)*(?:e[+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How failures that can pass are answered.
+
+    Counted over a session, however far the attempts got: a resume, before which a person may have mended something, begins a fresh count.
+
+    Attributes:
+        most: retries of a trial.
+        first_pause_s: pause before the first of a session.
+        growth: each next pause is so many times as long, so that a worker that fails at once does not fail without end.
+        clock: seconds since the epoch, as events have them.
+    """
+
+    most: int
+    first_pause_s: float = 3.0
+    growth: float = 4.0
+    clock: Callable[[], float] = time.time
+
+    def allowed(self, trial: TrialState, failure: TrialFailure) -> bool:
+        """Whether a trial that failed so is tried again."""
+        if failure.cause not in PASSING:
+            return False
+        retried = trial.retried[trial.retried_before :]
+        own = PASSING[failure.cause]
+        return len(retried) < self.most and (own is None or sum(one.cause == failure.cause for one in retried) < own)
+
+    def due(self, trial: TrialState) -> bool:
+        """Whether a trial that waits has paused long enough."""
+        retried = trial.retried[trial.retried_before :]
+        if not retried:
+            return True
+        since = self.clock() - retried[-1].time
+        return not 0 <= since < self.first_pause_s * self.growth ** (len(retried) - 1)  # below 0 the clock was set back: don't wait for it
+
+
+def alike_from_the_first(state: RunState) -> list[TrialState]:
+    """The first trials of this session to end, where all failed alike and no trial of the run ever reported; else nothing."""
+    first = [state.trials[trial_id] for trial_id in state.ended[:FIRST]]
+    if len(first) < FIRST or any(trial.status != "failed" or trial.cause in OF_THE_POINT for trial in first):
+        return []
+    if len({(trial.cause, _gist(trial.message)) for trial in first}) > 1 or any(trial.reports for trial in state.trials.values()):
+        return []
+    return first
+
+
+def _gist(message: str) -> str:
+    """A message without its paths and numbers."""
+    return _NUMBER.sub("#", _PATH.sub("…", message))
