@@ -14,11 +14,11 @@ from rich.text import Text
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Scored, TrialStarted
+from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Retried, Scored, TrialStarted
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, shown_path
-from summtune.reporting.wording import decoding_texts, point_text, proxy_texts, value_text
+from summtune.reporting.wording import decoding_texts, failure_texts, point_text, proxy_texts, retried_texts, retries_text, value_text
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -105,6 +105,9 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case TrialStarted() if event.resumed:
             checkpoint = event.resumed.rpartition("/")[2]
             return f"{event.trial}  continues from {checkpoint} after evaluation {event.iteration} (attempt {event.attempt})"
+        case Retried():
+            begun = f"attempt {event.attempt} failed" if event.attempt else "failed before it began"
+            return f"{event.trial}  {begun} ({event.cause}), and is tried again: {event.message}"
         case Reported():
             trial = state.trials[event.trial]
             star = "  * best so far" if trial.best is event and state.candidates()[:1] == [trial] else ""
@@ -170,10 +173,9 @@ def _number(score: float | None) -> str:
 
 
 def status_text(row: Row) -> str:
-    """The status, with a failure's cause, or that the trial is beyond a limit."""
-    if row.beyond:
-        return f"{row.status}, infeasible"
-    return f"{row.status}: {row.cause}" if row.cause else row.status
+    """The status, with a failure's cause, or that the trial is beyond a limit; and how often it was tried again."""
+    status = f"{row.status}, infeasible" if row.beyond else f"{row.status}: {row.cause}" if row.cause else row.status
+    return f"{status}, {retries_text(row.retries)}" if row.retries else status
 
 
 def print_summary(console: Console, run: RunPaths, state: RunState) -> None:
@@ -210,9 +212,9 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
     ended = f"{found.finished} finished, {found.stopped} stopped early, {found.failed} failed"
     lines.append(f"Trials    {asked}: {ended}{beyond}{unfinished}")
-    lines += [
-        f"          {trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"
-    ]
+    lines += [f"          {text}" for text in failure_texts(state)]
+    lines += [f"Retried   {text}" for text in retried_texts(state)]
+    lines += [f"Failed    {state.reason}"] if state.status == "failed" and state.reason else []
     share = found.iterations_saved / max(1, found.iterations_saved + found.iterations_spent)
     saved = f"{found.iterations_saved} ({share:.0%}) saved by early stopping"
     lines.append(f"Time      {duration(found.seconds)}; {found.iterations_spent} evaluations made, {saved}")

@@ -25,6 +25,7 @@ class Row:
         seconds: from its first start to its end; None before.
         best: whether it is the run's best.
         cause: why it failed.
+        retries: how often it was tried again after a failure that could pass.
         beyond: the limits that it is beyond, in words; it is never the best then, and has no rank.
     """
 
@@ -44,6 +45,7 @@ class Row:
     cause: str
     message: str
     beyond: tuple[str, ...] = ()
+    retries: int = 0
 
 
 def rows(state: RunState) -> list[Row]:
@@ -142,4 +144,5 @@ def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Ro
         cause=trial.cause,
         message=trial.message,
         beyond=tuple(map(str, state.violations(trial))),
+        retries=len(trial.retried),
     )

@@ -10,7 +10,7 @@ from summtune.events.kinds import Reported
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations
-from summtune.reporting.wording import decoding_texts, proxy_texts
+from summtune.reporting.wording import decoding_texts, failure_texts, proxy_texts, retried_texts, retries_text
 
 WIDTH, HEIGHT = 720, 240
 """Size of the curves' drawing area, in SVG units."""
@@ -40,6 +40,9 @@ def write_page(run: RunPaths, state: RunState) -> None:
             width=WIDTH,
             height=HEIGHT,
             notes=state.notes,
+            reason=state.reason if state.status == "failed" else "",
+            failures=[*failure_texts(state), *retried_texts(state)],
+            retries_text=retries_text,
         ),
     )
 

@@ -108,6 +108,7 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "cause": trial.cause or None,
         "message": trial.message or None,
         "attempts": trial.attempts,
+        "retried": [{"attempt": one.attempt, "cause": one.cause, "message": one.message} for one in trial.retried],
         "baseline": trial.baseline,
         "score": state.score(trial),
         "full_score": state.full_score(trial),

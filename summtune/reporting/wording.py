@@ -23,6 +23,26 @@ def value_text(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def retries_text(retries: int) -> str:
+    """How often a trial was tried again."""
+    return f"{retries} {'retry' if retries == 1 else 'retries'}"
+
+
+def failure_texts(state: RunState) -> list[str]:
+    """Which trials failed, and why, a sentence each."""
+    return [f"{trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"]
+
+
+def retried_texts(state: RunState) -> list[str]:
+    """Which trials were tried again and did not fail in the end, and why, a sentence each."""
+    trials = [trial for trial in state.trials.values() if trial.retried and trial.status != "failed"]
+    return [f"{trial.id} {retries_text(len(trial.retried))}: {_what_failed(trial)}" for trial in trials]
+
+
+def _what_failed(trial: TrialState) -> str:
+    return "; ".join(f"attempt {one.attempt} failed ({one.cause}): {one.message}" for one in trial.retried)
+
+
 def decoding_texts(state: RunState) -> list[str]:
     """What came of other settings of generation, a sentence for each trial; the best trial's first."""
     best = state.best

@@ -106,8 +106,8 @@ def _how_it_was_lost(handed_on: BaseException | None) -> str:
     told = str(handed_on)
     if getattr(handed_on, "preempted", False):
         return "its node was preempted"
-    if "running low on memory" in told or "memory pressure" in told:
+    if "running low on memory" in told:
         return "Ray's memory monitor ended its process, since the node ran low on memory"
-    if "node has died" in told or "node was terminated" in told:
+    if "node has died" in told:
         return "its node was lost"
     return "the trial's process ended without a word (killed, out of memory, or its node was lost)"

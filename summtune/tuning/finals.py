@@ -19,8 +19,8 @@ from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning.decode_race import Tried, race
 from summtune.tuning.driver import Driver
-from summtune.tuning.failures import SURROUNDINGS
-from summtune.tuning.tasks import LOST, RETRIES, in_parallel, streamed
+from summtune.tuning.failures import SURROUNDINGS, WORKER_LOST
+from summtune.tuning.tasks import RETRIES, in_parallel, streamed
 from summtune.tuning.trainable import Allotment
 
 
@@ -84,7 +84,7 @@ class Finals:
                     over.add(trial_id)
                 elif isinstance(result, Tried):
                     driver.decoded(trial_id, result)
-                elif result.cause == LOST and lost[trial_id] < RETRIES:
+                elif result.cause == WORKER_LOST and lost[trial_id] < RETRIES:
                     lost[trial_id] += 1
                 else:
                     over.add(trial_id)

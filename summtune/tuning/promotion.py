@@ -174,6 +174,7 @@ def _results(paths: TrialPaths, trial: TrialState, state: RunState) -> dict[str,
         "final_metrics": trial.final,
         "model_path": str(paths.best_model.relative_to(paths.folder)) if paths.best_model.is_dir() else None,
         "attempts": trial.attempts,
+        "retried": [{"attempt": one.attempt, "cause": one.cause, "message": one.message} for one in trial.retried],
         "disk": disk_use(paths.checkpoints, paths.best_model),
         **_facts(paths, trial),
     }

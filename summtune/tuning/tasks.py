@@ -5,6 +5,7 @@ It must not know what the work is, nor write anything for the run: results go to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,17 +13,17 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from summtune.errors import SurroundingsFailure, TrialFailure
-from summtune.tuning.failures import failure_of
+from summtune.tuning.failures import WORKER_LOST, failure_of
 from summtune.tuning.trainable import Allotment
 
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""
 
 RETRIES = 3
-"""How often a task begins again whose process or node was lost."""
+"""How often a task begins again whose process or node was lost.
 
-LOST = "worker_lost"
-"""The cause of a failure that is the process's or the node's."""
+Counted here and not by Ray's `max_retries`: a task that the memory monitor ended is not counted there, and begun again without end.
+"""
 
 
 def in_parallel(
@@ -39,13 +40,19 @@ def in_parallel(
     Raises:
         SurroundingsFailure: the cluster gave way.
     """
-    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=RETRIES)
+    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0)
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
+    lost = Counter[str]()
     try:
         while pending and not stop_asked():
             done, _ = ray.wait(list(pending), num_returns=1, timeout=PATIENCE_S)
             for one in done:
-                yield pending.pop(one), _result(one)
+                name, result = pending.pop(one), _result(one)
+                if isinstance(result, TrialFailure) and result.cause == WORKER_LOST and lost[name] < RETRIES:
+                    lost[name] += 1
+                    pending[remote.remote(work, *of[name])] = name
+                else:
+                    yield name, result
     finally:
         for one in pending:
             ray.cancel(one, force=True)
@@ -106,4 +113,4 @@ def _result(reference: Any) -> Any:
     except RayError as error:
         if not ray.is_initialized():
             raise SurroundingsFailure(f"the cluster is gone: {error}. `summtune resume` goes on.") from error
-        return TrialFailure(LOST, f"its process or node was lost ({type(error).__name__})")
+        return TrialFailure(WORKER_LOST, f"its process or node was lost ({type(error).__name__})")

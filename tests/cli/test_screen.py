@@ -9,7 +9,7 @@ from rich.console import Console
 
 from summtune.cli.screen import Screen, duration, event_line
 from summtune.events.fold import RunState
-from summtune.events.kinds import Noted
+from summtune.events.kinds import Noted, Retried
 from summtune.events.log import read_events
 from summtune.reporting.wording import value_text
 from tests.reporting.test_views import recorded
@@ -60,6 +60,13 @@ def test_on_a_terminal_a_table_renews_itself(tmp_path: Path) -> None:
 
 def test_what_a_trial_has_to_say_is_a_note() -> None:
     assert event_line(Noted("0001", "fp32 is used."), RunState(), 0) == "note: fp32 is used."
+
+
+def test_a_retry_is_one_line() -> None:
+    line = event_line(Retried("0001", 1, "worker_lost", "its node was lost"), RunState(), 0)
+    assert line == "0001  attempt 1 failed (worker_lost), and is tried again: its node was lost"
+    never = event_line(Retried("0001", 0, "worker_lost", "its node was lost"), RunState(), 0)
+    assert never == "0001  failed before it began (worker_lost), and is tried again: its node was lost"
 
 
 def test_values_and_times_for_people() -> None:

@@ -504,3 +504,25 @@ def test_the_objective_must_be_reported(refuse: Refuse) -> None:
     assert any("nobody reports a metric 'bleu'" in problem for problem in refuse(f"{patience}metric: {{name: bleu}}\n"))
     found = refuse("settings: {training: {early_stopping_patience: 2, metric_for_best_model: bleu}}\n")
     assert any("metric_for_best_model is not yours to set here: the search space's metric.name decides it." in problem for problem in found)
+
+
+def test_retries_and_silence_are_a_person_s_to_set(load: Load, refuse: Refuse) -> None:
+    resources = load().resources
+    assert (resources.max_failures, resources.hung_after_s) == (2, None)
+    resources = load("resources: {max_failures: 0, hung_after_s: 90}\n").resources
+    assert (resources.max_failures, resources.hung_after_s) == (0, 90)
+    assert Experiment.from_record(load("resources: {max_failures: 5}\n").to_record()).resources.max_failures == 5
+    assert load("resources: {max_failures: auto, hung_after_s: null}\n").resources.max_failures == 2
+    (negative,) = refuse("resources: {max_failures: -1}\n")
+    assert "resources.max_failures" in negative
+    assert "-1" in negative
+    (fraction,) = refuse("resources: {max_failures: 1.5}\n")
+    assert "resources.max_failures" in fraction
+    (never,) = refuse("resources: {hung_after_s: 0}\n")
+    assert "resources.hung_after_s" in never
+
+
+def test_a_run_that_was_opened_before_there_were_retries_can_be_resumed(load: Load) -> None:
+    record = load().to_record()
+    del record["resources"]["max_failures"], record["resources"]["hung_after_s"]
+    assert Experiment.from_record(record).resources.max_failures == 2

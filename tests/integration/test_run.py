@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,19 +146,6 @@ def test_a_failing_trial_costs_no_other_trial_anything(tune_here: Tune, space_fi
     assert failed.cause == "error"
     assert "nonsense" in failed.message
     assert "Traceback" in run.trial("0002").log.read_text(encoding="utf-8")
-
-
-def test_a_lost_worker_fails_its_trial_and_the_run_goes_on(tune_here: Tune, space_file: SpaceFile) -> None:
-    file = space_file(resources={"max_concurrent_trials": 1}, baseline=False, settings={"training": {"num_train_epochs": 3}})
-
-    def kill(event: Event, state: RunState) -> None:
-        if isinstance(event, Reported) and event.trial == "0002" and event.iteration == 1:
-            os.kill(event.pid, signal.SIGKILL)
-
-    run, _ = tune_here(file, Heard(hook=kill))
-    state = state_of(run)
-    assert [trial.status for trial in state.searched] == ["finished", "failed", "finished"]
-    assert state.trials["0002"].cause == "worker_lost"
 
 
 def test_what_fits_no_node_is_refused_before_a_run_directory_is_made(tune_here: Tune, space_file: SpaceFile, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from summtune.cli.screen import summary_lines
+from summtune.cli.screen import status_text, summary_lines
 from summtune.config.experiment import load_experiment
 from summtune.errors import RunMistake
 from summtune.events import kinds
@@ -129,6 +129,36 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -
     assert page.count("<polyline") == 3
     assert "0.6000" in page
     assert "0001" in page
+
+
+def test_what_failed_and_what_was_tried_again_stands_in_the_summary_in_the_results_and_on_the_page(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    log = EventLog(run.events)
+    log.append(kinds.PointDrawn("0004", 4, {"training.learning_rate": 0.1, "training.lr_scheduler_kwargs": {}}))
+    log.append(kinds.TrialStarted("0004", 1, 0))
+    log.append(kinds.Retried("0004", 1, "worker_lost", "its node was lost"))
+    log.append(kinds.TrialStarted("0004", 2, 0))
+    log.append(kinds.Reported("0004", 2, 1, {"iteration": 1, "loss": 2.0, "rouge_combined_f1": 0.2}, None))
+    log.append(kinds.Ended("0004", "finished"))
+    log.append(kinds.RunClosed("failed", "The first 3 trials failed alike."))
+    log.close()
+    state, _ = open_run(run)
+    lines = summary_lines(run, state, figures(state, last_iterations(state)))
+    assert "          0003 failed (diverged): loss is <NaN>" in lines
+    assert "Retried   0004 1 retry: attempt 1 failed (worker_lost): its node was lost" in lines
+    assert "Failed    The first 3 trials failed alike." in lines
+    assert [status_text(row) for row in rows(state) if row.trial in ("0003", "0004")] == ["finished, 1 retry", "failed: diverged"]
+    write_views(run, state)
+    written = {row["run_id"]: row for row in map(json.loads, run.results.read_text(encoding="utf-8").splitlines())}
+    assert (written["0004"]["attempts"], written["0004"]["cause"]) == (2, None)
+    assert written["0004"]["retried"] == [{"attempt": 1, "cause": "worker_lost", "message": "its node was lost"}]
+    assert (written["0003"]["attempts"], written["0003"]["retried"]) == (1, [])
+    write_page(run, state)
+    page = run.report.read_text(encoding="utf-8")
+    assert "<li>0003 failed (diverged): loss is &lt;NaN&gt;</li>" in page
+    assert "<li>0004 1 retry: attempt 1 failed (worker_lost): its node was lost</li>" in page
+    assert "<li>The first 3 trials failed alike.</li>" in page
+    assert "finished, 1 retry</td>" in page
 
 
 def test_what_trials_had_to_say_stands_in_the_summary_and_on_the_page(tmp_path: Path) -> None:

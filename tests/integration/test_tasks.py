@@ -1,0 +1,33 @@
+"""Work on trained models whose process is lost is begun again, a limited number of times."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from summtune.errors import TrialFailure
+from summtune.tuning.tasks import RETRIES, in_parallel
+from summtune.tuning.trainable import Allotment
+
+
+def dies(folder: str, times: int) -> int:
+    """Work whose process is killed so many times."""
+    begun = len(list(Path(folder).iterdir())) + 1
+    Path(folder, str(begun)).touch()
+    if begun <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return begun
+
+
+def test_work_whose_process_is_lost_begins_again_and_not_without_end(cluster: str, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("well", "once", "always")}
+    for folder in folders.values():
+        folder.mkdir()
+    times = {"well": 0, "once": 1, "always": 99}
+    work = {name: (str(folder), times[name]) for name, folder in folders.items()}
+    found = dict(in_parallel(dies, work, Allotment(cpus=1, gpus=0), lambda: False))
+    assert (found["well"], found["once"]) == (1, 2)
+    assert isinstance(found["always"], TrialFailure)
+    assert found["always"].cause == "worker_lost"
+    assert len(list(folders["always"].iterdir())) == RETRIES + 1
