@@ -53,7 +53,8 @@ class Retries:
         if not retried:
             return True
         since = self.clock() - retried[-1].time
-        return not 0 <= since < self.first_pause_s * self.growth ** (len(retried) - 1)  # below 0 the clock was set back: don't wait for it
+        # Far below 0 the clock was set back, which is not waited for; a little below is the rounding of an event's time.
+        return since < -1 or max(since, 0.0) >= self.first_pause_s * self.growth ** (len(retried) - 1)
 
 
 def alike_from_the_first(state: RunState) -> list[TrialState]:

@@ -39,13 +39,14 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         live = session.current()
         with live:
+            live.watchdog.look(live)  # here, too: Ray Tune asks in a loop of its own while nothing runs that it knows of
             if live.fault is not None or not live.has_room():
                 return None
             # Ray Tune waits in a loop of its own while nothing else runs; a person who wants an end shall not wait for a pause to pass.
             trial = live.driver.next_trial(at_once=live.stop_asked())
             if isinstance(trial, SpaceUsedUp):
                 # Once it is told so Ray Tune never asks again; a trial that still runs may have to be tried again.
-                return None if any(True for _ in live.driver.state.unfinished()) else str(Searcher.FINISHED)
+                return None if live.may_go_on else str(Searcher.FINISHED)
             live.bind(trial_id, trial.id)
             live.take(trial_id)
             return {TRIAL_KEY: trial.id, **trial.point}

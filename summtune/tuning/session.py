@@ -100,8 +100,12 @@ class Session:
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""
-        in_hand = {trial_id for trial_id in self._trial_ids.values() if not self.driver.state.trials[trial_id].over}
-        return len(in_hand - set(self.driver.waiting)) < self._capacity()
+        return len(self._in_hand) < self._capacity()
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a trial runs, which may have to be tried again, or waits for that."""
+        return bool(self._in_hand or self.driver.waiting)
 
     def __enter__(self) -> Session:
         """Guard a hook.

@@ -54,6 +54,14 @@ def scores(state: RunState) -> dict[float, list[tuple[int, float, float]]]:
     }
 
 
+def gone(pids: list[int], within_s: float = 20) -> bool:
+    """Whether these processes end in time."""
+    deadline = time.monotonic() + within_s
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
 def test_trials_that_are_killed_or_fail_cost_the_others_nothing(tune_here: Tune, space_file: SpaceFile) -> None:
     """One is killed in mid-training, another can't be trained at all: every report is that of a run without failures."""
     killed: list[str] = []
@@ -110,7 +118,7 @@ def test_a_trial_that_hangs_is_ended_and_its_slot_is_free_again(tune_here: Tune,
     assert state.searched[0].message.endswith("15 s are what a trial is given here. Given up after 2 attempts.")
     following = next(event for event in events if isinstance(event, TrialStarted) and event.time > ended[0].time)
     assert following.time - ended[0].time < 40, "the slot was free again"
-    assert not any(Path(f"/proc/{pid}").exists() for pid in hung)
+    assert gone(hung), "even a suspended process"
 
 
 @pytest.mark.slow
@@ -138,7 +146,7 @@ def test_a_process_that_hangs_between_two_trials_is_noticed(
     assert [trial.status for trial in state.searched] == ["finished", "finished"]
     (retried,) = [event for event in heard.events if isinstance(event, Retried)]
     assert (retried.trial, retried.attempt, retried.cause) == ("0002", 0, "worker_lost")
-    assert not Path(f"/proc/{pids['0001']}").exists()
+    assert gone([pids["0001"]])
 
 
 def test_a_run_whose_first_trials_fail_alike_stops_and_goes_on_once_that_is_mended(
@@ -225,3 +233,38 @@ def test_a_trial_that_was_tried_again_is_brought_back_once(
     state = state_of(run)
     assert state.status == "finished"
     assert [trial.iteration for trial in state.trials.values()] == [12]
+
+
+@pytest.mark.slow
+def test_an_actor_that_can_not_be_reset_costs_nobody_a_trial(summtune: CommandLine, space_file: SpaceFile) -> None:
+    """The thread of a trial that a rung stopped is given no time at all to end; Ray Tune then drops the next one without a word."""
+    summtune.environment["TUNE_FUNCTION_THREAD_TIMEOUT_S"] = "0"
+    file = space_file(
+        parameters={"learning_rate": {"values": [1e-2, 1e-7, 2e-7, 1e-3, 3e-7]}},
+        metric={"name": "loss", "goal": "minimize"},
+        early_terminate={"type": "asha", "min_iter": 1, "eta": 2},
+        baseline=False,
+        resources={"max_concurrent_trials": 1},
+    )
+    code, output = summtune("run", file)
+    assert code == 0, output
+    state = state_of(only_run(summtune.folder / "results"))
+    assert state.status == "finished"
+    assert {trial.status for trial in state.searched} == {"finished", "stopped"}
+    retried = [one for trial in state.searched for one in trial.retried]
+    assert retried
+    assert {one.cause for one in retried} == {"worker_lost"}
+    assert ", and is tried again: " in output
+
+
+def test_where_every_trial_is_bound_to_fail_three_are_enough(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    broken = {"general": {"device": "cpu"}, "training": {"optim": "sgd", "optim_args": "momentum=nonsense"}}
+    rates = {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3, 5e-3]}}
+    file = space_file(parameters=rates, settings=broken, resources={"max_concurrent_trials": 1})
+    code, output = summtune_on_cluster("run", file)
+    assert code == 1, output
+    run = only_run(summtune_on_cluster.folder / "results")
+    assert [trial.status for trial in state_of(run).trials.values()] == ["failed"] * 3, "the baseline is one of them"
+    assert "The first 3 trials failed alike, and none has reported (error): " in output
+    assert f"Look into {run.trial('0002').log}, mend the cause, then go on with `summtune resume {run.folder.name}`." in output
+    assert "Traceback" not in output

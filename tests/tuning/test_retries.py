@@ -143,6 +143,14 @@ def test_a_worker_that_fails_at_once_is_given_pauses_that_grow_and_others_do_not
     assert driver.state.trials[trial].status == "failed"
 
 
+def test_an_event_s_time_is_rounded_and_may_lie_just_ahead(opened: Opened) -> None:
+    driver = opened()
+    trial = drawn(driver)
+    driver.over(trial, LOST)
+    driver.retries = Retries(2, clock=lambda: driver.state.trials[trial].retried[-1].time - 0.0005)
+    assert not driver.retries.due(driver.state.trials[trial])
+
+
 def test_a_clock_that_was_set_back_is_not_waited_for(opened: Opened) -> None:
     driver = opened()
     driver.retries = Retries(3, clock=lambda: 0.0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import ray
+from ray.tune.search import Searcher
 
 from summtune.errors import NothingUsable, TrialFailure
 from summtune.events.fold import RunState, TrialState
@@ -16,7 +18,8 @@ from summtune.events.kinds import Reported
 from summtune.events.log import EventLog
 from summtune.paths import AttemptPaths
 from summtune.tuning.failures import write_failure
-from summtune.tuning.session import Session
+from summtune.tuning.searcher import RememberingOptunaSearch
+from summtune.tuning.session import Session, open_session
 from summtune.tuning.silence import Patience
 from summtune.tuning.watchdog import Watchdog
 from tests.tuning.driving import open_driver
@@ -194,6 +197,32 @@ def test_a_trial_that_ray_tune_gave_up_without_a_word_is_tried_again(play: Calla
     assert played.session.driver.waiting == [trial.ours]
     played.passes(5)
     assert len(ours.retried) == 1
+
+
+def test_ray_tune_is_told_that_all_is_used_up_only_once_nothing_can_come_back(play: Callable[..., Played]) -> None:
+    """It never asks again after that; and while nothing runs that it knows of it asks in a loop of its own, without a turn of the other."""
+    played = play("run_cap: 1\nbaseline: false\n")
+    open_session(played.session)
+    try:
+        searcher = RememberingOptunaSearch()
+        config = searcher.suggest("t1")
+        assert isinstance(config, dict)
+        tunes = SimpleNamespace(trial_id="t1", status="PENDING", temporary_state=SimpleNamespace(ray_actor=None))
+        played.session.watchdog.heed(tunes)
+        assert searcher.suggest("t2") is None, "it runs"
+        tunes.status = "ERROR"
+        played.now += 1.0
+        assert searcher.suggest("t3") is None, "it is to be tried again, after a pause"
+        assert played.session.driver.waiting == ["0001"]
+        played.session.driver.retries = replace(played.session.driver.retries, first_pause_s=0.0)
+        assert isinstance(searcher.suggest("t4"), dict)
+        searcher.on_trial_complete("t1", error=True)
+        assert searcher.suggest("t5") is None
+        played.session.over("t4", TrialFailure("error", "final"))
+        assert searcher.suggest("t6") == Searcher.FINISHED
+        assert played.session.fault is None
+    finally:
+        open_session(None)
 
 
 def test_what_an_earlier_attempt_said_is_not_taken_for_a_later_one_s(play: Callable[..., Played], tmp_path: Path) -> None:
