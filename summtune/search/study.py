@@ -60,12 +60,16 @@ class Search:
         identity: Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.study = optuna.create_study(direction="maximize" if maximize else "minimize")
+        self._maximize = maximize
         self._space = space
         self._method = registry.load("search.methods", method)
         self._seed = seed
         self._count = count
         self._identity = identity or _as_text
+        self._begin()
+
+    def _begin(self) -> None:
+        self.study = optuna.create_study(direction="maximize" if self._maximize else "minimize")
         self._asked: dict[str, optuna.Trial] = {}
         self._trained: set[str] = set()
         self._drawn: set[str] = set()  # those of them that lie in the space
@@ -79,7 +83,8 @@ class Search:
         return self._nothing_left or (size is not None and len(self._drawn) >= size)
 
     def replay(self, state: RunState) -> None:
-        """Bring the study to where a run's state says it was: the same trials, values and numbers."""
+        """Make the study anew, as a run's state says that it was: the same trials, values and numbers."""
+        self._begin()
         for trial in sorted(state.trials.values(), key=lambda trial: trial.number):
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)

@@ -1,4 +1,4 @@
-"""Tells the driver when Ray Tune starts a trial."""
+"""Tells the driver when Ray Tune starts a trial, and lets it look up at each step of the loop."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ class Observer(Callback):  # type: ignore[misc]  # Ray ships no types
             return
         with live:
             live.driver.start(trial.config[TRIAL_KEY])
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        live = session.current()
+        if live.fault is not None:
+            return
+        with live:
+            live.look_up()

@@ -30,6 +30,7 @@ class Session:
         self.errors: dict[str, BaseException | None] = {}
         self._capacity = capacity
         self._stop = stop
+        self._stopped = False
         self._trial_ids: dict[str, str] = {}
 
     def bind(self, tune_id: str, trial_id: str) -> None:
@@ -43,6 +44,12 @@ class Session:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""
         in_hand = {trial_id for trial_id in self._trial_ids.values() if not self.driver.state.trials[trial_id].over}
         return len(in_hand - set(self.driver.waiting)) < self._capacity()
+
+    def look_up(self) -> None:
+        """See whether a person wants an end: at once, Ray Tune's loop ends here; otherwise as soon as it has no trial left."""
+        if not self._stopped and self.driver.hear() == "now":
+            self._stopped = True
+            self._stop()
 
     def __enter__(self) -> Session:
         """Guard a hook.
