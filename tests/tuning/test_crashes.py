@@ -1,0 +1,141 @@
+"""Drivers that die at any moment: what comes of the run is what would have come of it anyway.
+
+Without Ray, so that thousands of moments can be tried; `tests/integration/test_chaos.py` kills real ones.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from summtune.config.experiment import Experiment
+from summtune.events.fold import RunState, fold
+from summtune.events.kinds import Decided, Ended, PointDrawn, Reported, Told, TrialStarted
+from summtune.events.log import read_events
+from summtune.paths import RunPaths
+from summtune.tuning.driver import Driver
+from tests.tuning.playing import EPOCHS, Moment, events_of, make_run, outcome, play_through, replayed, study_digest
+
+THOROUGH = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+MOMENTS = st.lists(st.builds(Moment, st.integers(0, 25), st.sampled_from(["before", "within", "after"])), min_size=1, max_size=8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_syncing() -> Iterator[None]:
+    """A process that dies takes nothing with it that was written: syncing is for power cuts, and slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunPaths, Experiment]:
+    """A run that was opened; copied for each example."""
+    return make_run(tmp_path_factory.mktemp("begun") / "run")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(begun: tuple[RunPaths, Experiment], tmp_path_factory: pytest.TempPathFactory) -> RunState:
+    run, experiment = begun
+    return play_through(copied(run, tmp_path_factory.mktemp("whole")), experiment)
+
+
+def copied(run: RunPaths, folder: Path) -> RunPaths:
+    """The run again, in a folder that is made anew for each example."""
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    shutil.copytree(run.folder, folder / "run")
+    return RunPaths(folder / "run")
+
+
+def check_nothing_forgotten(run: RunPaths, state: RunState, kills: int) -> None:
+    """What holds however often the driver died."""
+    assert state.status == "finished"
+    assert [trial.id for trial in state.searched] == [f"{number:04d}" for number in range(1, state.count + 1)]
+    assert state.baseline is not None
+    for kind in (PointDrawn, Ended, Told):
+        assert set(Counter(event.trial for event in events_of(run, kind)).values()) == {1}, f"{kind.kind}: once for each trial"
+    again = 0
+    for trial in state.trials.values():
+        assert [report.iteration for report in trial.reports] == list(range(1, trial.iteration + 1))
+        reports = Counter(event.iteration for event in events_of(run, Reported) if event.trial == trial.id)
+        assert set(reports.values()) == {1}, "what is on record is never trained again"
+        starts = [event for event in events_of(run, TrialStarted) if event.trial == trial.id]
+        assert [start.attempt for start in starts] == sorted({start.attempt for start in starts})
+        # An attempt wrote its checkpoint before it reported; that of a report that was never recorded is done again.
+        written = [int(folder.name.removeprefix("checkpoint-")) for folder in run.trial(trial.id).attempts.glob("*/checkpoints/*")]
+        again += len(written) - len(set(written))
+        assert run.trial(trial.id).best_model.is_dir()
+    assert again <= kills
+    rungs = [(event.trial, event.rung) for event in events_of(run, Decided)]
+    assert len(rungs) == len(set(rungs)), "a rung judges a trial once"
+
+
+@THOROUGH
+@given(moments=MOMENTS)
+def test_one_trial_at_a_time_killed_or_not_comes_to_the_same(
+    begun: tuple[RunPaths, Experiment], uninterrupted: RunState, tmp_path_factory: pytest.TempPathFactory, moments: list[Moment]
+) -> None:
+    run = copied(begun[0], tmp_path_factory.getbasetemp() / "one")
+    state = play_through(run, begun[1], moments)
+    check_nothing_forgotten(run, state, len(moments))
+    assert outcome(state) == outcome(uninterrupted)
+
+
+@THOROUGH
+@given(moments=MOMENTS, seed=st.integers(0, 999), at_once=st.integers(2, 4))
+def test_with_several_at_once_replaying_the_log_gives_the_very_state(
+    begun: tuple[RunPaths, Experiment], tmp_path_factory: pytest.TempPathFactory, moments: list[Moment], seed: int, at_once: int
+) -> None:
+    run = copied(begun[0], tmp_path_factory.getbasetemp() / "several")
+    choices, looked = random.Random(seed), 0
+
+    def look(driver: Driver) -> None:
+        nonlocal looked
+        if looked % 5 == seed % 5:
+            assert replayed(driver) == (driver.state, study_digest(driver._search))
+        looked += 1
+
+    state = play_through(run, begun[1], moments, look, at_once=at_once, choices=choices)
+    check_nothing_forgotten(run, state, len(moments))
+    assert looked > EPOCHS
+
+
+def test_a_driver_that_dies_at_each_event_in_turn_gets_to_the_same_end(
+    begun: tuple[RunPaths, Experiment], uninterrupted: RunState, tmp_path: Path
+) -> None:
+    """The worst luck there is: no driver writes more than a single event before it dies, in all three ways."""
+    run = copied(begun[0], tmp_path)
+    moments = [Moment(1, where) for _ in range(60) for where in ("before", "within", "after")]
+    assert outcome(play_through(run, begun[1], moments)) == outcome(uninterrupted)
+    assert fold(read_events(run.events)[0]).status == "finished"
+
+
+def test_a_study_forgets_what_no_longer_counts(begun: tuple[RunPaths, Experiment], tmp_path: Path) -> None:
+    """The checkpoints of a trial are gone, so that it is trained again from its beginning: the live study is that of the log."""
+    run = copied(begun[0], tmp_path)
+    looked = 0
+
+    def look(driver: Driver) -> None:
+        nonlocal looked
+        looked += 1
+        assert replayed(driver) == (driver.state, study_digest(driver._search))
+
+    with pytest.raises(AssertionError, match="under way"):
+        play_through(run, begun[1], look=until_one_is_under_way)
+    for checkpoints in run.trials.glob("*/attempts/*/checkpoints"):
+        shutil.rmtree(checkpoints)
+    state = play_through(run, begun[1], look=look)
+    assert len(events_of(run, Reported)) > sum(len(trial.reports) for trial in state.trials.values()), "some were made twice"
+    assert looked > EPOCHS
+
+
+def until_one_is_under_way(driver: Driver) -> None:
+    """Fails once a trial that the study knows has been evaluated, and goes on."""
+    assert not any(trial.iteration and not trial.over for trial in driver.state.searched), "under way"
