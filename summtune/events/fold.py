@@ -260,6 +260,7 @@ class RunState:
                 for trial_id in (*event.again, *event.anew):
                     self._run_again(trial_id, anew=trial_id in event.anew)
             case PointDrawn():
+                self.lost.discard(event.trial)  # the baseline: it is what it was before
                 self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
             case TrialStarted():
                 trial = self.trials[event.trial]

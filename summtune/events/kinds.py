@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 
 Metrics = dict[str, float]
 
+BASELINE_ID = "0000"
+"""The id of the trial that is the base's own settings; those that are drawn are numbered from 1."""
+
 
 @dataclass(frozen=True)
 class Event:

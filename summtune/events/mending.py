@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from summtune import durable
 from summtune.errors import Problem, RunMistake
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Event, PointDrawn, RunOpened, Salvaged
+from summtune.events.kinds import BASELINE_ID, Event, PointDrawn, RunOpened, Salvaged
 from summtune.events.log import Reading, as_line, read_events, read_log
 from summtune.events.salvage import Fault
 from summtune.paths import RunPaths
@@ -97,6 +97,9 @@ def _salvaged(run: RunPaths, events: Sequence[Event], faults: Sequence[Fault], c
         goes_on = "keeps what is left of it" if state.trials[trial_id].over else "goes on from its last whole checkpoint"
         texts.append(f"Trial {trial_id} has lost a part of its record, and {goes_on}.")
     for trial_id in lost:
+        if trial_id == BASELINE_ID:
+            texts.append(f"Trial {trial_id}: that it was begun is lost; the baseline is trained again.")
+            continue
         path = run.trial(trial_id).folder
         folder = f"its folder {path} is left alone" if path.is_dir() else "it has no folder"
         texts.append(f"Trial {trial_id}: that it was drawn is lost. It counts for nothing, and {folder}; another is drawn in its place.")

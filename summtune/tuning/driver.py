@@ -27,8 +27,6 @@ from summtune.tuning.orders import Orders
 
 Watcher = Callable[[kinds.Event, RunState], None]
 
-BASELINE_ID = "0000"
-
 
 @dataclass(frozen=True)
 class SpaceUsedUp:
@@ -79,7 +77,7 @@ class Driver:
         if self._waiting:
             return self.state.trials[self._waiting.pop(0)]
         if self.experiment.baseline and self.state.baseline is None:
-            return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
+            return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         if len(self.state.searched) >= self.state.count or self.target_reached:
             return SpaceUsedUp()
         number = self.state.last_number

@@ -124,7 +124,7 @@ def play(
 
 
 def play_through(
-    run: RunPaths, experiment: Experiment, moments: Sequence[Moment] = (), look: Callable[[Driver], Any] = lambda driver: None, **how: Any
+    run: RunPaths, experiment: Experiment, moments: Sequence[Moment] = (), look: Look = lambda driver: None, **how: Any
 ) -> RunState:
     """Play a run to its end through the deaths of its drivers; the state that it ends with."""
     for moment in [*moments, None]:

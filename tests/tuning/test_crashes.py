@@ -5,6 +5,7 @@ Without Ray, so that thousands of moments can be tried; `tests/integration/test_
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 from collections import Counter
@@ -12,18 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Decided, Ended, PointDrawn, Reported, Told, TrialStarted
 from summtune.events.log import read_events
+from summtune.events.mending import mended_run
 from summtune.paths import RunPaths
 from summtune.tuning.driver import Driver
-from tests.tuning.playing import EPOCHS, Moment, events_of, make_run, outcome, play_through, replayed, study_digest
+from tests.tuning.playing import EPOCHS, Crash, Moment, MortalLog, events_of, make_run, outcome, play, play_through, replayed, study_digest
 
-THOROUGH = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 MOMENTS = st.lists(st.builds(Moment, st.integers(0, 25), st.sampled_from(["before", "within", "after"])), min_size=1, max_size=8)
 
 
@@ -115,6 +117,39 @@ def test_a_driver_that_dies_at_each_event_in_turn_gets_to_the_same_end(
     moments = [Moment(1, where) for _ in range(60) for where in ("before", "within", "after")]
     assert outcome(play_through(run, begun[1], moments)) == outcome(uninterrupted)
     assert fold(read_events(run.events)[0]).status == "finished"
+
+
+@THOROUGH
+@given(
+    moment=st.integers(5, 60),
+    at_once=st.integers(1, 3),
+    lost=st.sets(st.floats(0, 1, exclude_max=True), max_size=4),
+    cut=st.integers(0, 600),
+)
+def test_a_damaged_run_goes_on_and_gives_no_number_to_another_point(
+    begun: tuple[RunPaths, Experiment], tmp_path_factory: pytest.TempPathFactory, moment: int, at_once: int, lost: set[float], cut: int
+) -> None:
+    """Lines are lost in the middle, and bytes at the end, also of what has been acted upon."""
+    run = copied(begun[0], tmp_path_factory.getbasetemp() / "damaged")
+    log = MortalLog(run.events, Moment(moment))
+    with contextlib.suppress(Crash):
+        play(Driver(run, begun[1], log, mended_run(run)[0], lambda event, state: None), at_once)
+    log.close()
+    points = {event.trial: event.point for event in events_of(run, PointDrawn)}
+    whole = run.events.read_bytes()
+    first, *lines = whole[: max(whole.index(b"\n") + 1, len(whole) - cut)].splitlines(keepends=True)
+    gone = {int(share * len(lines)) for share in lost}
+    run.events.write_bytes(b"".join([first, *(line for place, line in enumerate(lines) if place not in gone)]))
+    begun_before = {folder.name for folder in run.trials.iterdir()}
+    state = play_through(run, begun[1], at_once=at_once)
+    assert state.status == "finished"
+    assert len(state.searched) == state.count
+    assert not state.lost & state.trials.keys()
+    assert begun_before <= state.trials.keys() | state.lost, "a folder belongs to a trial, or is named"
+    assert all(state.trials[trial].point == point for trial, point in points.items() if trial in state.trials and trial in begun_before)
+    distinct = [tuple(trial.point.values()) for trial in state.trials.values()]
+    assert len(set(distinct)) == len(distinct)
+    assert mended_run(run) == (state, []), "what is said of the damage is said once, and kept among the notes"
 
 
 def test_a_study_forgets_what_no_longer_counts(begun: tuple[RunPaths, Experiment], tmp_path: Path) -> None:
