@@ -1,4 +1,4 @@
-"""`summtune run` and `resume` for the chaos test: a driver that can die in the middle of writing, and writes down its live state as it goes.
+"""`summtune run` and `resume` for the chaos test: a driver that can die while it writes, and writes down its live state as it goes.
 
 Run as a program: `chaos_driver.py start SPACE OUTPUT_DIR` or `chaos_driver.py resume RUN`. CHAOS_STATES names the file for states, one JSON
 line for each; CHAOS_DEATH says at which of its events this process dies, and where: `3:within`.
@@ -59,21 +59,21 @@ def main(words: list[str]) -> None:
         resume(RunPaths(Path(words[1])), ["chaos"], witness)
 
 
-def _die_at(event: str, where: str) -> None:
-    left, append = int(event), EventLog.append
+def _die_at(number: str, where: str) -> None:
+    left, append = int(number), EventLog.append
 
-    def mortal(self: EventLog, one: SomeEvent) -> SomeEvent:
+    def mortal(self: EventLog, event: SomeEvent) -> SomeEvent:
         nonlocal left
         left -= 1
         if left > 0:
-            return append(self, one)
+            return append(self, event)
         if where == "within":
-            line = as_line(one, self._number + 1)
+            line = as_line(event, self._number + 1)
             self._stream.write(line[: len(line) // 2])
         elif where == "unsynced":
-            self._stream.write(as_line(one, self._number + 1))
+            self._stream.write(as_line(event, self._number + 1))
         elif where == "after":
-            append(self, one)
+            append(self, event)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("dead")
 

@@ -1,0 +1,144 @@
+"""Runs that are asked to stop from another terminal, failed trials that are run again, and what a killed driver leaves running."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from summtune.errors import TrialFailure
+from summtune.events.fold import RunState
+from summtune.events.kinds import Event, PointDrawn, Reported, RunResumed, Scored, StopAsked, TrialStarted
+from summtune.events.log import read_events
+from tests.integration.conftest import CommandLine, Heard, state_of
+from tests.integration.test_causes import CASES
+from tests.integration.test_resume import SEARCH, check_whole, has, only_run, wait_until
+
+SpaceFile = Callable[..., Path]
+
+
+class SecondTerminal(CommandLine):
+    """The command line again, with an output file of its own."""
+
+    def __init__(self, first: CommandLine) -> None:
+        (first.folder / "second").mkdir()
+        super().__init__(first.folder / "second", first.environment)
+
+
+def test_stop_lets_trials_end_evaluates_them_in_full_and_can_be_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    proxy = {"settings": {"training": {"num_train_epochs": 4}, "evaluation": {"strategy": "proxy", "proxy_samples": 2}}}
+    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, **proxy}))
+    results = summtune_on_cluster.folder / "results"
+    wait_until(results, has(Reported, 2), process)
+    run = only_run(results)
+    second = SecondTerminal(summtune_on_cluster)
+    code, output = second("stop", run.folder, "--wait")
+    assert code == 0, output
+    assert f"asked process {process.pid} on " in output
+    assert "No new trials. Trained to their end first: 000" in output
+    assert output.splitlines()[-1] == "Stopped: interrupted (stopped by `summtune stop`)."
+    assert process.wait(60) == 130
+    assert "Asked to stop, by process" in summtune_on_cluster.output()
+    assert "Best      rouge_combined_f1" in summtune_on_cluster.output(), "what it has come to is shown"
+    state = state_of(run)
+    assert len(state.trials) < 4, "no new trials"
+    assert all(trial.status in ("finished", "stopped") for trial in state.trials.values())
+    events, _ = read_events(run.events)
+    stopped = next(place for place, event in enumerate(events) if isinstance(event, StopAsked))
+    assert not any(isinstance(event, PointDrawn) for event in events[stopped:])
+    assert any(isinstance(event, Scored) for event in events[stopped:]), "without full evaluations there would be no best"
+    assert not run.stop.exists()
+    code, output = second("stop", run.folder)
+    assert (code, "is not under way: it is interrupted." in output) == (2, True), output
+    code, output = summtune_on_cluster("resume", run.folder)
+    assert code == 0, output
+    check_whole(run, trials=3)
+
+
+def test_stop_now_leaves_trials_to_be_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+    long = {"settings": {"training": {"num_train_epochs": 300}, "evaluation": {"strategy": "full"}}, "run_cap": 1, "baseline": False}
+    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, **long}))
+    results = summtune_on_cluster.folder / "results"
+    wait_until(results, has(Reported, 2), process)
+    run = only_run(results)
+    code, output = SecondTerminal(summtune_on_cluster)("stop", run.folder, "--now", "--wait")
+    assert code == 0, output
+    assert process.wait(60) == 130
+    state = state_of(run)
+    assert (state.status, [trial.status for trial in state.trials.values()]) == ("interrupted", ["running"])
+    assert state.trials["0001"].iteration < 300
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, space_file: SpaceFile, now: bool) -> None:
+    """Nothing is trained any more then: decoding is left where it is, and gone on with later."""
+    changes = {
+        "parameters": {"learning_rate": {"values": [1e-2]}},
+        "baseline": False,
+        "settings": {"data": {"max_val_samples": 64}},
+        "decode": {
+            "top_k": 1,
+            "run_cap": 60,
+            "parameters": {"length_penalty": {"min": 0.5, "max": 2.0}, "num_beams": {"values": [2, 3, 4]}},
+        },
+    }
+    process = summtune_on_cluster.start("run", space_file(**changes))
+    results = summtune_on_cluster.folder / "results"
+    wait_until(results, lambda events: any(event.kind == "decoded" for event in events), process, timeout_s=180)
+    run = only_run(results)
+    code, output = SecondTerminal(summtune_on_cluster)("stop", run.folder, "--wait", *(["--now"] if now else []))
+    assert code == 0, output
+    assert process.wait(60) == 130
+    state = state_of(run)
+    assert state.status == "interrupted"
+    assert 0 < len(state.trials["0001"].decoded) < 60
+    assert not list(state.unfinished())
+
+
+def test_failed_trials_are_run_again(tune_here: Any, resume_here: Any, space_file: SpaceFile) -> None:
+    """One fails for what it is, and again; one has lost its worker after two evaluations, and goes on from there."""
+    from summtune.tuning.session import current
+
+    bundle = {"broken": CASES["broken"][0], "fine": CASES["fine"][0]}
+    settings = {"training": {"num_train_epochs": 4}}
+    file = space_file(parameters={"case": {"bundle": bundle}}, baseline=False, settings=settings, resources={"max_concurrent_trials": 1})
+
+    def lose_the_worker(event: Event, state: RunState) -> None:
+        if isinstance(event, Reported) and event.iteration == 2:
+            current().driver.over(event.trial, TrialFailure("worker_lost", "its node is gone"))
+
+    run, _ = tune_here(file, Heard(hook=lose_the_worker))
+    before = state_of(run)
+    assert sorted(trial.cause for trial in before.trials.values()) == ["error", "worker_lost"]
+    lost = next(trial.id for trial in before.trials.values() if trial.cause == "worker_lost")
+    broken = next(trial.id for trial in before.trials.values() if trial.cause == "error")
+    heard = resume_here(run, failed=True)
+    assert heard.resumed == "rebuild"
+    state = state_of(run)
+    assert {trial.id: trial.status for trial in state.trials.values()} == {lost: "finished", broken: "failed"}
+    assert [report.iteration for report in state.trials[lost].reports] == [1, 2, 3, 4]
+    events, _ = read_events(run.events)
+    started = {event.trial: event for event in events if isinstance(event, TrialStarted) and event.attempt == 2}
+    assert started[lost].iteration == 2
+    assert started[lost].resumed.startswith("checkpoints/checkpoint-")
+    assert (started[broken].iteration, started[broken].resumed) == (0, "")
+    resumed = next(event for event in events if isinstance(event, RunResumed))
+    assert (resumed.again, resumed.anew) == ([lost], [broken])
+    nothing = resume_here(run)
+    assert nothing.notes == ["The run is finished: there is nothing to go on with (`--count N` adds trials)."]
+
+
+def test_a_killed_driver_leaves_no_processes_behind(summtune: CommandLine, space_file: SpaceFile) -> None:
+    """With a Ray of its own: raylet, servers and actors end when their driver is gone."""
+    process = summtune.start("run", space_file(**{**SEARCH, "settings": {"training": {"num_train_epochs": 300}}}))
+    wait_until(summtune.folder / "results", has(Reported, 2), process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert any("raylet" in one.name() for one in family)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert alive == [], [one.cmdline()[:2] for one in alive if one.is_running()]
