@@ -97,9 +97,10 @@ def step(driver: Driver, trial: TrialState) -> bool:
     return driver.report(Reported(trial.id, trial.attempts, iteration, metrics, checkpoint))
 
 
-def play(
-    driver: Driver, at_once: int = 1, choices: random.Random | None = None, look: Callable[[Driver], Any] = lambda driver: None
-) -> None:
+Look = Callable[[Driver], Any]
+
+
+def play(driver: Driver, at_once: int = 1, choices: random.Random | None = None, look: Look = lambda driver: None) -> None:
     """Work a run off, `at_once` trials at a time, which of them goes on next being chosen at random.
 
     Args:
