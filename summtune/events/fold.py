@@ -46,7 +46,6 @@ class TrialState:
         decoded: what came of other settings of generation.
         decoded_before: how many of them belong to earlier decode stages.
         decoding: the best of them, where it is better than the trial's own.
-        forsaken: attempts before this one count for nothing: what they wrote is not gone on from.
     """
 
     id: str
@@ -70,7 +69,6 @@ class TrialState:
     verdict: Decided | None = None
     told: bool = False
     promoted: bool = False
-    forsaken: int = 0
 
     @property
     def over(self) -> bool:
@@ -312,7 +310,7 @@ class RunState:
         trial.status, trial.cause, trial.message, trial.ended_at = "pending", "", "", None
         trial.told = trial.promoted = False
         if anew:
-            trial.reports, trial.best, trial.verdict, trial.forsaken = [], None, None, trial.attempts
+            trial.reports, trial.best, trial.verdict = [], None, None
             for scores in self.rungs.values():
                 scores.pop(trial_id, None)
 

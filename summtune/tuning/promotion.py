@@ -64,8 +64,7 @@ def to_resume(paths: TrialPaths, trial: TrialState) -> tuple[Found, int]:
 
 def _since(paths: TrialPaths, trial: TrialState) -> Iterator[Path]:
     """Checkpoints between evaluations that were written after the evaluation that was recorded last, newest first."""
-    # An earlier attempt's went on from an evaluation that nobody knows of.
-    first = trial.reports[-1].attempt if trial.reports else trial.forsaken + 1
+    first = trial.reports[-1].attempt if trial.reports else 1  # an earlier attempt's went on from an evaluation that nobody knows of
     for number in reversed([number for number in paths.attempt_numbers() if number >= first]):
         for folder in reversed(sealed_checkpoints(paths.attempt(number).checkpoints)):
             try:

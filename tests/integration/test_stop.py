@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,33 @@ import psutil
 import pytest
 
 from summtune.events.fold import RunState
-from summtune.events.kinds import Event, PointDrawn, Reported, RunResumed, Scored, StopAsked, TrialStarted
+from summtune.events.kinds import Decoded, Event, PointDrawn, Reported, RunResumed, Scored, StopAsked, TrialStarted
 from summtune.events.log import read_events
+from summtune.paths import RunPaths
 from tests.integration.conftest import CommandLine, Heard, state_of
 from tests.integration.test_causes import CASES
 from tests.integration.test_resume import SEARCH, check_whole, has, only_run, wait_until
 
 SpaceFile = Callable[..., Path]
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def begun(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> Iterator[Callable[..., tuple[subprocess.Popen[str], RunPaths]]]:
+    """Starts a run in a process of its own, and waits until its events satisfy a condition."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(reached: Callable[[list[Event]], bool], **changes: Any) -> tuple[subprocess.Popen[str], RunPaths]:
+        processes.append(summtune_on_cluster.start("run", space_file(**changes)))
+        results = summtune_on_cluster.folder / "results"
+        wait_until(results, reached, processes[-1], timeout_s=240)
+        return processes[-1], only_run(results)
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 class SecondTerminal(CommandLine):
@@ -29,19 +50,16 @@ class SecondTerminal(CommandLine):
         super().__init__(first.folder / "second", first.environment)
 
 
-def test_stop_lets_trials_end_evaluates_them_in_full_and_can_be_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+def test_stop_lets_trials_end_evaluates_them_in_full_and_can_be_resumed(summtune_on_cluster: CommandLine, begun: Any) -> None:
     proxy = {"settings": {"training": {"num_train_epochs": 4}, "evaluation": {"strategy": "proxy", "proxy_samples": 2}}}
-    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, **proxy}))
-    results = summtune_on_cluster.folder / "results"
-    wait_until(results, has(Reported, 2), process)
-    run = only_run(results)
+    process, run = begun(has(Reported, 2), **{**SEARCH, **proxy})
     second = SecondTerminal(summtune_on_cluster)
     code, output = second("stop", run.folder, "--wait")
     assert code == 0, output
     assert f"asked process {process.pid} on " in output
     assert "No new trials. Trained to their end first: 000" in output
     assert output.splitlines()[-1] == "Stopped: interrupted (stopped by `summtune stop`)."
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     assert "Asked to stop, by process" in summtune_on_cluster.output()
     assert "Best      rouge_combined_f1" in summtune_on_cluster.output(), "what it has come to is shown"
     state = state_of(run)
@@ -59,22 +77,19 @@ def test_stop_lets_trials_end_evaluates_them_in_full_and_can_be_resumed(summtune
     check_whole(run, trials=3)
 
 
-def test_stop_now_leaves_trials_to_be_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
+def test_stop_now_leaves_trials_to_be_resumed(summtune_on_cluster: CommandLine, begun: Any) -> None:
     long = {"settings": {"training": {"num_train_epochs": 300}, "evaluation": {"strategy": "full"}}, "run_cap": 1, "baseline": False}
-    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, **long}))
-    results = summtune_on_cluster.folder / "results"
-    wait_until(results, has(Reported, 2), process)
-    run = only_run(results)
+    process, run = begun(has(Reported, 2), **{**SEARCH, **long})
     code, output = SecondTerminal(summtune_on_cluster)("stop", run.folder, "--now", "--wait")
     assert code == 0, output
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     state = state_of(run)
     assert (state.status, [trial.status for trial in state.trials.values()]) == ("interrupted", ["running"])
     assert state.trials["0001"].iteration < 300
 
 
 @pytest.mark.parametrize("now", [False, True])
-def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, space_file: SpaceFile, now: bool) -> None:
+def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, begun: Any, now: bool) -> None:
     """Nothing is trained any more then: decoding is left where it is, and gone on with later."""
     changes = {
         "parameters": {"learning_rate": {"values": [1e-2]}},
@@ -86,13 +101,10 @@ def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, sp
             "parameters": {"length_penalty": {"min": 0.5, "max": 2.0}, "num_beams": {"values": [2, 3, 4]}},
         },
     }
-    process = summtune_on_cluster.start("run", space_file(**changes))
-    results = summtune_on_cluster.folder / "results"
-    wait_until(results, lambda events: any(event.kind == "decoded" for event in events), process, timeout_s=180)
-    run = only_run(results)
+    process, run = begun(has(Decoded), **changes)
     code, output = SecondTerminal(summtune_on_cluster)("stop", run.folder, "--wait", *(["--now"] if now else []))
     assert code == 0, output
-    assert process.wait(60) == 130
+    assert process.wait(120) == 130
     state = state_of(run)
     assert state.status == "interrupted"
     assert 0 < len(state.trials["0001"].decoded) < 60
@@ -132,9 +144,9 @@ def test_failed_trials_are_run_again(tune_here: Any, resume_here: Any, space_fil
 
 @pytest.mark.slow
 def test_a_killed_driver_leaves_no_processes_behind(summtune: CommandLine, space_file: SpaceFile) -> None:
-    """With a Ray of its own: actors, which hold the memory, go soon; Ray's agents first try for a minute to tell the servers, which are gone."""
+    """With a Ray of its own: actors, which hold the memory, go soon; Ray's agents first try for a minute to tell servers that are gone."""
     process = summtune.start("run", space_file(**{**SEARCH, "settings": {"training": {"num_train_epochs": 300}}}))
-    wait_until(summtune.folder / "results", has(Reported, 2), process)
+    wait_until(summtune.folder / "results", has(Reported, 2), process, timeout_s=240)
     family = psutil.Process(process.pid).children(recursive=True)
     assert any("raylet" in one.name() for one in family)
     agents = [one for one in family if one.name().endswith("Agent") or "Agent" in " ".join(one.cmdline()[:1])]

@@ -47,7 +47,7 @@ def left(tmp_path: Path) -> tuple[RunPaths, RunState]:
         for _ in range(after):
             assert step(driver, trial)
         if cause == "diverged":
-            between(run.trial(trial.id).attempt(1), 1, 15)
+            between(run.trial(trial.id).attempt(1), 0, 5)
         driver.over(trial.id, TrialFailure(cause, "it failed") if cause else None)
     driver.close("finished")
     log.close()
