@@ -143,8 +143,8 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
-            # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials of a run
-            # that was moved in its old place. A trial that failed it takes for one that is over, and it knows those that a damaged log has lost.
+            # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
+            # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
             done_with = state.status == "finished" or bool(state.stop)
             rebuilt = done_with or more or again or anew or state.lost or state.folder != str(run.folder)
             restorable = not rebuilt and engine.restorable(run)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_damaged_run_goes_on_with_what_is_left(summtune_on_cluster: CommandLine, space_file: Callable[..., Path]) -> None:
-    """Ray Tune's folder is gone, a checkpoint is torn, and of the log three lines: a report, the drawing of a trial, and one that is missing."""
+    """Ray Tune's folder is gone, a checkpoint is torn, and of the log two lines are damaged: a report, and the drawing of a trial."""
     one = {**SEARCH, "resources": {"max_concurrent_trials": 1}, "early_terminate": {"type": "none"}}
     process = summtune_on_cluster.start("run", space_file(**one))
     wait_until(summtune_on_cluster.folder / "results", has(Reported, 2, trial="0002"), process, timeout_s=240)
