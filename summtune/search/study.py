@@ -106,17 +106,20 @@ class Search:
         """
         if self.used_up:
             return None
-        request = Request(number, self._seed, self._count, lambda point: self._identity(point) not in self._trained)
-        suggestion = self._method.suggest(self.study, self._space, request)
         size = self._space.size()
-        if suggestion is None:  # the method insists on what has been; for a grid that is its end
-            seed = ask_seed(self._seed, number)
-            draw = (
-                fresh_draw(self._space, seed, request.fresh)
-                if size is None
-                else fresh_point(self._space, mixed(size, self._seed), request.fresh)
-            )
-            suggestion = None if draw is None else adopt(self.study, self._space, draw)
+
+        def fresh(point: Mapping[str, Any]) -> bool:
+            return self._identity(point) not in self._trained
+
+        def help_out() -> Draw | None:
+            """A point for a method that insists on what has been; for a grid, that is at its end."""
+            if size is None:
+                return fresh_draw(self._space, ask_seed(self._seed, number), fresh)
+            return fresh_point(self._space, mixed(size, self._seed), fresh)
+
+        suggestion = self._method.suggest(self.study, self._space, Request(number, self._seed, self._count, fresh, help_out))
+        if suggestion is None and (draw := help_out()) is not None:
+            suggestion = adopt(self.study, self._space, draw)
         if suggestion is None:
             self._nothing_left = True
             return None

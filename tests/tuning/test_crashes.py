@@ -152,6 +152,27 @@ def test_a_damaged_run_goes_on_and_gives_no_number_to_another_point(
     assert mended_run(run) == (state, []), "what is said of the damage is said once, and kept among the notes"
 
 
+FINITE = """
+name: plain
+method: {method}
+parameters: {{learning_rate: {{values: [1e-5, 1e-4, 1e-3]}}, warmup_ratio: {{values: [0.0, 0.1]}}}}
+run_cap: 8
+early_terminate: none
+settings: {{training: {{num_train_epochs: 4}}, evaluation: {{strategy: full}}}}
+"""
+
+
+@pytest.mark.parametrize("method", ["bayes", "random", "grid"])
+def test_a_study_holds_nothing_that_the_log_does_not_know(method: str, tmp_path: Path) -> None:
+    """In a small space a sampler soon asks for what has been, and is helped to another point: that must leave no trace."""
+    run, experiment = make_run(tmp_path / "run", FINITE.format(method=method))
+
+    def look(driver: Driver) -> None:
+        assert replayed(driver) == (driver.state, study_digest(driver._search))
+
+    assert len(play_through(run, experiment, look=look).searched) == 6
+
+
 def test_a_study_forgets_what_no_longer_counts(begun: tuple[RunPaths, Experiment], tmp_path: Path) -> None:
     """The checkpoints of a trial are gone, so that it is trained again from its beginning: the live study is that of the log."""
     run = copied(begun[0], tmp_path)
