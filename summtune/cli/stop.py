@@ -27,6 +27,7 @@ def stop(
     """Begin no new trials: those that run are trained to their end, and the likeliest evaluated in full. `summtune resume` goes on."""
     from summtune.cli.find import the_run
     from summtune.cli.next_step import called, command
+    from summtune.errors import Problem, RunMistake
     from summtune.reporting.views import open_run
     from summtune.tuning import lock, stop_request
 
@@ -35,7 +36,11 @@ def stop(
     if not lock.is_held(found.lock):
         raise _not_driven(found, state)
     driver = lock.holder(found.lock)
-    stop_request.ask(found, stop_request.StopRequest(now, f"process {os.getpid()} on {socket.gethostname()}"))
+    try:
+        stop_request.ask(found, stop_request.StopRequest(now, f"process {os.getpid()} on {socket.gethostname()}"))
+    except OSError as error:
+        reason = f"the wish to stop can't be left there: {error.strerror}."
+        raise RunMistake(Problem(reason, "Press Ctrl-C where the run is driven.", file=str(found.stop))) from error
     running = [trial.id for trial in state.trials.values() if trial.status == "running"]
     if not as_json:
         typer.echo(f"{found.folder.name}: asked {driver or 'its driver'} to stop.")

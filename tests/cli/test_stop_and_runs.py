@@ -78,6 +78,15 @@ def test_what_is_not_under_way_can_not_be_stopped(folder: Path, capsys: pytest.C
     assert not run.stop.exists()
 
 
+def test_a_folder_that_can_not_be_written_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = under_way(folder)
+    run.stop.mkdir()
+    with lock.held(run.lock):
+        assert main(["stop", "plain"]) == 2
+    said = "the wish to stop can't be left there: Is a directory. Press Ctrl-C where the run is driven."
+    assert capsys.readouterr().err == f"{run.stop}: {said}\n"
+
+
 def listed(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, object]]:
     assert main(["runs", "--json", *words]) == 0
     found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
