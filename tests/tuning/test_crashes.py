@@ -6,11 +6,13 @@ Without Ray, so that thousands of moments can be tried; `tests/integration/test_
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -150,6 +152,30 @@ def test_a_damaged_run_goes_on_and_gives_no_number_to_another_point(
     distinct = [tuple(trial.point.values()) for trial in state.trials.values()]
     assert len(set(distinct)) == len(distinct)
     assert mended_run(run) == (state, []), "what is said of the damage is said once, and kept among the notes"
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_driver_that_dies_while_it_moves_files_gets_to_the_same_end(
+    begun: tuple[RunPaths, Experiment], uninterrupted: RunState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    """At one rename after another, before it or after it: orders, results, models and checkpoints are all renamed into their places."""
+    run, rename, left, deaths = copied(begun[0], tmp_path), os.replace, 1, 0
+
+    def mortal(source: Any, target: Any) -> None:
+        nonlocal left, deaths
+        left -= 1
+        if left or done:
+            rename(source, target)
+        if not left:
+            deaths += 1
+            left = 1 + deaths % 5  # not always the first one, or none would get any further
+            raise Crash
+
+    monkeypatch.setattr("os.replace", mortal)
+    state = play_through(run, begun[1], [Moment(1_000_000)] * 200)
+    assert deaths > 20
+    assert outcome(state) == outcome(uninterrupted)
+    check_nothing_forgotten(run, state, deaths)
 
 
 FINITE = """
