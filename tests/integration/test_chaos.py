@@ -56,6 +56,7 @@ class Mortal:
         self.folder = folder
         self.output = folder / "output.txt"
         self.states = folder / "states.jsonl"
+        self.compared = 0
         self._choices = choices
         self._environment = {**os.environ, "RAY_ADDRESS": address, "CHAOS_STATES": str(self.states), "PYTHONPATH": str(ROOT)}
 
@@ -105,6 +106,7 @@ class Mortal:
         search = Search(experiment.space, experiment.method, maximize=True, seed=42, count=state.count, identity=experiment.identity)
         search.replay(state)
         assert record["state"] == chaos_driver.picture(state, search)
+        self.compared += 1
 
 
 def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
@@ -168,6 +170,7 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     assert kills == chaos_kills, "the run was over before it had been killed so often: it needs more trials"
     assert not mortal.live(file, kill=False)
     mortal.check_replay()
+    assert mortal.compared > 1
     state = check_nothing_forgotten(mortal.run(), SEARCH["run_cap"])
     if at_once == 1:
         whole, _ = tune_here(file, output_dir=str(tmp_path / "whole"))
