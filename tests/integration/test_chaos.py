@@ -170,7 +170,7 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     assert kills == chaos_kills, "the run was over before it had been killed so often: it needs more trials"
     assert not mortal.live(file, kill=False)
     mortal.check_replay()
-    assert mortal.compared > 1
+    assert mortal.compared > chaos_kills // 4, "most drivers live long enough to be looked at"
     state = check_nothing_forgotten(mortal.run(), SEARCH["run_cap"])
     if at_once == 1:
         whole, _ = tune_here(file, output_dir=str(tmp_path / "whole"))
