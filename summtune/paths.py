@@ -156,10 +156,19 @@ class RunPaths:
     def events(self) -> Path:
         return self.folder / "events.jsonl"
 
+    def damaged_events(self) -> Path:
+        """A free name for a damaged event log, which is kept beside the one that holds what was left of it."""
+        return self._free("events.damaged-{}.jsonl")
+
     @property
     def lock(self) -> Path:
         """Held by the driver of a live run."""
         return self.folder / ".driver.lock"
+
+    @property
+    def stop(self) -> Path:
+        """A person's wish that the run stop; its driver looks for it."""
+        return self.folder / ".stop.json"
 
     @property
     def info(self) -> Path:
@@ -208,10 +217,13 @@ class RunPaths:
 
     def retired_tune(self) -> Path:
         """A free name for a Ray Tune folder that can't be restored and makes room for a new one."""
+        return self._free("tune.retired-{}")
+
+    def _free(self, pattern: str) -> Path:
         number = 1
-        while (self.folder / f"tune.retired-{number}").exists():
+        while (self.folder / pattern.format(number)).exists():
             number += 1
-        return self.folder / f"tune.retired-{number}"
+        return self.folder / pattern.format(number)
 
 
 def folder_name(title: str) -> str:

@@ -25,3 +25,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["SUMMTUNE_CACHE"] = str(folder)
     yield folder
     del os.environ["SUMMTUNE_CACHE"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--chaos-kills", type=int, default=20, help="how often tests/integration/test_chaos.py kills each run's driver")
+
+
+@pytest.fixture
+def chaos_kills(request: pytest.FixtureRequest) -> int:
+    """How often the chaos test kills a run's driver."""
+    return int(request.config.getoption("--chaos-kills"))

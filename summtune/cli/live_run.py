@@ -106,9 +106,13 @@ class LiveRun:
         return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 
     def interrupted(self) -> None:
-        """Say how to go on."""
+        """Say how to go on; where the run was let end in good order, what it has come to, too."""
         self.screen.end()
         if self.run is not None:
+            state, _ = open_run(self.run)
+            if state.stop == "finishing":
+                print_summary(self.screen.console, self.run, state)
+                self.screen.say()
             self.screen.say(f"Stopped. Nothing is lost; go on with:  {command('resume', called(self.run))}")
 
 

@@ -22,7 +22,9 @@ from summtune.errors import Mistake, SummtuneError
 VERBS = {
     "run": "tune: run search spaces, one after another",
     "train": "train once, without a search",
-    "resume": "go on with a run that was interrupted or killed",
+    "resume": "go on with a run that was stopped, interrupted or killed",
+    "stop": "ask a run that is under way, here or elsewhere, to stop",
+    "runs": "list runs, with what became of them",
     "show": "print a run's leaderboard",
     "decode": "search how trained checkpoints decode best, without training again",
     "predict": "summarise a file with a run's best model",

@@ -36,7 +36,9 @@ def predict(
         from summtune.reporting.views import best_model, open_run
 
         found = the_run(run, output_dir)
-        state, _ = open_run(found)
+        state, warnings = open_run(found)
+        for warning in warnings:
+            typer.echo(f"note: {warning}", err=True)
         best = best_model(found, state)
         if best is None:
             raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))

@@ -11,10 +11,20 @@ import typer
 def resume(
     run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or its tune/ folder.")],
     count: Annotated[int, typer.Option(help="Add so many trials to what was asked for.", min=0)] = 0,
+    failed: Annotated[
+        bool,
+        typer.Option(
+            "--failed",
+            help="Run the trials that failed again, too: from their last checkpoint, or anew where they failed for what they are.",
+        ),
+    ] = False,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
-    """Continue a run: finished trials stay, interrupted ones go on from their last checkpoint."""
+    """Continue a run: finished trials stay, interrupted ones go on from their last checkpoint.
+
+    It goes on to the number of trials that was asked for; --count N adds N to that, --failed runs the failed ones again.
+    """
     from summtune.cli.find import the_run
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.screen import Screen, stream_console
@@ -28,7 +38,7 @@ def resume(
     from summtune.tuning.launch import resume as go_on
 
     try:
-        go_on(found, command_line(), live.witness(), more=count)
+        go_on(found, command_line(), live.witness(), more=count, failed=failed)
         result = live.finish()
     except Interrupted as interruption:
         live.interrupted()

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Retried, Scored, TrialStarted
+from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Retried, Scored, StopAsked, TrialStarted
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, shown_path
@@ -130,6 +130,10 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             trial = state.trials[event.trial]
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
             return f"{event.trial}  in full: {scores}{_beyond(event.trial, state)}"
+        case StopAsked() if event.now:
+            return f"Asked to stop now, by {event.by}: writing everything down."
+        case StopAsked():
+            return f"Asked to stop, by {event.by}: no new trials; those that run are trained to their end."
         case Ended() if event.status == "failed":
             return f"{event.trial}  FAILED ({event.cause}): {event.message}"
     return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from summtune.events.kinds import (
     Decided,
@@ -25,7 +25,9 @@ from summtune.events.kinds import (
     RunClosed,
     RunOpened,
     RunResumed,
+    Salvaged,
     Scored,
+    StopAsked,
     Told,
     TrialStarted,
 )
@@ -105,6 +107,8 @@ class RunState:
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
         folder: where the run lay in its last session.
+        stop: what was asked of this session by `summtune stop`: nothing, `finishing` (no new trials), or `now`.
+        lost: trials of which a damaged log kept nothing but their number.
     """
 
     opened: RunOpened | None = None
@@ -120,6 +124,8 @@ class RunState:
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
+    stop: Literal["", "finishing", "now"] = ""
+    lost: set[str] = field(default_factory=set)
 
     @property
     def objective(self) -> str:
@@ -197,6 +203,12 @@ class RunState:
         return [trial for trial in self.trials.values() if not trial.baseline]
 
     @property
+    def last_number(self) -> int:
+        """The highest number in a trial's id, also of one that was lost; 0 before the first."""
+        known = (trial.id for trial in self.searched)
+        return max((int(trial_id) for trial_id in (*known, *self.lost) if trial_id.isdecimal()), default=0)
+
+    @property
     def baseline(self) -> TrialState | None:
         return next((trial for trial in self.trials.values() if trial.baseline), None)
 
@@ -255,15 +267,20 @@ class RunState:
                 self.sessions = 1
             case RunResumed():
                 self.count, self.folder = event.count, event.folder
-                self.status, self.reason, self.closed_at = "running", "", None
+                self.status, self.reason, self.closed_at, self.stop = "running", "", None, ""
                 self.sessions += 1
                 self.ended = []
                 for trial in self.trials.values():
                     trial.retried_before = len(trial.retried)
+                for trial_id in (*event.again, *event.anew):
+                    self._run_again(trial_id, anew=trial_id in event.anew)
             case PointDrawn():
+                self.lost.discard(event.trial)  # the baseline: it is what it was before
                 self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
             case TrialStarted():
                 trial = self.trials[event.trial]
+                if trial.over:  # nothing else can begin a trial that is over; only a log that has lost lines says so
+                    self._run_again(trial.id, anew=False)
                 # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
                 trial.best = self._best_of(trial.reports)
@@ -300,8 +317,25 @@ class RunState:
                 self.decode = event.stage
                 for trial in self.trials.values():
                     trial.decoded_before = len(trial.decoded)
+            case StopAsked():
+                self.stop = "now" if event.now or self.stop == "now" else "finishing"
+            case Salvaged():
+                self.lost |= set(event.lost)
+                self.notes += [text for text in event.texts if text not in self.notes]
             case RunClosed():
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
+
+    def _run_again(self, trial_id: str, *, anew: bool) -> None:
+        """Set a trial that is over back to one that is not; from its beginning, nothing that came of it counts."""
+        trial = self.trials.get(trial_id)
+        if trial is None:  # that it was drawn is lost
+            return
+        trial.status, trial.cause, trial.message, trial.ended_at = "pending", "", "", None
+        trial.told = trial.promoted = False
+        if anew:
+            trial.reports, trial.best, trial.verdict = [], None, None
+            for scores in self.rungs.values():
+                scores.pop(trial_id, None)
 
     def _take_report(self, event: Reported) -> None:
         trial = self.trials[event.trial]

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 
 Metrics = dict[str, float]
 
+BASELINE_ID = "0000"
+"""The id of the trial that is the base's own settings; those that are drawn are numbered from 1."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -60,6 +63,8 @@ class RunResumed(Event):
         count: trials asked for from now on, without the baseline.
         way: `restore` (Ray Tune's own state) or `rebuild` (from the events alone).
         folder: where the run lies while this session works on it.
+        again: failed trials that are run again from their last checkpoint.
+        anew: failed trials that are run again from their beginning.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -67,6 +72,8 @@ class RunResumed(Event):
     way: str
     command: list[str]
     folder: str = ""
+    again: list[str] = field(default_factory=list)
+    anew: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -283,6 +290,36 @@ class Promoted(Event):
 
 
 @dataclass(frozen=True)
+class StopAsked(Event):
+    """A person asked the run to stop, from elsewhere (`summtune stop`).
+
+    Attributes:
+        now: whether trials that run are left as they are; otherwise they are trained to their end, and no new one begins.
+        by: who asked: process and host.
+    """
+
+    kind: ClassVar[str] = "stop_asked"
+    now: bool
+    by: str
+
+
+@dataclass(frozen=True)
+class Salvaged(Event):
+    """The log had been damaged, and this is what could be kept of it.
+
+    Attributes:
+        copy: the damaged log, relative to the run directory.
+        texts: what could not be kept, for a person.
+        lost: trials of which nothing but their number is known; it is not given again.
+    """
+
+    kind: ClassVar[str] = "salvaged"
+    copy: str
+    texts: list[str]
+    lost: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class RunClosed(Event):
     """A run ended, or was left resumable.
 
@@ -297,7 +334,7 @@ class RunClosed(Event):
 
 _ALL = (
     *(RunOpened, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, Told, Ended, Promoted),
-    *(Scored, DecodeOpened, Decoded, RunClosed),
+    *(Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
 )
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}

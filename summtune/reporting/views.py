@@ -16,10 +16,8 @@ from typing import Any
 
 from summtune import durable
 from summtune.config.experiment import Experiment
-from summtune.errors import Problem, RunMistake
-from summtune.events.fold import RunState, TrialState, fold
-from summtune.events.kinds import RunOpened
-from summtune.events.log import read_events
+from summtune.events.fold import RunState, TrialState
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths, TrialPaths
 from summtune.reporting.leaderboard import figures
 
@@ -30,12 +28,7 @@ def open_run(run: RunPaths) -> tuple[RunState, list[str]]:
     Raises:
         RunMistake: the log can't be read, or is that of a run that ended before it began.
     """
-    events, warnings = read_events(run.events)
-    if not events or not isinstance(events[0], RunOpened):
-        reason = "the event log doesn't begin with the run's opening, so that nothing is known of it."
-        remedy = "Start the search space again with `summtune run`." if not events else "Restore the file from a copy."
-        raise RunMistake(Problem(reason, remedy, file=str(run.events)))
-    return fold(events), warnings
+    return read_run(run)
 
 
 def write_views(run: RunPaths, state: RunState) -> None:

@@ -35,12 +35,14 @@ class Request:
         seed: of every random choice of the run.
         count: trials asked for; methods share it out between exploring and exploiting.
         fresh: whether a point would be a training that there has not been.
+        help: a fresh point for a method that finds none by itself; None where there is none.
     """
 
     number: int
     seed: int
     count: int
     fresh: Callable[[Point], bool]
+    help: Callable[[], Draw | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,14 @@ class PointSampler(BaseSampler):
         space: what varies.
         inner: asked for values: jointly where it can, else one at a time.
         seed: of what is chosen where the rules refuse the inner sampler's answers.
-        fresh: whether a point may be drawn; another one is looked for where not.
+        request: which points may be drawn (another one is looked for where not), and who helps to one.
     """
 
-    def __init__(self, space: Space, inner: BaseSampler, seed: int, fresh: Callable[[Point], bool]) -> None:
+    def __init__(self, space: Space, inner: BaseSampler, seed: int, request: Request) -> None:
         self._space = space
         self._inner = inner
         self._seed = seed
-        self._fresh = fresh
+        self._request = request
         self.drawn: Draw | None = None
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -77,10 +79,12 @@ class PointSampler(BaseSampler):
             source = _Sampled(study, trial, self._inner, self._inner.sample_relative(study, trial, jointly))
             free = attempt < ATTEMPTS
             draw = self._space.draw(source) if free else self._space.draw_narrowed(source, self._seed + attempt)
-            if draw is not None and self._fresh(draw.point):
+            if draw is not None and self._request.fresh(draw.point):
                 self.drawn = draw
                 return draw.answers
-        return {}
+        # Here and not later: the trial is in the study already, and would stay there as one that failed, of which no log knows.
+        self.drawn = self._request.help()
+        return self.drawn.answers if self.drawn is not None else {}
 
     def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
         raise AssertionError(f"{param_name} is asked for, which the drawn point doesn't have")
@@ -148,7 +152,7 @@ def _question(parameter: Parameter) -> Question:
 
 def ask(study: optuna.Study, space: Space, sampler: BaseSampler, request: Request) -> Suggestion | None:
     """Draw the next point with a sampler; None where no fresh one was found."""
-    ours = PointSampler(space, sampler, ask_seed(request.seed, request.number), request.fresh)
+    ours = PointSampler(space, sampler, ask_seed(request.seed, request.number), request)
     study.sampler = ours
     trial = study.ask()
     answers = trial.relative_params

@@ -60,12 +60,16 @@ class Search:
         identity: Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.study = optuna.create_study(direction="maximize" if maximize else "minimize")
+        self._maximize = maximize
         self._space = space
         self._method = registry.load("search.methods", method)
         self._seed = seed
         self._count = count
         self._identity = identity or _as_text
+        self._begin()
+
+    def _begin(self) -> None:
+        self.study = optuna.create_study(direction="maximize" if self._maximize else "minimize")
         self._asked: dict[str, optuna.Trial] = {}
         self._trained: set[str] = set()
         self._drawn: set[str] = set()  # those of them that lie in the space
@@ -79,7 +83,8 @@ class Search:
         return self._nothing_left or (size is not None and len(self._drawn) >= size)
 
     def replay(self, state: RunState) -> None:
-        """Bring the study to where a run's state says it was: the same trials, values and numbers."""
+        """Make the study anew, as a run's state says that it was: the same trials, values and numbers."""
+        self._begin()
         for trial in sorted(state.trials.values(), key=lambda trial: trial.number):
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)
@@ -101,17 +106,20 @@ class Search:
         """
         if self.used_up:
             return None
-        request = Request(number, self._seed, self._count, lambda point: self._identity(point) not in self._trained)
-        suggestion = self._method.suggest(self.study, self._space, request)
         size = self._space.size()
-        if suggestion is None:  # the method insists on what has been; for a grid that is its end
-            seed = ask_seed(self._seed, number)
-            draw = (
-                fresh_draw(self._space, seed, request.fresh)
-                if size is None
-                else fresh_point(self._space, mixed(size, self._seed), request.fresh)
-            )
-            suggestion = None if draw is None else adopt(self.study, self._space, draw)
+
+        def fresh(point: Mapping[str, Any]) -> bool:
+            return self._identity(point) not in self._trained
+
+        def help_out() -> Draw | None:
+            """A point for a method that insists on what has been; for a grid, that is at its end."""
+            if size is None:
+                return fresh_draw(self._space, ask_seed(self._seed, number), fresh)
+            return fresh_point(self._space, mixed(size, self._seed), fresh)
+
+        suggestion = self._method.suggest(self.study, self._space, Request(number, self._seed, self._count, fresh, help_out))
+        if suggestion is None and (draw := help_out()) is not None:
+            suggestion = adopt(self.study, self._space, draw)
         if suggestion is None:
             self._nothing_left = True
             return None

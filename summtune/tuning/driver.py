@@ -21,15 +21,13 @@ from summtune.paths import RunPaths
 from summtune.search.study import Search, excesses, final_word
 from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
 from summtune.training.referee import Refereed
-from summtune.tuning import own_metrics, promotion
+from summtune.tuning import own_metrics, promotion, stop_request
 from summtune.tuning.decode_race import Race, Tried
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
 
 Watcher = Callable[[kinds.Event, RunState], None]
-
-BASELINE_ID = "0000"
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,22 @@ class Driver:
     def next_trial(self, *, at_once: bool = False) -> TrialState | SpaceUsedUp:
         """The trial to run next: one that was left behind or is to be tried again, the baseline, or a new point.
 
+        None once a person asked for a stop.
+
         Args:
             at_once: don't let the one that is to be tried again pause first.
         """
+        if self.state.stop:
+            return SpaceUsedUp()
         for trial_id in self._waiting:
             if at_once or self.retries.due(self.state.trials[trial_id]):
                 self._waiting.remove(trial_id)
                 return self.state.trials[trial_id]
         if self.experiment.baseline and self.state.baseline is None:
-            return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
-        number = len(self.state.searched)
-        if number >= self.state.count or self.target_reached:
+            return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
+        if len(self.state.searched) >= self.state.count or self.target_reached:
             return SpaceUsedUp()
+        number = self.state.last_number
         trial_id = f"{number + 1:04d}"
         proposal = self._search.propose(trial_id, number)
         return SpaceUsedUp() if proposal is None else self._draw(trial_id, proposal.point, proposal.params)
@@ -98,6 +100,13 @@ class Driver:
     def waiting(self) -> list[str]:
         """Trials that were left behind, or are to be tried again, and have not been handed out yet."""
         return self._waiting
+
+    def hear(self) -> str:
+        """What a person asked for with `summtune stop`: nothing, `finishing`, or `now`; on record from here on."""
+        request = stop_request.read(self.run)
+        if request is not None and self.state.stop != "now" and (request.now or not self.state.stop):
+            self.record(kinds.StopAsked(request.now, request.by))
+        return self.state.stop
 
     def brought_back(self, trial_id: str) -> None:
         """Ray Tune has this trial in hand: it need not be handed out again."""
@@ -111,13 +120,16 @@ class Driver:
             Its settings.
         """
         trial = self.state.trials[trial_id]
-        attempt = trial.attempts + 1
         paths = self.run.trial(trial_id)
+        attempt = max(trial.attempts, *paths.attempt_numbers(), 0) + 1  # a log that lost its end knows fewer than there are
         found, iteration = promotion.to_resume(paths, trial)
         for notice in found.notices:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
+        done_again = trial.iteration > iteration
         self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed))
+        if done_again:
+            self._search.replay(self.state)  # a study can't be untold what no longer counts
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.settings_of(trial)
         promotion.write_settings(paths, settings)
@@ -282,7 +294,7 @@ class Driver:
         log = self.run.trial(last.id).log
         look = log if log.is_file() and log.stat().st_size else self.run.logs / "ray.log"
         found = f"The first {len(alike)} trials failed alike, and none has reported ({last.cause}): {last.message.rstrip('.')}."
-        return f"{found} Look into {look}, mend the cause, then go on with `summtune resume {self.run.folder.name}`."
+        return f"{found} Look into {look}, mend the cause, then go on with `summtune resume {self.run.folder.name} --failed`."
 
     @property
     def complete(self) -> bool:
@@ -292,7 +304,7 @@ class Driver:
         return used_up and baseline_done and not any(True for _ in self.state.unfinished())
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
-        number = len(self.state.trials)
+        number = 1 + max((trial.number for trial in self.state.trials.values()), default=-1)
         self.record(kinds.PointDrawn(trial_id, number, point, params, baseline))
         if baseline:
             self._search.adopt_baseline(trial_id, point)

@@ -22,6 +22,7 @@ from summtune.errors import (
     SurroundingsFailure,
     TrialFailure,
 )
+from summtune.events.fold import RunState
 from summtune.paths import AttemptPaths
 
 SURROUNDINGS = "surroundings"
@@ -53,6 +54,16 @@ _MISTAKES: Mapping[type[Mistake], str] = {
 """A person's mistake that shows only in the trial, because it depends on what was drawn, or because a file has changed."""
 
 _STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
+
+
+_ANEW = {"diverged", "error", "bad_checkpoint", "bad_model", "bad_settings", "no_report", "lost"}
+"""Causes that lie in what the trial had come to, or in what it began with: going on from there would only meet them again."""
+
+
+def to_run_again(state: RunState) -> tuple[list[str], list[str]]:
+    """The trials that failed: those that can go on from their last checkpoint, and those that have to begin anew."""
+    failed = [trial for trial in state.trials.values() if trial.status == "failed"]
+    return [trial.id for trial in failed if trial.cause not in _ANEW], [trial.id for trial in failed if trial.cause in _ANEW]
 
 
 def failure_of(error: Exception) -> TrialFailure:

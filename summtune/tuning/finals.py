@@ -31,7 +31,7 @@ class Finals:
     Attributes:
         driver: says which trials, and takes what comes of them.
         allotment: what each task has.
-        stop_asked: whether a person wants an end.
+        stop_asked: whether a person wants an end at once.
         say: told what begins.
     """
 
@@ -74,12 +74,12 @@ class Finals:
     def _decode(self) -> bool:
         driver, over, lost = self.driver, set[str](), Counter[str]()
         while races := {trial_id: race for trial_id, race in driver.races().items() if trial_id not in over}:
-            if self.stop_asked():
+            if self._end_decoding():
                 return False
             if not over and not lost:
                 self.say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
             work = {trial_id: (replace(asked, threads=self._threads),) for trial_id, asked in races.items()}
-            for trial_id, result in streamed(race, work, self.allotment, self.stop_asked):
+            for trial_id, result in streamed(race, work, self.allotment, self._end_decoding):
                 if result is None:
                     over.add(trial_id)
                 elif isinstance(result, Tried):
@@ -90,6 +90,10 @@ class Finals:
                     over.add(trial_id)
                     self._failed(trial_id, result, "decoded with other settings, and keeps its best so far")
         return True
+
+    def _end_decoding(self) -> bool:
+        """Decoding ends with any wish to stop; full evaluations only with one to stop now, since without them there is no best."""
+        return self.stop_asked() or bool(self.driver.state.stop)
 
     @property
     def _threads(self) -> int:

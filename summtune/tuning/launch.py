@@ -22,12 +22,13 @@ from summtune.config.metrics import LOSS
 from summtune.config.stages import DecodeStage
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import CheckpointMistake, Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
-from summtune.events.fold import RunState, fold
+from summtune.events.fold import RunState
 from summtune.events.kinds import DecodeOpened, RunClosed, RunOpened, RunResumed
-from summtune.events.log import EventLog, read_events
+from summtune.events.log import EventLog
+from summtune.events.mending import mended_run
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
-from summtune.tuning import engine, lock, mirror, own_metrics, resources
+from summtune.tuning import engine, failures, lock, mirror, own_metrics, resources, stop_request
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.environment import describe_environment
 from summtune.tuning.finals import Finals
@@ -99,8 +100,8 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         metrics = own_metrics.copy_in(run, experiment)
         record = experiment.to_record()
         opened = RunOpened(run.folder.name, experiment.name, record, output_dir, list(command), str(run.folder), metrics)
-        with lock.held(run.lock):
-            log = EventLog(run.events)
+        with lock.held(run.lock) as check:
+            log = EventLog(run.events, check=check)
             state = RunState()
             state.apply(log.append(opened))
             linked = point_newest(run, experiment.name)
@@ -109,24 +110,31 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     return run
 
 
-def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0) -> RunPaths:
+def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0, failed: bool = False) -> RunPaths:
     """Go on with a run that was left, to the number that was asked for, or to `more` above it. A finished one is left as it is.
 
+    Args:
+        run: its directory.
+        command: the command line.
+        witness: who is told what happens.
+        more: trials beyond the number that was asked for.
+        failed: run the trials that failed again, too.
+
     Raises:
-        RunMistake: it is being driven by another process, or its event log is damaged.
+        RunMistake: it is being driven by another process, or its event log doesn't say what it was asked to do.
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with _surroundings(str(run.folder)), lock.held(run.lock):
-        events, warnings = read_events(run.events)
-        state = fold(events)
-        if state.opened is None:
-            problem = Problem(
-                "the run was never opened: its event log is empty.", "Start it again with `summtune run`.", file=str(run.events)
-            )
-            raise RunMistake(problem)
-        if state.status == "finished" and not more:
-            witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
+    with _surroundings(str(run.folder)), lock.held(run.lock) as check:
+        stop_request.clear(run)
+        state, warnings = mended_run(run)
+        assert state.opened is not None
+        again, anew = failures.to_run_again(state) if failed else ([], [])
+        if failed and not again and not anew:
+            witness.note("No trial of the run has failed: there is none to run again.")
+        if state.status == "finished" and not more and not again and not anew:
+            if not failed:
+                witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
             return run
         experiment = Experiment.from_record(state.opened.experiment)
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
@@ -135,11 +143,14 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
-            # Ray Tune can't be asked for more trials once it has finished, and starts new trials of a run that was moved in its old place.
-            restorable = not more and state.status != "finished" and state.folder == str(run.folder) and engine.restorable(run)
+            # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
+            # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
+            done_with = state.status == "finished" or bool(state.stop)
+            rebuilt = done_with or more or again or anew or state.lost or state.folder != str(run.folder)
+            restorable = not rebuilt and engine.restorable(run)
             way = "restore" if restorable else "rebuild"
-            log = EventLog(run.events)
-            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder))))
+            log = EventLog(run.events, check=check)
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew)))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
     return run
 
@@ -152,9 +163,9 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with _surroundings(str(run.folder)), lock.held(run.lock):
-        events, warnings = read_events(run.events)
-        state = fold(events)
+    with _surroundings(str(run.folder)), lock.held(run.lock) as check:
+        stop_request.clear(run)
+        state, warnings = mended_run(run)
         if state.opened is None or state.status != "finished":
             raise RunMistake(Problem("the run is not finished.", f"Finish it first: `summtune resume {run.folder.name}`."))
         experiment = replace(Experiment.from_record(state.opened.experiment), decode=stage)
@@ -164,7 +175,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         own_metrics.check_copies(run, state)
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
-            log = EventLog(run.events)
+            log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))
             state.apply(log.append(DecodeOpened(stage.to_record())))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
@@ -282,13 +293,14 @@ def _drive(
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
         open_session(session)
         with engine.interruptible(note_interruption):
+            finals = Finals(driver, allotment, lambda: interrupted or driver.hear() == "now", witness.note)
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
-            done = driver.complete and Finals(driver, allotment, lambda: interrupted, witness.note).work_off()
+            done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
         if done:
             driver.close("finished")
-        elif interrupted:
-            driver.close("interrupted", "stopped by a person")
+        elif interrupted or state.stop:
+            driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")
         else:
             driver.close("failed", "Ray Tune ended before all trials had")
             raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.logs / 'ray.log'}. `summtune resume` goes on.")
@@ -298,5 +310,6 @@ def _drive(
     finally:
         open_session(None)
         log.close()
-    if interrupted and state.status == "interrupted":
+        stop_request.clear(run)
+    if (interrupted or state.stop) and state.status == "interrupted":
         raise Interrupted("stopped; nothing is lost")

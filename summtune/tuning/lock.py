@@ -1,4 +1,10 @@
-"""One driver per run: a lock that the operating system takes back when its holder dies, with a note of who holds it."""
+"""One driver per run: a lock that the operating system takes back when its holder dies, with a note of who holds it.
+
+On one machine, and on NFS while its host lives, a dead driver's lock is gone at once. Over NFS the lock of a host that has died may stay
+for long. So a live driver gives a sign of life (the lock file's time of change), and a lock on another host without one for LOST_S is taken
+over: under a new file, since the old one's lock can't be had. Should that host only have slept, its driver finds the file gone
+before it writes the next event, and ends.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +12,114 @@ import fcntl
 import json
 import os
 import socket
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 
+BEAT_S = 20.0
+"""Between two signs of life."""
+
+LOST_S = 600.0
+"""Without one for so long a driver on another host is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who drives a run.
+
+    Attributes:
+        host: its name.
+        pid: the process there.
+        since: seconds since the epoch.
+        silent_s: seconds since its last sign of life, by the clock of the file system.
+    """
+
+    host: str
+    pid: int
+    since: float
+    silent_s: float
+
+    def __str__(self) -> str:
+        silent = f", silent for {age(self.silent_s)}" if self.silent_s > 3 * BEAT_S else ""
+        return f"process {self.pid} on {self.host}, for {age(time.time() - self.since)}{silent}"
+
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
+def held(path: Path) -> Iterator[Callable[[], None]]:
     """Hold the run's lock.
+
+    Yields:
+        A check that it is held still, which raises SurroundingsFailure if not.
 
     Raises:
         RunMistake: another driver holds it.
     """
-    with path.open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refusal(path) from None
-        except OSError as error:
-            raise SurroundingsFailure(f"{path.parent}: this file system has no locks ({error.strerror}); use another for runs.") from error
+    stream = _taken(path)
+    ended = threading.Event()
+    beat = threading.Thread(target=_beat, args=(path, stream.fileno(), ended), daemon=True, name="sign of life")
+    try:
         stream.truncate(0)
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": round(time.time())}, stream)
         stream.flush()
-        try:
-            yield
-        finally:
+        beat.start()
+        yield lambda: _check_ours(path, stream)
+    finally:
+        ended.set()
+        if beat.ident is not None:
+            beat.join()
+        if _is_ours(path, stream):
             stream.truncate(0)
+        stream.close()
+
+
+def _taken(path: Path) -> IO[str]:
+    """The lock file, open and locked."""
+    while True:
+        stream = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            lost = holder(path)
+            if lost is None or lost.host == socket.gethostname() or lost.silent_s < LOST_S:
+                raise _refusal(path) from None
+            path.unlink(missing_ok=True)
+            continue
+        except OSError as error:
+            stream.close()
+            raise SurroundingsFailure(f"{path.parent}: this file system has no locks ({error.strerror}); use another for runs.") from error
+        if _is_ours(path, stream):
+            return stream
+        stream.close()  # somebody put a new file there between the opening and the lock
+
+
+def _is_ours(path: Path, stream: IO[Any]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except OSError:
+        return False
+
+
+def _check_ours(path: Path, stream: IO[Any]) -> None:
+    if not _is_ours(path, stream):
+        taken = f" by {found}" if (found := holder(path)) else ""
+        raise SurroundingsFailure(f"{path.parent}: the run was taken over{taken}; this process leaves it alone.")
+
+
+def _beat(path: Path, descriptor: int, ended: threading.Event) -> None:
+    """Give signs of life until the lock is let go."""
+    while not ended.wait(BEAT_S):
+        try:
+            os.utime(descriptor)
+        except OSError:
+            return
 
 
 def check_free(path: Path) -> None:
@@ -43,7 +128,8 @@ def check_free(path: Path) -> None:
     Raises:
         RunMistake: another driver holds its lock.
     """
-    if is_held(path):
+    found = holder(path)
+    if is_held(path) and not (found and found.host != socket.gethostname() and found.silent_s >= LOST_S):
         raise _refusal(path)
 
 
@@ -59,14 +145,45 @@ def is_held(path: Path) -> bool:
         return False
 
 
-def _refusal(path: Path) -> RunMistake:
-    holder = f"the run is being driven by {_holder(path)}."
-    return RunMistake(Problem(holder, "Wait for it, or stop it (Ctrl-C there).", file=str(path.parent)))
-
-
-def _holder(path: Path) -> str:
+def holder(path: Path) -> Holder | None:
+    """Who holds the lock, or held it when its machine died; None where nobody says so."""
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {note['pid']} on {note['host']}, for {round(time.time()) - note['since']} s"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+        return Holder(str(note["host"]), int(note["pid"]), float(note["since"]), max(0.0, _now_there(path.parent) - path.stat().st_mtime))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _now_there(folder: Path) -> float:
+    """The time by the clock that the file system stamps files with; hosts' own clocks may differ."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b".")
+            probe.flush()
+            return os.fstat(probe.fileno()).st_mtime
+    except OSError:  # readable only
+        return time.time()
+
+
+def age(seconds: float) -> str:
+    """A length of time in words, by its two largest units."""
+    whole = max(0, round(seconds))
+    units = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    for place, (name, length) in enumerate(units):
+        if whole >= length or name == "s":
+            first = f"{whole // length} {name}{'s' if name == 'day' and whole // length > 1 else ''}"
+            if name in ("min", "s"):
+                return first
+            below, its_length = units[place + 1]
+            second = whole % length // its_length
+            return f"{first} {second} {below}" if second else first
+    raise AssertionError("seconds are a unit")
+
+
+def _refusal(path: Path) -> RunMistake:
+    found = holder(path)
+    driven = f"the run is being driven by {found or 'another process'}."
+    remedy = f"Wait for it, or stop it: `summtune stop {path.parent.name}` (or Ctrl-C there)."
+    if found is not None and found.silent_s > 3 * BEAT_S:
+        remedy += f" If {found.host} is gone for good, delete {path}."
+    return RunMistake(Problem(driven, remedy, file=str(path.parent)))

@@ -1,4 +1,4 @@
-"""Tells the driver when Ray Tune starts a trial, and looks after those that run at each turn of Ray Tune's loop."""
+"""Tells the driver when Ray Tune starts a trial, and lets the session look up, and after its trials, at each turn of Ray Tune's loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Observer(Callback):  # type: ignore[misc]  # Ray ships no types
         if live.fault is not None:
             return
         with live:
-            live.watchdog.look(live)
+            live.look_up()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """An actor is up, and has not been told to train yet: time to write the attempt's orders."""

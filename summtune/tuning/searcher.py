@@ -39,7 +39,7 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         live = session.current()
         with live:
-            live.watchdog.look(live)  # here, too: Ray Tune asks in a loop of its own while nothing runs that it knows of
+            live.look_up()  # here, too: Ray Tune asks in a loop of its own while nothing runs that it knows of
             if live.fault is not None or not live.has_room():
                 return None
             # Ray Tune waits in a loop of its own while nothing else runs; a person who wants an end shall not wait for a pause to pass.

@@ -46,6 +46,7 @@ class Session:
         self._attempts: dict[str, int] = {}
         self._capacity = capacity
         self._stop = stop
+        self._stopped = False
         self._trial_ids: dict[str, str] = {}
 
     def bind(self, tune_id: str, trial_id: str) -> None:
@@ -104,8 +105,18 @@ class Session:
 
     @property
     def may_go_on(self) -> bool:
-        """Whether a trial runs, which may have to be tried again, or waits for that."""
-        return bool(self._in_hand or self.driver.waiting)
+        """Whether a trial runs, which may have to be tried again, or waits for that; once a person wants an end nothing is."""
+        return bool(self._in_hand or self.driver.waiting) and not self.driver.state.stop
+
+    def look_up(self) -> None:
+        """Look after the trials in hand, and see whether a person wants an end.
+
+        At once, Ray Tune's loop ends here; otherwise as soon as it has no trial left.
+        """
+        self.watchdog.look(self)
+        if not self._stopped and self.driver.hear() == "now":
+            self._stopped = True
+            self._stop()
 
     def __enter__(self) -> Session:
         """Guard a hook.

@@ -1,5 +1,7 @@
+import json
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from summtune.errors import RunMistake
 from summtune.events.kinds import KINDS, Ended, Event, PointDrawn, Reported, RunClosed, from_record
-from summtune.events.log import EventLog, read_events
+from summtune.events.log import EventLog, last_event, read_events
 
 
 def written(path: Path) -> list[Event]:
@@ -42,13 +44,57 @@ def test_a_torn_last_line_is_left_out_with_a_warning_and_cut_before_more_is_writ
     assert read_events(path) == ([*events[:-1], last], [])
 
 
-def test_damage_in_the_middle_is_refused_with_the_line(tmp_path: Path) -> None:
+def changed(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> tuple[list[Event], list[str]]:
+    """What is read of a log whose lines were changed, and the warnings without the path."""
+    path.write_bytes(b"".join(line + b"\n" for line in change(path.read_bytes().split(b"\n")[:-1])))
+    events, warnings = read_events(path)
+    return events, [warning.removeprefix(f"{path}:") for warning in warnings]
+
+
+def test_a_line_in_the_middle_that_is_cut_short_is_left_out_and_named(tmp_path: Path) -> None:
+    events = written(tmp_path / "events.jsonl")
+    found, warnings = changed(tmp_path / "events.jsonl", lambda lines: [lines[0], lines[1][:60], lines[2]])
+    assert found == [events[0], events[2]]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("2: the line (reported of 0001) is damaged, and was left out: ")
+
+
+def test_a_line_that_is_missing_is_noticed(tmp_path: Path) -> None:
+    events = written(tmp_path / "events.jsonl")
+    found, warnings = changed(tmp_path / "events.jsonl", lambda lines: [lines[0], lines[2]])
+    assert (found, warnings) == ([events[0], events[2]], ["2: 1 line is missing before this one"])
+
+
+def test_a_line_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    events = written(tmp_path / "events.jsonl")
+    found, warnings = changed(tmp_path / "events.jsonl", lambda lines: [*lines[:2], lines[1], lines[2]])
+    assert (found, warnings) == (events, ["3: line 2 is there twice; the second was left out"])
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    """Also one that leaves a line that reads well: another number, another letter of a name."""
     path = tmp_path / "events.jsonl"
-    written(path)
-    lines = path.read_bytes().split(b"\n")
-    path.write_bytes(b"\n".join([lines[0], lines[1][:20], lines[2], b""]))
-    with pytest.raises(RunMistake, match=r"events.jsonl:2: the event log is damaged here"):
-        read_events(path)
+    events = written(path)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        bit = 1 << place % 8
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+        found, warnings = read_events(path)
+        assert warnings, f"bit {bit} of byte {place}"
+        assert all(event in events for event in found)
+
+
+def test_logs_of_earlier_versions_are_read_and_gone_on_with(tmp_path: Path) -> None:
+    """Their lines have neither number nor checksum."""
+    path = tmp_path / "events.jsonl"
+    events = written(path)
+    path.write_text("".join(json.dumps(event.to_record()) + "\n" for event in events), encoding="utf-8")
+    assert read_events(path) == (events, [])
+    log = EventLog(path)
+    last = log.append(RunClosed("finished"))
+    log.close()
+    assert read_events(path) == ([*events, last], [])
+    assert last_event(path) == last
 
 
 def test_no_log_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -100,5 +146,5 @@ def test_a_record_of_no_kind_is_refused(record: dict[str, object]) -> None:
 def test_a_line_that_is_json_but_no_event_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(f"{line}\n", encoding="utf-8")
-    with pytest.raises(RunMistake, match=r"events\.jsonl:1: the event log is damaged here"):
-        read_events(path)
+    assert [warning.partition(": ")[0] for warning in read_events(path)[1]] == [f"{path}:1"]
+    assert last_event(path) is None

@@ -173,7 +173,7 @@ def test_a_run_whose_first_trials_fail_alike_stops_and_goes_on_once_that_is_mend
     text = str(caught.value)
     assert text.startswith("The first 3 trials failed alike, and none has reported (bad_data): ")
     assert re.search(r"train\.csv:\d+: summary: is empty", text)
-    assert text.endswith(f"mend the cause, then go on with `summtune resume {run.folder.name}`.")
+    assert text.endswith(f"mend the cause, then go on with `summtune resume {run.folder.name} --failed`.")
     assert str(run.trials) in text.partition("Look into ")[2]
     state = state_of(run)
     assert (state.status, state.reason) == ("failed", text)
@@ -266,5 +266,5 @@ def test_where_every_trial_is_bound_to_fail_three_are_enough(summtune_on_cluster
     run = only_run(summtune_on_cluster.folder / "results")
     assert [trial.status for trial in state_of(run).trials.values()] == ["failed"] * 3, "the baseline is one of them"
     assert "The first 3 trials failed alike, and none has reported (error): " in output
-    assert f"Look into {run.trial('0002').log}, mend the cause, then go on with `summtune resume {run.folder.name}`." in output
+    assert f"Look into {run.trial('0002').log}, mend the cause, then go on with `summtune resume {run.folder.name} --failed`." in output
     assert "Traceback" not in output

@@ -192,5 +192,5 @@ def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
 def test_a_run_that_ended_before_it_began_is_a_mistake_not_a_fault(tmp_path: Path) -> None:
     run = create_run(tmp_path, "plain", datetime(2026, 11, 22))
     run.events.touch()
-    with pytest.raises(RunMistake, match=r"doesn't begin with the run's opening.*Start the search space again with `summtune run`\."):
+    with pytest.raises(RunMistake, match=r"the run was never opened: its event log is empty. Start it again with `summtune run`\."):
         open_run(run)

@@ -1,11 +1,18 @@
+import fcntl
+import json
 import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from summtune.errors import RunMistake
+from summtune.errors import RunMistake, SurroundingsFailure
+from summtune.events.kinds import RunClosed
+from summtune.events.log import EventLog, read_events
 from summtune.tuning import lock
 
 HOLD = """
@@ -27,7 +34,11 @@ def test_a_second_driver_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path:
         assert holder.stdout.readline() == "held\n"
         assert lock.is_held(path)
         with (
-            pytest.raises(RunMistake, match=rf"the run is being driven by process {holder.pid} on \S+, for \d+ s. Wait for it, or stop it"),
+            pytest.raises(
+                RunMistake,
+                match=rf"the run is being driven by process {holder.pid} on \S+, for \d+ s. Wait for it, or stop it: "
+                rf"`summtune stop {tmp_path.name}` \(or Ctrl-C there\)\.$",
+            ),
             lock.held(path),
         ):
             pass
@@ -40,6 +51,91 @@ def test_a_second_driver_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path:
     with lock.held(path):
         assert str(os.getpid()) in path.read_text(encoding="utf-8")
     assert path.read_text(encoding="utf-8") == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (12_300, "3 h 25 min"),
+        (90_000, "1 day 1 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_an_age_in_words(seconds: float, words: str) -> None:
+    assert lock.age(seconds) == words
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A lock that is held, as it looks when its holder is on another machine."""
+    path = tmp_path / ".driver.lock"
+    with path.open("a+", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        json.dump({"host": "far", "pid": 7, "since": round(time.time()) - 7500}, stream)
+        stream.flush()
+        yield path
+
+
+def silent(path: Path, seconds: float) -> None:
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_a_driver_elsewhere_that_gives_signs_of_life_is_respected(elsewhere: Path) -> None:
+    with pytest.raises(RunMistake, match=r"by process 7 on far, for 2 h 5 min\. Wait for it"), lock.held(elsewhere):
+        pass
+    silent(elsewhere, 300)
+    with pytest.raises(RunMistake) as refusal:
+        lock.check_free(elsewhere)
+    assert "for 2 h 5 min, silent for 5 min." in str(refusal.value)
+    assert str(refusal.value).endswith(f"If far is gone for good, delete {elsewhere}.")
+
+
+def test_a_lock_of_a_machine_that_died_is_taken_over(elsewhere: Path) -> None:
+    """On NFS such a lock may never be given back."""
+    silent(elsewhere, lock.LOST_S + 1)
+    lock.check_free(elsewhere)
+    with lock.held(elsewhere) as check:
+        check()
+        assert lock.is_held(elsewhere)
+        assert json.loads(elsewhere.read_text(encoding="utf-8"))["pid"] == os.getpid()
+
+
+def test_a_silent_driver_on_this_machine_lives_as_long_as_its_lock_is_held(elsewhere: Path) -> None:
+    elsewhere.write_text(json.dumps({"host": socket.gethostname(), "pid": 7, "since": 0}), encoding="utf-8")
+    silent(elsewhere, 10 * lock.LOST_S)
+    with pytest.raises(RunMistake, match="is being driven by process 7"), lock.held(elsewhere):
+        pass
+
+
+def test_a_driver_whose_run_was_taken_over_writes_nothing_any_more(tmp_path: Path) -> None:
+    path = tmp_path / ".driver.lock"
+    with lock.held(path) as check:
+        log = EventLog(tmp_path / "events.jsonl", check=check)
+        log.append(RunClosed("finished"))
+        path.unlink()
+        with (
+            lock.held(path),
+            pytest.raises(SurroundingsFailure, match=rf"the run was taken over by process {os.getpid()} on .*leaves it alone"),
+        ):
+            log.append(RunClosed("failed"))
+        log.close()
+    assert [event.kind for event in read_events(tmp_path / "events.jsonl")[0]] == ["run_closed"]
+
+
+def test_a_live_driver_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT_S", 0.01)
+    path = tmp_path / ".driver.lock"
+    with lock.held(path):
+        silent(path, 1000)
+        deadline = time.monotonic() + 5
+        while (holder := lock.holder(path)) is None or holder.silent_s > 500:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
 
 def test_nothing_is_not_held(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_a_run_whose_first_trials_fail_alike_had_better_stop(opened: Opened) -> 
     log = driver.run.logs / "ray.log"
     assert driver.hopeless == (
         "The first 3 trials failed alike, and none has reported (error): OSError: ../c.csv has 1.5e3 columns, at 0x1. "
-        f"Look into {log}, mend the cause, then go on with `summtune resume run`."
+        f"Look into {log}, mend the cause, then go on with `summtune resume run --failed`."
     )
     driver.run.trial(last).log.write_text("what the training said", encoding="utf-8")
     assert f"Look into {driver.run.trial(last).log}, mend" in driver.hopeless
