@@ -11,6 +11,9 @@ import typer
 def resume(
     run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or its tune/ folder.")],
     count: Annotated[int, typer.Option(help="Add so many trials to what was asked for.", min=0)] = 0,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Another limit of the whole run, what is used up included: hours=2, gpu_hours=8, epochs=none.")
+    ] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
@@ -28,7 +31,7 @@ def resume(
     from summtune.tuning.launch import resume as go_on
 
     try:
-        go_on(found, command_line(), live.witness(), more=count)
+        go_on(found, command_line(), live.witness(), more=count, budget=budget or ())
         result = live.finish()
     except Interrupted as interruption:
         live.interrupted()

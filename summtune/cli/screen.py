@@ -12,13 +12,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Scored, TrialStarted
+from summtune.events.kinds import Decided, Decoded, Ended, Event, Halted, Noted, PointDrawn, Reported, Scored, SearchEnded, TrialStarted
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
-from summtune.reporting.views import best_model, last_iterations, shown_path
-from summtune.reporting.wording import decoding_texts, point_text, proxy_texts, value_text
+from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
+from summtune.reporting.wording import decoding_texts, ending_texts, point_text, proxy_texts, value_text
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -43,7 +42,6 @@ class Screen:
         self.console = console
         self._live: Live | None = None
         self._count = self._ended = 0
-        self._points: int | None = None
         self._table = Table()
         self._rest = ""
         self._lasts: Mapping[str, int] = {}
@@ -57,7 +55,7 @@ class Screen:
         """Begin to show trials."""
         self._lasts = last_iterations(state)
         assert state.opened is not None, "a run is shown once it is open"
-        self._points = Experiment.from_record(state.opened.experiment).space.size()
+        self._count = most_trials(state)
         self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
@@ -86,7 +84,6 @@ class Screen:
         """Make the table now, in the thread that changes the state; the one that draws it only reads what was made."""
         shown = rows(state)
         self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        self._count = state.count if self._points is None else min(state.count, self._points)
         self._ended = sum(trial.over for trial in state.searched)
         self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
 
@@ -116,6 +113,13 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Decided() if event.stop:
             verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
+        case SearchEnded():
+            under_way = "; those under way end at their next evaluation" if event.by_budget else ""
+            return f"no more trials are begun: {event.reason}{under_way}"
+        case Halted():
+            return f"{event.trial}  stopped after {event.iteration} of {last}: a budget is used up"
+        case Ended() if event.status == "stopped" and event.cause and state.trials[event.trial].best is None:
+            return f"{event.trial}  stopped: {event.message}"
         case Ended() if event.status == "finished":
             named = " (proxy)" if state.by_proxy else ""
             return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{named}{_beyond(event.trial, state)}"
@@ -182,7 +186,7 @@ def print_summary(console: Console, run: RunPaths, state: RunState) -> None:
     console.print()
     console.print(leaderboard(rows(state), state, lasts))
     console.print()
-    for line in summary_lines(run, state, figures(state, lasts)):
+    for line in summary_lines(run, state, figures(state, lasts, most_trials(state))):
         console.print(Text(line))
 
 
@@ -205,7 +209,8 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
     lines += [f"Decoding  {text}" for text in decoding_texts(state)]
     lines += [f"{'' if number else 'Proxy':<10}{text}" for number, text in enumerate(proxy_texts(found.faithfulness))]
-    asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
+    most = most_trials(state)
+    asked = str(found.total) if found.total == most or state.status == "finished" else f"{found.total} of {most}"
     beyond = f", {found.infeasible} of them infeasible" if found.infeasible else ""
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
     ended = f"{found.finished} finished, {found.stopped} stopped early, {found.failed} failed"
@@ -213,6 +218,7 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines += [
         f"          {trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"
     ]
+    lines += [f"Ended     {text}" for text in ending_texts(state, found)]
     share = found.iterations_saved / max(1, found.iterations_saved + found.iterations_spent)
     saved = f"{found.iterations_saved} ({share:.0%}) saved by early stopping"
     lines.append(f"Time      {duration(found.seconds)}; {found.iterations_spent} evaluations made, {saved}")

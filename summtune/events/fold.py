@@ -16,6 +16,7 @@ from summtune.events.kinds import (
     DecodeOpened,
     Ended,
     Event,
+    Halted,
     Metrics,
     Noted,
     PointDrawn,
@@ -25,10 +26,12 @@ from summtune.events.kinds import (
     RunOpened,
     RunResumed,
     Scored,
+    SearchEnded,
     Told,
     TrialStarted,
 )
 from summtune.events.limits import Limit, Violation, violations
+from summtune.events.spending import Spending
 
 
 @dataclass
@@ -44,6 +47,7 @@ class TrialState:
         decoded: what came of other settings of generation.
         decoded_before: how many of them belong to earlier decode stages.
         decoding: the best of them, where it is better than the trial's own.
+        halted: the budget that stops it; empty where none does.
     """
 
     id: str
@@ -65,6 +69,7 @@ class TrialState:
     decoded_before: int = 0
     decoding: Decoded | None = None
     verdict: Decided | None = None
+    halted: str = ""
     told: bool = False
     promoted: bool = False
 
@@ -89,10 +94,14 @@ class RunState:
     Attributes:
         count: trials asked for, without the baseline.
         status: running, finished, interrupted or failed; running also means "its driver died".
-        rungs: scores seen at each rung, by rung and trial.
+        rungs: what trials are compared with at each rung, by rung and trial.
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
         folder: where the run lay in its last session.
+        spent: what it has used up.
+        budget: what it may use up, by name.
+        search_ended: why no more trials are begun, where that is not because all that were asked for have been.
+        unimproved: how many trials in a row have ended without improving the best, the baseline and failed ones not among them.
     """
 
     opened: RunOpened | None = None
@@ -106,6 +115,11 @@ class RunState:
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
+    spent: Spending = field(default_factory=Spending)
+    budget: dict[str, float] = field(default_factory=dict)
+    search_ended: SearchEnded | None = None
+    unimproved: int = 0
+    best_ended: float | None = None
 
     @property
     def objective(self) -> str:
@@ -125,6 +139,16 @@ class RunState:
     def strategy(self) -> str:
         """What evaluations on the way are: full, or proxy: cheap ones, after which only full ones at the end name a winner."""
         return str(self._experiment["settings"]["evaluation"]["strategy"])
+
+    @property
+    def patience(self) -> int | None:
+        """After how many trials in a row without an improvement the run ends; None: it doesn't."""
+        return self._experiment.get("patience_trials")
+
+    def seen(self, rung: int, bracket: str) -> list[float]:
+        """What a trial of a bracket is compared with at a rung."""
+        marks = self.rungs.get(rung, {})
+        return [mark for trial, mark in marks.items() if (verdict := self.trials[trial].verdict) is not None and verdict.bracket == bracket]
 
     @property
     def by_proxy(self) -> bool:
@@ -232,15 +256,20 @@ class RunState:
 
     def apply(self, event: Event) -> None:
         """Take in one event. Events of an attempt that has been succeeded by another change nothing."""
+        self.spent.take(event)
         match event:
             case RunOpened():
                 self.opened = event
                 self.folder = event.folder
                 self.count = int(event.experiment["count"])
                 self.decode = event.experiment.get("decode")
+                self.budget = dict(event.experiment.get("budget") or {})
                 self.sessions = 1
             case RunResumed():
+                self.unimproved = self.unimproved if event.count == self.count else 0  # a person wants more all the same
                 self.count, self.folder = event.count, event.folder
+                self.budget = self.budget if event.budget is None else dict(event.budget)
+                self.search_ended = None  # what ended it is looked for again
                 self.status, self.reason, self.closed_at = "running", "", None
                 self.sessions += 1
             case PointDrawn():
@@ -251,20 +280,25 @@ class RunState:
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
                 trial.best = self._best_of(trial.reports)
                 trial.scored, trial.decoding, trial.decoded, trial.decoded_before = None, None, [], 0
-                trial.status, trial.attempts = "running", event.attempt
+                trial.status, trial.attempts, trial.halted = "running", event.attempt, ""
                 trial.started_at = trial.started_at or event.time
             case Reported():
                 self._take_report(event)
             case Noted():
                 self.notes += [event.text] if event.text not in self.notes else []
             case Decided():
-                self.rungs.setdefault(event.rung, {})[event.trial] = event.score
+                self.rungs.setdefault(event.rung, {})[event.trial] = event.score if event.mark is None else event.mark
                 self.trials[event.trial].verdict = event
+            case SearchEnded():
+                self.search_ended = event
+            case Halted():
+                self.trials[event.trial].halted = event.by
             case Told():
                 self.trials[event.trial].told = True
             case Ended():
                 trial = self.trials[event.trial]
                 trial.status, trial.cause, trial.message, trial.ended_at = event.status, event.cause, event.message, event.time
+                self._count_improvements(trial)
             case Promoted():
                 self.trials[event.trial].promoted = True
             case Scored():
@@ -279,6 +313,15 @@ class RunState:
                     trial.decoded_before = len(trial.decoded)
             case RunClosed():
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
+
+    def _count_improvements(self, trial: TrialState) -> None:
+        if trial.baseline or trial.status == "failed" or trial.best is None:
+            return
+        score = trial.best.metrics[self.objective]
+        feasible = not violations(self.limits, trial.best.metrics)
+        improves = feasible and (self.best_ended is None or self.better(score, than=self.best_ended))
+        self.unimproved = 0 if improves else self.unimproved + 1
+        self.best_ended = score if improves else self.best_ended
 
     def _take_report(self, event: Reported) -> None:
         trial = self.trials[event.trial]

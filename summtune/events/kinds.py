@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 Metrics = dict[str, float]
 
+_UNITS = {"hours": "hours", "gpu_hours": "GPU hours", "epochs": "epochs"}
+
 
 @dataclass(frozen=True)
 class Event:
@@ -60,6 +62,7 @@ class RunResumed(Event):
         count: trials asked for from now on, without the baseline.
         way: `restore` (Ray Tune's own state) or `rebuild` (from the events alone).
         folder: where the run lies while this session works on it.
+        budget: what the run may use up from now on, by name; None leaves it as it was.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -67,6 +70,7 @@ class RunResumed(Event):
     way: str
     command: list[str]
     folder: str = ""
+    budget: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class TrialStarted(Event):
         attempt: from 1.
         iteration: the evaluation that it begins after; 0 where there was none.
         resumed: the checkpoint that it begins from, relative to the trial's folder; empty for a fresh start.
+        gpus: GPUs of its allotment; fractions too.
     """
 
     kind: ClassVar[str] = "trial_started"
@@ -104,6 +109,7 @@ class TrialStarted(Event):
     attempt: int
     iteration: int
     resumed: str = ""
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,11 @@ class Decided(Event):
 
     Attributes:
         rung: the rung's iteration.
-        score: what was compared: the trial's best so far.
+        score: what was compared: the trial's best so far, unless the rule says otherwise.
         cutoff: what it had to reach; None where there was nothing to compare with.
         stop: whether it ends here.
+        mark: what later trials are compared with, where that is not the score.
+        bracket: which trials it was compared with: those with the same value of the parameter that `brackets` names; empty: with all.
     """
 
     kind: ClassVar[str] = "decided"
@@ -160,6 +168,51 @@ class Decided(Event):
     score: float
     cutoff: float | None
     stop: bool
+    mark: float | None = None
+    bracket: str = ""
+
+
+@dataclass(frozen=True)
+class SearchEnded(Event):
+    """No more trials are begun, though not all that were asked for have been: a budget is used up, or the run has stopped improving.
+
+    Attributes:
+        by: hours, gpu_hours, epochs, or patience_trials.
+        limit: what was asked for.
+        used: what had been used up, or how many trials in a row had not improved the best.
+    """
+
+    kind: ClassVar[str] = "search_ended"
+    by: str
+    limit: float
+    used: float
+
+    @property
+    def by_budget(self) -> bool:
+        """Whether trials under way are stopped, too."""
+        return self.by != "patience_trials"
+
+    @property
+    def reason(self) -> str:
+        """Why, for a person."""
+        if not self.by_budget:
+            return f"{self.used:g} trials in a row have not improved the best (patience_trials {self.limit:g})"
+        return f"the budget of {self.limit:g} {_UNITS[self.by]} is used up ({self.used:.3g})"
+
+    @property
+    def remedy(self) -> str:
+        """What `summtune resume` can be told to go on."""
+        return f"`--budget {self.by}=N` raises it" if self.by_budget else "`--count N` adds trials"
+
+
+@dataclass(frozen=True)
+class Halted(Event):
+    """A trial ends at this evaluation, since a budget is used up."""
+
+    kind: ClassVar[str] = "halted"
+    trial: str
+    iteration: int
+    by: str
 
 
 @dataclass(frozen=True)
@@ -184,8 +237,8 @@ class Ended(Event):
     """A trial is over.
 
     Attributes:
-        status: finished, stopped (by a rung) or failed.
-        cause: a short word for a failure.
+        status: finished, stopped (by a rung or a budget) or failed.
+        cause: a short word for a failure; `budget` where a budget stopped it.
         message: what happened, for a person.
         feasible: whether its best evaluation keeps to all limits; None where there is none.
         violations: the limits that it doesn't keep to: metric, limit, value.
@@ -280,7 +333,7 @@ class RunClosed(Event):
 
 _ALL = (
     *(RunOpened, RunResumed, PointDrawn, TrialStarted, Reported, Noted, Decided, Told, Ended, Promoted),
-    *(Scored, DecodeOpened, Decoded, RunClosed),
+    *(SearchEnded, Halted, Scored, DecodeOpened, Decoded, RunClosed),
 )
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from summtune.events.fold import RunState, TrialState
 from summtune.reporting.faithfulness import Faithfulness, faithfulness
+
+BUDGET = "budget"
+"""The cause of trials that a budget ended."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Figures:
         faithfulness: whether cheap evaluations can be trusted.
         infeasible: trials beyond a limit, the baseline not among them.
         iterations_spent: evaluations of all trials, the baseline's too.
-        iterations_saved: evaluations that stopped trials did not make.
+        iterations_saved: evaluations that trials did not make which a rung stopped.
+        iterations_cut: evaluations that trials did not make which a budget stopped.
+        not_begun: trials that were asked for and not begun, since a budget was used up or nothing had improved for long.
         seconds: from the run's opening to its last event, pauses between sessions included.
     """
 
@@ -83,17 +88,21 @@ class Figures:
     most: float | None
     iterations_spent: int
     iterations_saved: int
+    iterations_cut: int
+    not_begun: int
     seconds: float
     infeasible: int
     fully_scored: int
     faithfulness: Faithfulness | None
 
 
-def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
+def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: int | None = None) -> Figures:
     """The figures of a run.
 
     Args:
+        state: the run.
         last_iterations: the evaluations that each trial would have made had nothing stopped it.
+        most_trials: how many trials there would have been; None: as many as were asked for.
     """
     searched = state.searched
     scores = [score for trial in searched if trial.status == "finished" and (score := state.full_score(trial)) is not None]
@@ -102,6 +111,11 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
     score_of, own_score_of = (state.full_score, state.own_score) if evaluations == "full" else (state.score, state.score)
     opened = state.opened.time if state.opened else 0.0
     stopped = [trial for trial in searched if trial.status == "stopped"]
+    asked = state.count if most_trials is None else most_trials
+
+    def not_made(trials: Iterable[TrialState]) -> int:
+        return sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in trials)
+
     ends = [time for trial in state.trials.values() for time in (trial.ended_at, trial.reports[-1].time if trial.reports else None) if time]
     return Figures(
         total=len(searched),
@@ -116,7 +130,9 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         least=min(scores, default=None),
         most=max(scores, default=None),
         iterations_spent=sum(len(trial.reports) for trial in state.trials.values()),
-        iterations_saved=sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in stopped),
+        iterations_saved=not_made(trial for trial in stopped if trial.cause != BUDGET),
+        iterations_cut=not_made(trial for trial in state.trials.values() if trial.cause == BUDGET),
+        not_begun=max(0, asked - len(searched)) if state.search_ended is not None else 0,
         seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
         infeasible=sum(not trial.baseline for trial in state.infeasible()),
         fully_scored=sum(state.full_score(trial) is not None for trial in searched),

@@ -9,7 +9,7 @@ paths in them: they start from the folder that the run was started in.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,12 @@ def last_iterations(state: RunState) -> dict[str, int]:
     assert state.opened is not None
     experiment = Experiment.from_record(state.opened.experiment)
     return {trial.id: experiment.iterations({} if trial.baseline else trial.point) for trial in state.trials.values()}
+
+
+def most_trials(state: RunState) -> int:
+    """How many trials the run comes to if nothing ends it: those asked for now, or the points that there are."""
+    assert state.opened is not None
+    return replace(Experiment.from_record(state.opened.experiment), count=state.count).most_trials
 
 
 def _time(seconds: float | None) -> str | None:
@@ -129,7 +135,8 @@ def _differences(run: RunPaths, trial: TrialState) -> Any:
 def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
     assert state.opened is not None
     best = state.best
-    found = figures(state, last_iterations(state))
+    found = figures(state, last_iterations(state), most_trials(state))
+    ended = state.search_ended
     model = best_model(run, state)
     objective = state.objective
     return {
@@ -157,6 +164,10 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "least_violating_run_id": state.infeasible()[0].id if best is None and state.infeasible() else None,
         "iterations_spent": found.iterations_spent,
         "iterations_saved": found.iterations_saved,
+        "iterations_cut": found.iterations_cut,
+        "search_ended": {"by": ended.by, "limit": ended.limit, "used": ended.used, "reason": ended.reason} if ended else None,
+        "trials_not_begun": found.not_begun,
+        "used": {name: round(state.spent.of(name), 4) for name in ("hours", "gpu_hours", "epochs")},
         "seconds": round(found.seconds, 1),
         "notes": state.notes,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from summtune.events.fold import RunState, TrialState
 from summtune.reporting.faithfulness import Faithfulness
+from summtune.reporting.leaderboard import Figures
 
 
 def point_text(point: Mapping[str, Any]) -> str:
@@ -36,6 +37,15 @@ def _decoding_text(trial: TrialState, own: float) -> str:
     if trial.decoding is None:
         return f"{trial.id}: as trained, {own:.4f}, is the best; {counts}"
     return f"{trial.id}: {point_text(trial.decoding.point)}: {trial.decoding.score:.4f} instead of {own:.4f}; {counts}"
+
+
+def ending_texts(state: RunState, found: Figures) -> list[str]:
+    """Why no more trials were begun, and what was not done for that; nothing where all that were asked for were begun."""
+    if state.search_ended is None:
+        return []
+    begun = f"{found.not_begun} trial{'' if found.not_begun == 1 else 's'} not begun"
+    cut = f", {found.iterations_cut} evaluations of those under way not made" if state.search_ended.by_budget else ""
+    return [f"{state.search_ended.reason}: {begun}{cut}"]
 
 
 def proxy_texts(told: Faithfulness | None) -> list[str]:

@@ -6,7 +6,7 @@ It knows the run directory and the search, but not Ray: `searcher`, `scheduler` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from summtune import durable, registry
@@ -18,6 +18,7 @@ from summtune.events import kinds
 from summtune.events.fold import RunState, TrialState
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
+from summtune.search.ending import search_end
 from summtune.search.study import Search, excesses, final_word
 from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
 from summtune.training.referee import Refereed
@@ -28,6 +29,9 @@ from summtune.tuning.orders import Orders
 Watcher = Callable[[kinds.Event, RunState], None]
 
 BASELINE_ID = "0000"
+
+BUDGET = "budget"
+"""The cause of a trial's end that is none of its own."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,16 @@ class Driver:
         log: its event log, open for writing.
         state: what the log says so far.
         watch: told of every event once it has been recorded and taken in.
+        gpus: of a trial's allotment.
     """
 
-    def __init__(self, run: RunPaths, experiment: Experiment, log: EventLog, state: RunState, watch: Watcher) -> None:
+    def __init__(self, run: RunPaths, experiment: Experiment, log: EventLog, state: RunState, watch: Watcher, *, gpus: float = 0.0) -> None:
         self.run = run
         self.experiment = experiment
         self.state = state
         self._log = log
         self._watch = watch
+        self._gpus = gpus
         self._rule = registry.load("search.stopping", experiment.stopping.type)
         self._search = Search(
             experiment.space,
@@ -65,6 +71,8 @@ class Driver:
         self._catch_up()
         # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself.
         self._waiting: list[str] = [trial.id for trial in state.unfinished()]
+        self._look_for_end()
+        self._end_left_behind()
 
     def record(self, event: kinds.Event) -> None:
         """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
@@ -74,12 +82,16 @@ class Driver:
 
     def next_trial(self) -> TrialState | SpaceUsedUp:
         """The trial to run next: one that was left behind, the baseline, or a new point."""
+        self._look_for_end()
+        self._end_left_behind()
         if self._waiting:
             return self.state.trials[self._waiting.pop(0)]
+        if self._budget_is_used_up:
+            return SpaceUsedUp()
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         number = len(self.state.searched)
-        if number >= self.state.count or self.target_reached:
+        if number >= self.state.count or self.target_reached or self.state.search_ended is not None:
             return SpaceUsedUp()
         trial_id = f"{number + 1:04d}"
         proposal = self._search.propose(trial_id, number)
@@ -104,7 +116,7 @@ class Driver:
         for notice in found.notices:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
-        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed))
+        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, self._gpus))
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         promotion.write_settings(paths, self.settings_of(trial))
         best = trial.best
@@ -127,14 +139,17 @@ class Driver:
         """A trial was evaluated.
 
         Returns:
-            Whether it goes on. A rung stops it if it is not the baseline; a report of an attempt that has been succeeded ends that attempt.
+            Whether it goes on. A rung stops it if it is not the baseline, a budget that is used up in any case; a report of an attempt
+            that has been succeeded ends that attempt.
         """
         trial = self.state.trials[report.trial]
         if trial.over or report.attempt != trial.attempts:
             return False
         self.record(report)
         self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
-        return not self._judge(trial, report.iteration)
+        stopped = self._judge(trial, report.iteration)
+        self._look_for_end()
+        return not (stopped or self._halt(trial))
 
     def note(self, trial_id: str, text: str) -> None:
         """A trial has something to say to the person. What another has said in the same words is not said again."""
@@ -146,7 +161,7 @@ class Driver:
         for trial in self.state.trials.values():
             if not trial.over and trial.reports:
                 self._judge(trial, trial.iteration)
-                if trial.verdict is not None and trial.verdict.stop:
+                if trial.halted or (trial.verdict is not None and trial.verdict.stop):
                     self.over(trial.id)
             elif trial.over:
                 self._conclude(trial)
@@ -164,9 +179,12 @@ class Driver:
             self.record(kinds.Ended(trial_id, "failed", failure.cause, failure.message))
         elif trial.verdict is not None and trial.verdict.stop:
             self.record(self._ended(trial, "stopped"))
+        elif trial.halted:
+            self.record(replace(self._ended(trial, "stopped"), cause=BUDGET, message=self._why_ended))
         else:
             self.record(self._ended(trial, "finished"))
         self._conclude(trial)
+        self._look_for_end()
 
     def to_score(self) -> list[TrialState]:
         """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline.
@@ -237,7 +255,7 @@ class Driver:
 
     def close(self, status: str, reason: str = "") -> None:
         """Record how the run was left."""
-        self.record(kinds.RunClosed(status, reason))
+        self.record(kinds.RunClosed(status, reason or (self._why_ended if status == "finished" else "")))
 
     @property
     def study(self) -> Any:
@@ -252,9 +270,48 @@ class Driver:
     @property
     def complete(self) -> bool:
         """Whether all that was asked for has ended."""
-        used_up = len(self.state.searched) >= self.state.count or self._search.used_up or self.target_reached
-        baseline_done = not self.experiment.baseline or self.state.baseline is not None
+        used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
+        baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
         return used_up and baseline_done and not any(True for _ in self.state.unfinished())
+
+    @property
+    def _all_drawn(self) -> bool:
+        return len(self.state.searched) >= self.state.count or self._search.used_up
+
+    @property
+    def _budget_is_used_up(self) -> bool:
+        return self.state.search_ended is not None and self.state.search_ended.by_budget
+
+    @property
+    def _why_ended(self) -> str:
+        return self.state.search_ended.reason if self.state.search_ended is not None else ""
+
+    def _look_for_end(self) -> None:
+        """Record it where a budget is used up or nothing has improved for long, as soon as it is so and makes a difference."""
+        end = search_end(self.state) if self.state.search_ended is None else None
+        if end is not None and (not self._all_drawn or (end.by_budget and any(True for _ in self.state.unfinished()))):
+            self.record(end)
+
+    def _halt(self, trial: TrialState) -> bool:
+        """Whether a budget ends a trial at its last report. Its last evaluation of all is its own end."""
+        if not self._budget_is_used_up or trial.iteration >= self._last_iteration(trial):
+            return False
+        assert self.state.search_ended is not None
+        if not trial.halted:
+            self.record(kinds.Halted(trial.id, trial.iteration, self.state.search_ended.by))
+        return True
+
+    def _end_left_behind(self) -> None:
+        """With a budget that is used up, trials that were under way when the run was left end with what they have."""
+        for trial_id in self._waiting if self._budget_is_used_up else ():
+            trial = self.state.trials[trial_id]
+            if trial.best is None:
+                self.record(kinds.Ended(trial_id, "stopped", BUDGET, f"{self._why_ended}, before its first evaluation"))
+                self._conclude(trial)
+            else:
+                self._halt(trial)
+                self.over(trial_id)
+        self._waiting = [] if self._budget_is_used_up else self._waiting
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
         number = len(self.state.trials)
@@ -266,14 +323,15 @@ class Driver:
     def _judge(self, trial: TrialState, iteration: int) -> bool:
         stopping = self.experiment.stopping
         rung = self._rule.rung(stopping, iteration, self._last_iteration(trial))
-        score = self.state.score(trial)
-        if rung is None or score is None or trial.id in self.state.rungs.get(rung, {}):
+        scores = [report.metrics[self.state.objective] for report in trial.reports]
+        if rung is None or not scores or trial.id in self.state.rungs.get(rung, {}):
             return False
-        seen = list(self.state.rungs.get(rung, {}).values())
-        cutoff, stop = self._rule.judge(stopping, score, seen, self.state.maximize)
+        bracket = self.experiment.bracket(trial.point)
+        score, mark = self._rule.measure(stopping, scores, self.state.maximize)
+        cutoff, stop = self._rule.judge(stopping, score, self.state.seen(rung, bracket), self.state.maximize)
         # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
         stop = stop and not trial.baseline
-        self.record(kinds.Decided(trial.id, iteration, rung, score, cutoff, stop))
+        self.record(kinds.Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket))
         return bool(stop)
 
     def _last_iteration(self, trial: TrialState) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 from ray.tune import Callback
 
 from summtune import durable
+from summtune.config.budget import raised
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
@@ -86,10 +87,11 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     """
     check_writable(Path(output_dir))
     facts = check_corpus(experiment.widest_data())
+    experiment = experiment.with_rows(facts.splits["train"].rows)
     own_metrics.try_out(experiment)
     _check_models(experiment)
     with _surroundings(output_dir), engine.connected(None) as cluster:
-        allotment = _fitting(experiment, cluster)
+        allotment = _fitting(experiment, cluster, experiment.budget)
         run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
         run.logs.mkdir()
         run.trials.mkdir()
@@ -109,11 +111,19 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     return run
 
 
-def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0) -> RunPaths:
+def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0, budget: Sequence[str] = ()) -> RunPaths:
     """Go on with a run that was left, to the number that was asked for, or to `more` above it. A finished one is left as it is.
 
+    Args:
+        run: its directory.
+        command: the command line.
+        witness: told what happens.
+        more: trials to add.
+        budget: other limits, as `hours=2`.
+
     Raises:
-        RunMistake: it is being driven by another process, or its event log is damaged.
+        SettingsMistake: a budget is none.
+        RunMistake: it is being driven by another process, its event log is damaged, or a used-up budget forbids what is asked for.
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
@@ -125,21 +135,25 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
                 "the run was never opened: its event log is empty.", "Start it again with `summtune run`.", file=str(run.events)
             )
             raise RunMistake(problem)
-        if state.status == "finished" and not more:
-            witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
+        limits = raised(state.budget, budget) if budget else None
+        if state.status == "finished" and not more and limits is None:
+            ended = f" It ended since {state.search_ended.reason}: {state.search_ended.remedy}." if state.search_ended else ""
+            witness.note(f"The run is finished: there is nothing to go on with (`--count N` adds trials).{ended}")
             return run
+        _check_budget(state, limits, more=more)
         experiment = Experiment.from_record(state.opened.experiment)
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         _check_models(experiment)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
-            allotment = _fitting(experiment, cluster)
+            allotment = _fitting(experiment, cluster, state.budget if limits is None else limits)
             # Ray Tune can't be asked for more trials once it has finished, and starts new trials of a run that was moved in its old place.
-            restorable = not more and state.status != "finished" and state.folder == str(run.folder) and engine.restorable(run)
+            going_on = not more and limits is None and state.status != "finished"
+            restorable = going_on and state.folder == str(run.folder) and engine.restorable(run)
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events)
-            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder))))
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), limits)))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
     return run
 
@@ -169,6 +183,18 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             state.apply(log.append(DecodeOpened(stage.to_record())))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
     return run
+
+
+def _check_budget(state: RunState, limits: dict[str, float] | None, *, more: int) -> None:
+    """Refuse to open a finished run again only to find that nothing may be trained.
+
+    Raises:
+        RunMistake: a budget is used up all the same.
+    """
+    for name, limit in (state.budget if limits is None else limits).items():
+        if state.status == "finished" and (used := state.spent.of(name)) >= limit and (more or limits is not None):
+            reason = f"{used:.3g} of {limit:g} {name.replace('_', ' ')} are used up, so that no trial would be begun."
+            raise RunMistake(Problem(reason, f"Raise it: `--budget {name}=N`, what has been used up included.", key=f"budget.{name}"))
 
 
 def _check_data_again(run: RunPaths, facts: CorpusFacts) -> list[str]:
@@ -242,10 +268,11 @@ def check_writable(output_dir: Path) -> None:
         raise RunMistake(Problem(f"{output_dir} can't be written: {error.strerror}.", remedy, key="general.output_dir")) from error
 
 
-def _fitting(experiment: Experiment, cluster: engine.Cluster) -> Allotment:
+def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> Allotment:
     nodes = cluster.nodes()
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment
 
 
@@ -277,8 +304,10 @@ def _drive(
         witness.stopping()
 
     try:
-        driver = Driver(run, experiment, log, state, witness.event)
+        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
         session = Session(driver, room, engine.stop_tune, witness.note)
+        if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
+            notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
         open_session(session)
         with engine.interruptible(note_interruption):
