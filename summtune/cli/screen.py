@@ -111,7 +111,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Noted():
             return f"note: {event.text}"
         case Decided() if event.stop:
-            verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
+            among = f" among {event.bracket}" if event.bracket else ""
+            verdict = f"{event.score:.4f} at rung {event.rung}{among}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
         case SearchEnded():
             under_way = "; those under way end at their next evaluation" if event.by_budget else ""
