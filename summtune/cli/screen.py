@@ -17,7 +17,7 @@ from summtune.events.kinds import Decided, Decoded, Ended, Event, Halted, Noted,
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
 from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
-from summtune.reporting.wording import decoding_texts, ending_texts, point_text, proxy_texts, value_text
+from summtune.reporting.wording import decoding_texts, ending_texts, point_text, proxy_texts, seeds_texts, value_text
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -97,6 +97,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
     match event:
         case PointDrawn() if event.baseline:
             return f"{event.trial}  baseline: the base's own settings"
+        case PointDrawn() if event.repeats:
+            return f"{event.trial}  repeats {event.repeats} with seed {event.seed}"
         case PointDrawn():
             return f"{event.trial}  drawn: {point_text(event.point)}"
         case TrialStarted() if event.resumed:
@@ -152,6 +154,8 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
     decoded = any(trial.decoded for trial in state.trials.values())
     for name in ("epoch", *(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective):
         table.add_column(name, justify="right", no_wrap=True)
+    if state.repetitions:
+        table.add_column("mean ± spread", justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
     for key in keys:
         table.add_column(key.rpartition(".")[2], justify="right")
@@ -164,10 +168,16 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             *([_number(row.score)] if state.by_proxy else []),
             *([_number(row.own_score)] if decoded else []),
             _number(row.full_score),
+            *([_mean(row)] if state.repetitions else []),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
         )
     return table
+
+
+def _mean(row: Row) -> str:
+    """Of a point's seeds, with their spread and their number."""
+    return "" if row.mean is None or row.spread is None else f"{row.mean:.4f} ± {row.spread:.4f} ({row.seeds})"
 
 
 def _number(score: float | None) -> str:
@@ -205,9 +215,10 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in state.infeasible()[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline
-        same = best is baseline and baseline is not None and baseline.decoding is None
+        same = best is baseline and baseline is not None and state.model_of(baseline).decoding is None
         told = "the baseline itself is the best" if same else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
+    lines += [f"{'' if number else 'Seeds':<10}{text}" for number, text in enumerate(seeds_texts(state, found))]
     lines += [f"Decoding  {text}" for text in decoding_texts(state)]
     lines += [f"{'' if number else 'Proxy':<10}{text}" for number, text in enumerate(proxy_texts(found.faithfulness))]
     most = most_trials(state)

@@ -37,6 +37,7 @@ def summary_lines(experiment: Experiment) -> list[str]:
         ("objective", f"{experiment.objective.goal} {experiment.objective.name}"),
         ("method", f"{experiment.method}, {trials}"),
         ("early stop", _stopping(experiment)),
+        *((("seeds", f"{', '.join(map(str, experiment.seeds))}, for points that could win"),) if experiment.seeds else ()),
         *((("at most", _budget(experiment)),) if _budget(experiment) else ()),
         ("parameters", "" if experiment.space.parameters else "none: there is one training to run"),
     ):

@@ -64,6 +64,7 @@ class Experiment:
         resources: what a trial gets.
         budget: what the run may use up, by name (`config.budget`); the number of trials is `count`.
         patience_trials: after how many trials in a row without an improvement the run ends; None: it doesn't.
+        seeds: that promising points are trained with once the search is over; empty: each is trained once.
         train_rows: rows of the training data; None until they have been read.
         notices: what a person should know, said once at the start.
     """
@@ -86,6 +87,7 @@ class Experiment:
     decode: DecodeStage | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
     patience_trials: int | None = None
+    seeds: tuple[int, ...] = ()
     train_rows: int | None = None
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
@@ -199,6 +201,7 @@ class Experiment:
             "resources": asdict(self.resources),
             "budget": dict(self.budget),
             "patience_trials": self.patience_trials,
+            "seeds": list(self.seeds),
             "train_rows": self.train_rows,
             "notices": list(self.notices),
         }
@@ -231,6 +234,7 @@ class Experiment:
             resources=Resources(**record["resources"]),
             budget=record.get("budget", {}),
             patience_trials=record.get("patience_trials"),
+            seeds=tuple(record.get("seeds", ())),
             train_rows=record.get("train_rows"),
             notices=tuple(record["notices"]),
         )

@@ -37,6 +37,8 @@ from summtune.space.space import Space
 from summtune.space.spec import Parsed
 from summtune.space.values import shown
 
+SEED = "general.seed"
+
 
 def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
     """As `experiment.load_experiment`."""
@@ -97,6 +99,7 @@ class _Loading:
             self.notices.append(f"method {top.method} does not look at `probabilities`; `random` draws by them.")
         self._device(top, settings)
         self._proxy_decoding(layers.base, check.searched)
+        self._seeds(top, kept, settings)
         stop = self._stopping(top, [base, *(resolved for _, resolved in models)], stages.training, kept)
         found = self._objective(top.metric, settings)
         limits = self._limits(constraints, settings)
@@ -126,6 +129,7 @@ class _Loading:
             decode=decode,
             budget=budget,
             patience_trials=top.patience_trials,
+            seeds=top.seeds,
             resources=Resources(top.resources.gpus_per_trial, top.resources.cpus_per_trial, top.resources.max_concurrent_trials),
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
@@ -274,6 +278,13 @@ class _Loading:
         if settings is not None and settings.general.device == "cpu" and top.resources.gpus_per_trial:
             reason = "general.device is cpu, which reserves no GPU."
             self.problems.append(self.space.problem(("resources", "gpus_per_trial"), reason, "Remove one of them."))
+
+    def _seeds(self, top: SpaceFile, kept: Parsed, settings: Settings | None) -> None:
+        if top.seeds and any(SEED in parameter.keys for parameter in kept.parameters if not isinstance(parameter, Constant)):
+            reason = f"{SEED} is searched, too, so that points could not be repeated with other seeds."
+            self.problems.append(self.space.problem(("seeds",), reason, "Remove one of them."))
+        elif settings is not None and set(top.seeds) == {settings.general.seed}:
+            self.notices.append(f"seeds: {settings.general.seed} is what every trial is trained with; nothing is repeated.")
 
     def _decode_stage(self, top: SpaceFile, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
         wanted = asked_for(top)

@@ -18,7 +18,7 @@ from summtune.space.naming import Unfit
 
 # Keys of the search space itself that may be assigned; all others are settings.
 ASSIGNABLE = (
-    *("name", "description", "base", "method", "count", "run_cap", "budget", "patience_trials", "baseline", "metric", "resources"),
+    *("name", "description", "base", "method", "count", "run_cap", "budget", "patience_trials", "seeds", "baseline", "metric", "resources"),
     *("early_terminate", "decode"),
 )
 _SECTIONS = ("data", "wandb", "project", "entity", "settings")  # which are settings, or hold them

@@ -107,7 +107,7 @@ class SpaceFile(Section):
     baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
     warm_start: tuple[str, ...] = Field((), description="Earlier runs to learn from.")
     patience_trials: PositiveInt | None = Field(None, description="Begin no more trials once so many in a row have not improved the best.")
-    seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that each promising point is repeated with.")
+    seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that promising points are repeated with; the mean names the winner.")
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
     decode: Literal["inline"] | DecodeSpec | None = Field(None, description="`inline`: train with each; or a space of its own.")
     wandb: Any = Field(None, description="The section wandb of the settings.")
@@ -135,7 +135,6 @@ MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
 NOT_YET: Mapping[str, str] = {
     "objectives": "Give one `metric`.",
     "warm_start": "Leave it out.",
-    "seeds": "Set `general.seed` under `settings`.",
 }
 NOT_YET_RESOURCES: Mapping[str, str] = {
     "workers_per_trial": "A trial has one worker; leave it out.",

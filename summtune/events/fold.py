@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 from summtune.events.kinds import (
@@ -48,6 +49,8 @@ class TrialState:
         decoded_before: how many of them belong to earlier decode stages.
         decoding: the best of them, where it is better than the trial's own.
         halted: the budget that stops it; empty where none does.
+        repeats: the trial whose point it trains once more; empty for a point of its own.
+        seed: in place of the settings' own; None for that.
     """
 
     id: str
@@ -56,6 +59,8 @@ class TrialState:
     params: dict[str, Any]
     baseline: bool
     drawn_at: float
+    repeats: str = ""
+    seed: int | None = None
     status: str = "pending"
     cause: str = ""
     message: str = ""
@@ -98,6 +103,7 @@ class RunState:
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
         folder: where the run lay in its last session.
+        repetitions: trials that train a point once more, by the trial that was the first to.
         spent: what it has used up.
         budget: what it may use up, by name.
         search_ended: why no more trials are begun, where that is not because all that were asked for have been.
@@ -115,6 +121,7 @@ class RunState:
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
+    repetitions: dict[str, list[str]] = field(default_factory=dict)
     spent: Spending = field(default_factory=Spending)
     budget: dict[str, float] = field(default_factory=dict)
     search_ended: SearchEnded | None = None
@@ -177,6 +184,13 @@ class RunState:
         metrics = self.own_metrics(trial)
         return metrics[self.objective] if metrics is not None else None
 
+    def point_metrics(self, point: TrialState) -> Metrics:
+        """A point's: the means over its seeds, where it was repeated."""
+        known = [found for one in self.trainings(point) if (found := self.own_metrics(one)) is not None]
+        if len(known) < 2:
+            return self.metrics(point)
+        return {name: fmean(one[name] for one in known) for name in known[0] if all(name in one for one in known)}
+
     def metrics(self, trial: TrialState) -> Metrics:
         """Of the full evaluation, else of the best on the way; empty before the first."""
         return self.full_metrics(trial) or (trial.best.metrics if trial.best is not None else {})
@@ -203,8 +217,8 @@ class RunState:
 
     @property
     def searched(self) -> list[TrialState]:
-        """All trials but the baseline, in the order they were drawn."""
-        return [trial for trial in self.trials.values() if not trial.baseline]
+        """All trials but the baseline and repetitions, in the order they were drawn."""
+        return [trial for trial in self.trials.values() if not trial.baseline and not trial.repeats]
 
     @property
     def baseline(self) -> TrialState | None:
@@ -214,36 +228,88 @@ class RunState:
         return (trial for trial in self.trials.values() if not trial.over)
 
     def ranking(self) -> list[TrialState]:
-        """Trials that were evaluated in full, did not fail and keep to all limits, best first."""
-        full = (trial for trial in self._usable() if self.full_score(trial) is not None)
-        return sorted(filter(self.feasible, full), key=lambda trial: self.full_score(trial) or 0.0, reverse=self.maximize)
+        """Points that were evaluated in full, did not fail and keep to all limits, best first, each by the mean over its seeds.
+
+        Those that were repeated come first: a mean and a single lucky score don't compare.
+        """
+        full = [point for point in self._usable() if self.point_score(point) is not None and self.keeps_to_limits(point)]
+        return sorted(full, key=lambda point: self._place(len(self.full_scores(point)), self.point_score(point)))
+
+    def origin(self, trial: TrialState) -> TrialState:
+        """The trial that was the first to train a trial's point; most are that themselves."""
+        return self.trials[trial.repeats] if trial.repeats else trial
+
+    def trainings(self, point: TrialState) -> list[TrialState]:
+        """A point's trainings that count: its first, and those with other seeds that came to their end."""
+        others = [other for one in self.repetitions.get(point.id, ()) if (other := self.trials[one]).status == "finished"]
+        return [one for one in (point, *others) if one.best is not None and one.status != "failed"]
+
+    def cheap_scores(self, point: TrialState) -> list[float]:
+        """What the search was told, or would have been, of each of them."""
+        return [score for one in self.trainings(point) if (score := self.score(one)) is not None]
+
+    def full_scores(self, point: TrialState) -> list[float]:
+        """The objective of each that was evaluated in full, as it was trained to decode."""
+        return [score for one in self.trainings(point) if (score := self.own_score(one)) is not None]
+
+    def own_mean(self, point: TrialState) -> float | None:
+        """Their mean."""
+        return fmean(scores) if (scores := self.full_scores(point)) else None
+
+    def point_score(self, point: TrialState) -> float | None:
+        """What a point is ranked by: that mean, with what another decoding gained on the model that it hands on."""
+        mean, model = self.own_mean(point), self.model_of(point)
+        full, own = self.full_score(model), self.own_score(model)
+        if mean is None or full is None or own is None or full == own:
+            return mean
+        return full if len(self.full_scores(point)) == 1 else mean + full - own
+
+    def model_of(self, point: TrialState) -> TrialState:
+        """The training whose model a point hands on: the best that keeps to all limits, by full scores where there are any."""
+        known = self.trainings(point) or [point]
+        known = [one for one in known if self.own_score(one) is not None] or known
+        known = [one for one in known if self.feasible(one)] or known
+        return min(known, key=lambda one: self._place(1, self.own_score(one) if self.own_score(one) is not None else self.score(one)))
+
+    def keeps_to_limits(self, point: TrialState) -> bool:
+        """Whether that model does."""
+        return self.feasible(self.model_of(point))
+
+    def _place(self, trainings: int, score: float | None) -> tuple[bool, float]:
+        return trainings < 2, (-1.0 if self.maximize else 1.0) * (score or 0.0)
+
+    @property
+    def further_seeds(self) -> list[int]:
+        """Seeds that promising points are repeated with, the settings' own not among them."""
+        own = self._experiment["settings"].get("general", {}).get("seed")
+        return [seed for seed in self._experiment.get("seeds") or () if seed != own]
 
     def contenders(self) -> list[TrialState]:
         """The ranking; while nothing has been evaluated in full and the run goes on, the likeliest."""
         return self.ranking() or ([] if self.status == "finished" else self.candidates())
 
     def to_decode(self, top_k: int) -> list[TrialState]:
-        """The trials whose models are decoded again: the best as they were trained to decode, those beyond a limit last."""
-        scored = [trial for trial in self._usable() if self.own_metrics(trial) is not None]
+        """The trials whose models are decoded again: those of the best points as they were trained to decode, those beyond a limit last."""
+        scored = [point for point in self._usable() if self.full_scores(point)]
 
-        def place(trial: TrialState) -> tuple[bool, float]:
-            metrics = self.own_metrics(trial) or {}
-            score = metrics[self.objective]
-            return bool(violations(self.limits, metrics)), -score if self.maximize else score
+        def place(point: TrialState) -> tuple[bool, bool, float]:
+            beyond = bool(violations(self.limits, self.own_metrics(self.model_of(point)) or {}))
+            return beyond, *self._place(len(self.full_scores(point)), self.own_mean(point))
 
-        return sorted(scored, key=place)[:top_k]
+        return [self.model_of(point) for point in sorted(scored, key=place)[:top_k]]
 
     def candidates(self) -> list[TrialState]:
-        """Trials that did not fail and keep to all limits, as far as is known, best first by what the search was told."""
-        return sorted(filter(self.feasible, self._usable()), key=lambda trial: self.score(trial) or 0.0, reverse=self.maximize)
+        """Points that did not fail and keep to all limits, as far as is known, best first by what the search was told of them."""
+        known = [(self.cheap_scores(point), point) for point in self._usable() if self.keeps_to_limits(point)]
+        return [point for scores, point in sorted(known, key=lambda one: self._place(len(one[0]), fmean(one[0]) if one[0] else None))]
 
     def infeasible(self) -> list[TrialState]:
-        """Trials with a score that are beyond a limit, the least violating first."""
-        beyond = [trial for trial in self._usable() if not self.feasible(trial)]
+        """Points with a score whose model is beyond a limit, the least violating first."""
+        beyond = [point for point in self._usable() if not self.keeps_to_limits(point)]
         return sorted(beyond, key=lambda trial: sum(one.excess for one in self.violations(trial)))
 
     def _usable(self) -> list[TrialState]:
-        return [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed"]
+        return [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed" and not trial.repeats]
 
     @property
     def best(self) -> TrialState | None:
@@ -273,7 +339,11 @@ class RunState:
                 self.status, self.reason, self.closed_at = "running", "", None
                 self.sessions += 1
             case PointDrawn():
-                self.trials[event.trial] = TrialState(event.trial, event.number, event.point, event.params, event.baseline, event.time)
+                self.trials[event.trial] = TrialState(
+                    *(event.trial, event.number, event.point, event.params, event.baseline, event.time, event.repeats, event.seed)
+                )
+                if event.repeats:
+                    self.repetitions.setdefault(event.repeats, []).append(event.trial)
             case TrialStarted():
                 trial = self.trials[event.trial]
                 # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
@@ -315,7 +385,7 @@ class RunState:
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
 
     def _count_improvements(self, trial: TrialState) -> None:
-        if trial.baseline or trial.status == "failed" or trial.best is None:
+        if trial.baseline or trial.repeats or trial.status == "failed" or trial.best is None:
             return
         score = trial.best.metrics[self.objective]
         feasible = not violations(self.limits, trial.best.metrics)

@@ -79,10 +79,12 @@ class PointDrawn(Event):
 
     Attributes:
         trial: its id.
-        number: its place in the study, from 0.
+        number: its place in the study, from 0; -1 for a repetition, which has none.
         point: what was drawn, by dotted settings key.
         params: the sampler's answers that the point was made of.
         baseline: whether it is the base's own settings.
+        repeats: the trial whose point it trains once more; empty for a point of its own.
+        seed: in place of the settings' own; None for that.
     """
 
     kind: ClassVar[str] = "point_drawn"
@@ -91,6 +93,8 @@ class PointDrawn(Event):
     point: dict[str, Any]
     params: dict[str, Any] = field(default_factory=dict)
     baseline: bool = False
+    repeats: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from summtune.events.kinds import Reported
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations, most_trials
-from summtune.reporting.wording import decoding_texts, ending_texts, proxy_texts
+from summtune.reporting.wording import decoding_texts, ending_texts, proxy_texts, seeds_texts
 
 WIDTH, HEIGHT = 720, 240
 """Size of the curves' drawing area, in SVG units."""
@@ -34,6 +34,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
             figures=found,
             decodings=decoding_texts(state),
             ending=ending_texts(state, found),
+            seeds=seeds_texts(state, found),
             proxy=proxy_texts(found.faithfulness),
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
             curves=[_curve(state, trial, best) for trial in state.trials.values() if trial.reports],

@@ -80,7 +80,7 @@ class Search:
 
     def replay(self, state: RunState) -> None:
         """Bring the study to where a run's state says it was: the same trials, values and numbers."""
-        for trial in sorted(state.trials.values(), key=lambda trial: trial.number):
+        for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)
             else:

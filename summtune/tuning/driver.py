@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from summtune import durable, registry
-from summtune.config.experiment import Experiment
+from summtune.config.experiment import Experiment, settings_over
 from summtune.config.settings import Settings
 from summtune.config.stages import DecodeStage
 from summtune.errors import TrialFailure
@@ -19,6 +19,7 @@ from summtune.events.fold import RunState, TrialState
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.search.ending import search_end
+from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word
 from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
 from summtune.training.referee import Refereed
@@ -36,7 +37,12 @@ BUDGET = "budget"
 
 @dataclass(frozen=True)
 class SpaceUsedUp:
-    """What `next_trial` answers when there is nothing more to draw."""
+    """What `next_trial` answers when there is nothing more to train."""
+
+
+@dataclass(frozen=True)
+class NotYet(SpaceUsedUp):
+    """What it answers when there is nothing now, and what comes next depends on trials that are under way."""
 
 
 class Driver:
@@ -81,7 +87,7 @@ class Driver:
         self._watch(event, self.state)
 
     def next_trial(self) -> TrialState | SpaceUsedUp:
-        """The trial to run next: one that was left behind, the baseline, or a new point."""
+        """The trial to run next: one that was left behind, the baseline, a new point, or a promising one with another seed."""
         self._look_for_end()
         self._end_left_behind()
         if self._waiting:
@@ -91,11 +97,29 @@ class Driver:
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         number = len(self.state.searched)
-        if number >= self.state.count or self.target_reached or self.state.search_ended is not None:
-            return SpaceUsedUp()
-        trial_id = f"{number + 1:04d}"
-        proposal = self._search.propose(trial_id, number)
-        return SpaceUsedUp() if proposal is None else self._draw(trial_id, proposal.point, proposal.params)
+        if number < self.state.count and not self.target_reached and self.state.search_ended is None:
+            trial_id = f"{number + 1:04d}"
+            proposal = self._search.propose(trial_id, number)
+            if proposal is not None:
+                return self._draw(trial_id, proposal.point, proposal.params)
+        return self._repeat()
+
+    def _repeat(self) -> TrialState | SpaceUsedUp:
+        """A promising point with another seed. Each is a trial of its own, which neither sampler nor rungs hear of."""
+        match self._next_repetition():
+            case Repetition(of, seed):
+                trial_id = f"{of}-seed{seed}"
+                self.record(kinds.PointDrawn(trial_id, -1, self.state.trials[of].point, repeats=of, seed=seed))
+                return self.state.trials[trial_id]
+            case Wait():
+                return NotYet()
+        return SpaceUsedUp()
+
+    def _next_repetition(self) -> Repetition | Wait | None:
+        if not self.state.further_seeds or self._budget_is_used_up:
+            return None
+        searching = any(not trial.over and not trial.repeats for trial in self.state.trials.values())
+        return Wait() if searching else next_repetition(self.state)
 
     @property
     def waiting(self) -> list[str]:
@@ -132,7 +156,9 @@ class Driver:
 
     def settings_of(self, trial: TrialState) -> Settings:
         """The trial's complete settings, with the run's copies of people's own metrics."""
-        settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
+        origin = self.state.origin(trial)
+        settings = self.experiment.base.settings if origin.baseline else self.experiment.settings_for(origin.point)
+        settings = settings if trial.seed is None else settings_over(settings, {"general.seed": trial.seed})
         return own_metrics.of_the_run(settings, self.run, self.state)
 
     def report(self, report: kinds.Reported) -> bool:
@@ -193,9 +219,13 @@ class Driver:
         """
         if not self.state.by_proxy:
             return []
-        likely = [trial for trial in (*self.state.candidates(), *self.state.infeasible()) if self.run.trial(trial.id).best_model.is_dir()]
-        searched = [trial for trial in likely if not trial.baseline][: self.experiment.base.settings.evaluation.proxy_top_k]
-        return [trial for trial in (*[one for one in likely if one.baseline], *searched) if trial.scored is None]
+        likely = [point for point in (*self.state.candidates(), *self.state.infeasible()) if self._with_models(point)]
+        searched = [point for point in likely if not point.baseline][: self.experiment.base.settings.evaluation.proxy_top_k]
+        chosen = (*[point for point in likely if point.baseline], *searched)
+        return [trial for point in chosen for trial in self._with_models(point) if trial.scored is None]
+
+    def _with_models(self, point: TrialState) -> list[TrialState]:
+        return [trial for trial in self.state.trainings(point) if self.run.trial(trial.id).best_model.is_dir()]
 
     def scored(self, trial_id: str, found: Refereed) -> None:
         """A trial was evaluated in full."""
@@ -272,7 +302,8 @@ class Driver:
         """Whether all that was asked for has ended."""
         used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
         baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
-        return used_up and baseline_done and not any(True for _ in self.state.unfinished())
+        through = used_up and baseline_done and not any(True for _ in self.state.unfinished())
+        return through and self._next_repetition() is None
 
     @property
     def _all_drawn(self) -> bool:
@@ -288,8 +319,11 @@ class Driver:
 
     def _look_for_end(self) -> None:
         """Record it where a budget is used up or nothing has improved for long, as soon as it is so and makes a difference."""
-        end = search_end(self.state) if self.state.search_ended is None else None
-        if end is not None and (not self._all_drawn or (end.by_budget and any(True for _ in self.state.unfinished()))):
+        before = self.state.search_ended
+        if before is not None and before.by_budget:
+            return
+        end = search_end(self.state)
+        if end is not None and (not self.complete if end.by_budget else before is None and not self._all_drawn):
             self.record(end)
 
     def _halt(self, trial: TrialState) -> bool:
@@ -314,7 +348,7 @@ class Driver:
         self._waiting = [] if self._budget_is_used_up else self._waiting
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
-        number = len(self.state.trials)
+        number = sum(not trial.repeats for trial in self.state.trials.values())
         self.record(kinds.PointDrawn(trial_id, number, point, params, baseline))
         if baseline:
             self._search.adopt_baseline(trial_id, point)
@@ -322,6 +356,8 @@ class Driver:
 
     def _judge(self, trial: TrialState, iteration: int) -> bool:
         stopping = self.experiment.stopping
+        if trial.repeats:
+            return False  # a mean of whole trainings and shortened ones would be none
         rung = self._rule.rung(stopping, iteration, self._last_iteration(trial))
         scores = [report.metrics[self.state.objective] for report in trial.reports]
         if rung is None or not scores or trial.id in self.state.rungs.get(rung, {}):
@@ -335,12 +371,12 @@ class Driver:
         return bool(stop)
 
     def _last_iteration(self, trial: TrialState) -> int:
-        point = {} if trial.baseline else trial.point
-        return self.experiment.iterations(point)
+        origin = self.state.origin(trial)
+        return self.experiment.iterations({} if origin.baseline else origin.point)
 
     def _conclude(self, trial: TrialState) -> None:
         """Tell the study, promote the results: what follows a trial's end, as far as it has not been done."""
-        if not trial.told:
+        if not trial.told and not trial.repeats:
             state, value = final_word(trial, self.state)
             beyond = excesses(trial, self.state)
             self.record(kinds.Told(trial.id, state.name, value, beyond))

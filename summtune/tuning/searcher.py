@@ -18,7 +18,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.tuning import failures, session
-from summtune.tuning.driver import SpaceUsedUp
+from summtune.tuning.driver import NotYet, SpaceUsedUp
 
 TRIAL_KEY = "trial"
 
@@ -43,6 +43,8 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
             if live.fault is not None or not live.has_room():
                 return None
             trial = live.driver.next_trial()
+            if isinstance(trial, NotYet):
+                return None
             if isinstance(trial, SpaceUsedUp):
                 return str(Searcher.FINISHED)
             live.bind(trial_id, trial.id)

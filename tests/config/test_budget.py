@@ -143,3 +143,16 @@ def test_trials_of_a_finite_space_are_no_more_than_its_points(load: Load) -> Non
     assert load(grid.replace("0.0", "0.01")).most_trials == 1, "one of them is the base's own, and the baseline's"
     assert load(grid.replace("0.0", "0.01") + "baseline: false\n").most_trials == 2
     assert load("parameters: {weight_decay: {min: 0.0, max: 0.1}}\n").most_trials == 20
+
+
+def test_seeds_are_read_and_kept(load: Load, refuse: Refuse) -> None:
+    experiment = load("seeds: [42, 1, 2]\n")
+    assert experiment.seeds == (42, 1, 2)
+    assert Experiment.from_record(experiment.to_record()).seeds == (42, 1, 2)
+    assert "seeds       42, 1, 2, for points that could win" in summary_lines(experiment)
+    assert load("seeds: [1, 2]\n", sets=["seeds=[7]"]).seeds == (7,)
+    assert "seeds: 42 is what every trial is trained with; nothing is repeated." in load("seeds: [42]\n").notices
+    (found,) = refuse("seeds: [1]\nparameters: {seed: {values: [1, 2]}}\n")
+    assert "seeds: general.seed is searched, too, so that points could not be repeated with other seeds. Remove one of them." in found
+    (found,) = refuse("seeds: [1, 1]\n")
+    assert "a seed stands here twice." in found

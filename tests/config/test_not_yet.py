@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     [
         "objectives: [{name: loss}]",
         "warm_start: [other]",
-        "seeds: [1, 2]",
         "method: gp",
         "method: nsga2",
         "resources: {accelerator_type: A100}",
