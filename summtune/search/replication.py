@@ -16,6 +16,7 @@ from math import ceil, sqrt
 from statistics import fmean
 
 from summtune.events.fold import RunState, TrialState
+from summtune.events.limits import violations
 
 FIRST = 3
 """Points that get a second seed before anything is known of how much seeds scatter."""
@@ -64,7 +65,9 @@ def next_repetition(state: RunState) -> Repetition | Wait | None:
 
 def _promising(state: RunState) -> list[TrialState]:
     """The best points by their first seed, best first."""
-    whole = [trial for trial in state.trials.values() if trial.status == "finished" and not trial.repeats and state.keeps_to_limits(trial)]
+    ended = [trial for trial in state.trials.values() if trial.status == "finished" and not trial.repeats]
+    # By what the search saw, as the scores: a full evaluation at the end must not ask for further trainings.
+    whole = [trial for trial in ended if trial.best is not None and not violations(state.limits, trial.best.metrics)]
     whole.sort(key=lambda trial: state.score(trial) or 0.0, reverse=state.maximize)
     return whole[: max(FIRST, ceil(SHARE * len(whole)))]
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from summtune.events.kinds import PointDrawn, Scored, TrialStarted
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
@@ -51,6 +53,7 @@ def test_the_best_points_are_repeated(tune_here: Tune, space_file: SpaceFile) ->
     assert heard.most_at_once == 2
 
 
+@pytest.mark.slow
 def test_a_driver_that_dies_while_points_are_repeated_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     process = summtune_on_cluster.start("run", space_file(**SEEDED))
     summtune_on_cluster.wait_for(r"-seed\d  1/2", process)
