@@ -99,7 +99,7 @@ def _could_win(state: RunState, point: TrialState, points: list[TrialState], sca
 
     # A single lucky score is no leader: whoever leads was trained at least twice.
     leader = max((one for one in points if len(state.cheap_scores(one)) > 1), key=mean, default=None)
-    if leader is None or point is leader:
+    if leader is None:
         return True
     leeway = scatter * sqrt(1 / len(state.cheap_scores(point)) + 1 / len(state.cheap_scores(leader)))
     return mean(leader) - mean(point) <= leeway

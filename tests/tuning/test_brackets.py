@@ -50,6 +50,20 @@ def test_without_brackets_all_compete(tmp_path: Path) -> None:
     assert event_line(judged["0006"], driver.state, 4) == "0006  stopped after 1 of 4: 0.1000 at rung 1, 0.5000 needed"
 
 
+def test_the_median_s_averages_are_in_the_events(tmp_path: Path) -> None:
+    """A best is compared with averages: both are recorded, since reports may be taken back by a restart."""
+    driver, log = open_driver(tmp_path / "run", SPACE.replace("{type: asha, eta: 2, min_iter: 1BRACKETS}", "median"))
+    trials = [drawn(driver) for _ in range(4)]
+    for scores in ((0.2, 0.4, 0.6, 0.50), (0.6, 0.6, 0.2, 0.1)):
+        for trial, score in zip(trials, scores, strict=True):
+            step(driver, trial, score)
+    log.close()
+    second = [event for event in read_events(driver.run.events)[0] if isinstance(event, Decided) and event.rung == 2]
+    assert [(event.score, event.mark, event.cutoff) for event in second[:2]] == [(0.6, 0.4, None), (0.6, 0.5, None)]
+    assert (second[3].score, second[3].cutoff, second[3].stop) == (0.5, 0.4, False), "the median of 0.4, 0.5 and 0.4"
+    assert driver.state.rungs[2] == {trials[0]: 0.4, trials[1]: 0.5, trials[2]: 0.4, trials[3]: 0.3}
+
+
 def test_strict_judges_by_the_evaluation_at_the_rung(tmp_path: Path) -> None:
     space = SPACE.replace("BRACKETS", ", strict: true").replace("asha", "hyperband").replace("min_iter: 1", "min_iter: 2")
     driver, log = open_driver(tmp_path / "run", space)

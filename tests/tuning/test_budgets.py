@@ -230,9 +230,22 @@ def test_a_run_that_has_stopped_improving_begins_no_more_trials(runs: Runs) -> N
     assert driver.complete
     assert driver.state.best is driver.state.trials[under_way]
     assert (found(driver).not_begun, found(driver).iterations_cut) == (1, 0)
-    more = runs.open("patience_trials: 2\n", RunResumed(8, "rebuild", []))
-    assert more.state.unimproved == 0, "a person wants more all the same"
-    assert not more.complete
+
+
+def test_more_trials_after_patience_begin_to_count_anew(runs: Runs) -> None:
+    words = "patience_trials: 2\nbaseline: false\n"
+    driver = runs.open(words)
+    for score in (0.5, 0.4, 0.3):
+        finished(driver, score)
+    assert driver.state.search_ended is not None
+    driver.close("finished")
+    same = runs.open(words, RunResumed(6, "rebuild", []))
+    assert same.state.search_ended is not None, "nothing has changed"
+    more = runs.open(words, RunResumed(8, "rebuild", []))
+    assert not more.complete, "a person wants more all the same"
+    for score in (0.2, 0.1):
+        finished(more, score)
+    assert more.complete
 
 
 def test_patience_in_the_order_of_ends_without_failures(runs: Runs) -> None:
