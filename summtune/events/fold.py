@@ -241,6 +241,8 @@ class RunState:
 
     def trainings(self, point: TrialState) -> list[TrialState]:
         """A point's trainings that count: its first, and those with other seeds that came to their end."""
+        if point.id not in self.repetitions:
+            return [point] if point.best is not None and point.status != "failed" else []
         others = [other for one in self.repetitions.get(point.id, ()) if (other := self.trials[one]).status == "finished"]
         return [one for one in (point, *others) if one.best is not None and one.status != "failed"]
 
@@ -266,6 +268,8 @@ class RunState:
 
     def model_of(self, point: TrialState) -> TrialState:
         """The training whose model a point hands on: the best that keeps to all limits, by full scores where there are any."""
+        if point.id not in self.repetitions:
+            return point
         known = self.trainings(point) or [point]
         known = [one for one in known if self.own_score(one) is not None] or known
         known = [one for one in known if self.feasible(one)] or known
@@ -300,8 +304,14 @@ class RunState:
 
     def candidates(self) -> list[TrialState]:
         """Points that did not fail and keep to all limits, as far as is known, best first by what the search was told of them."""
-        known = [(self.cheap_scores(point), point) for point in self._usable() if self.keeps_to_limits(point)]
-        return [point for scores, point in sorted(known, key=lambda one: self._place(len(one[0]), fmean(one[0]) if one[0] else None))]
+
+        def place(point: TrialState) -> tuple[bool, float]:
+            if point.id not in self.repetitions:  # nearly all, and asked at every report
+                return self._place(1, self.score(point))
+            scores = self.cheap_scores(point)
+            return self._place(len(scores), fmean(scores))
+
+        return sorted(filter(self.keeps_to_limits, self._usable()), key=place)
 
     def infeasible(self) -> list[TrialState]:
         """Points with a score whose model is beyond a limit, the least violating first."""

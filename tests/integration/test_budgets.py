@@ -56,6 +56,13 @@ def test_a_budget_ends_a_run_and_a_higher_one_goes_on(tune_here: Tune, resume_he
     assert list(again.trials)[: len(state.trials)] == list(state.trials)
     assert len(again.trials) > len(state.trials)
 
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:-1]))  # the driver died just before it closed the run
+    heard = resume_here(run)
+    reason = state_of(run).reason
+    assert heard.notices[-1] == f"no more trials are begun: {reason}; `--budget epochs=N` raises it."
+    assert (state_of(run).status, list(state_of(run).trials)) == ("finished", list(again.trials)), "nothing is drawn"
+
 
 def test_gpu_hours_need_gpus(tune_here: Tune, space_file: SpaceFile, tmp_path: Path) -> None:
     with pytest.raises(SettingsMistake, match=r"budget.gpu_hours: trials have no GPU, so that it would never be used up"):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import optuna
 import yaml
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from summtune.cli.screen import event_line, leaderboard, print_summary, stream_console, summary_lines
 from summtune.events.fold import fold
@@ -123,6 +126,8 @@ def test_the_mean_names_the_winner_and_its_best_training_the_model(tmp_path: Pat
     write_views(run, state)
     write_page(run, state)
     write_study(run, state)
+    (study,) = optuna.study.get_all_study_summaries(JournalStorage(JournalFileBackend(str(run.study))))
+    assert study.n_trials == 4, "a point is one trial of the study"
     summary = json.loads(run.summary.read_text(encoding="utf-8"))
     assert (summary["best_run_id"], summary["best_model_run_id"], summary["best_seeds"]) == ("0002", "0002-seed1", 3)
     assert (round(summary["best_rouge_combined_f1"], 6), round(summary["best_spread"], 6)) == (0.65, 0.01)
