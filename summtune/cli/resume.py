@@ -18,6 +18,9 @@ def resume(
             help="Run the trials that failed again, too: from their last checkpoint, or anew where they failed for what they are.",
         ),
     ] = False,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="Another limit of the whole run, what is used up included: hours=2, gpu_hours=8, epochs=none.")
+    ] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
@@ -38,7 +41,7 @@ def resume(
     from summtune.tuning.launch import resume as go_on
 
     try:
-        go_on(found, command_line(), live.witness(), more=count, failed=failed)
+        go_on(found, command_line(), live.witness(), more=count, failed=failed, budget=budget or ())
         result = live.finish()
     except Interrupted as interruption:
         live.interrupted()

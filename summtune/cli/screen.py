@@ -12,13 +12,36 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
-from summtune.events.kinds import Decided, Decoded, Ended, Event, Noted, PointDrawn, Reported, Retried, Scored, StopAsked, TrialStarted
+from summtune.events.kinds import (
+    Decided,
+    Decoded,
+    Ended,
+    Event,
+    Halted,
+    Noted,
+    PointDrawn,
+    Reported,
+    Retried,
+    Scored,
+    SearchEnded,
+    StopAsked,
+    TrialStarted,
+)
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
-from summtune.reporting.views import best_model, last_iterations, shown_path
-from summtune.reporting.wording import decoding_texts, failure_texts, point_text, proxy_texts, retried_texts, retries_text, value_text
+from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
+from summtune.reporting.wording import (
+    decoding_texts,
+    ending_texts,
+    failure_texts,
+    point_text,
+    proxy_texts,
+    retried_texts,
+    retries_text,
+    seeds_texts,
+    value_text,
+)
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -43,7 +66,6 @@ class Screen:
         self.console = console
         self._live: Live | None = None
         self._count = self._ended = 0
-        self._points: int | None = None
         self._table = Table()
         self._rest = ""
         self._lasts: Mapping[str, int] = {}
@@ -57,7 +79,7 @@ class Screen:
         """Begin to show trials."""
         self._lasts = last_iterations(state)
         assert state.opened is not None, "a run is shown once it is open"
-        self._points = Experiment.from_record(state.opened.experiment).space.size()
+        self._count = most_trials(state)
         self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
@@ -86,7 +108,6 @@ class Screen:
         """Make the table now, in the thread that changes the state; the one that draws it only reads what was made."""
         shown = rows(state)
         self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        self._count = state.count if self._points is None else min(state.count, self._points)
         self._ended = sum(trial.over for trial in state.searched)
         self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
 
@@ -100,6 +121,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
     match event:
         case PointDrawn() if event.baseline:
             return f"{event.trial}  baseline: the base's own settings"
+        case PointDrawn() if event.repeats:
+            return f"{event.trial}  repeats {event.repeats} with seed {event.seed}"
         case PointDrawn():
             return f"{event.trial}  drawn: {point_text(event.point)}"
         case TrialStarted() if event.resumed:
@@ -117,8 +140,16 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Noted():
             return f"note: {event.text}"
         case Decided() if event.stop:
-            verdict = f"{event.score:.4f} at rung {event.rung}, {event.cutoff:.4f} needed"
+            among = f" among {event.bracket}" if event.bracket else ""
+            verdict = f"{event.score:.4f} at rung {event.rung}{among}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
+        case SearchEnded():
+            under_way = "; those under way end at their next evaluation" if event.by_budget else ""
+            return f"no more trials are begun: {event.reason}{under_way}"
+        case Halted():
+            return f"{event.trial}  stopped after {event.iteration} of {last}: a budget is used up"
+        case Ended() if event.status == "stopped" and event.cause and state.trials[event.trial].best is None:
+            return f"{event.trial}  stopped: {event.message}"
         case Ended() if event.status == "finished":
             named = " (proxy)" if state.by_proxy else ""
             return f"{event.trial}  finished: {state.score(state.trials[event.trial]):.4f}{named}{_beyond(event.trial, state)}"
@@ -154,6 +185,8 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
     decoded = any(trial.decoded for trial in state.trials.values())
     for name in ("epoch", *(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective):
         table.add_column(name, justify="right", no_wrap=True)
+    if state.repetitions:
+        table.add_column("mean ± spread", justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
     for key in keys:
         table.add_column(key.rpartition(".")[2], justify="right")
@@ -166,10 +199,16 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             *([_number(row.score)] if state.by_proxy else []),
             *([_number(row.own_score)] if decoded else []),
             _number(row.full_score),
+            *([_mean(row)] if state.repetitions else []),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
         )
     return table
+
+
+def _mean(row: Row) -> str:
+    """Of a point's seeds, with their spread and their number."""
+    return "" if row.mean is None or row.spread is None else f"{row.mean:.4f} ± {row.spread:.4f} ({row.seeds})"
 
 
 def _number(score: float | None) -> str:
@@ -188,7 +227,7 @@ def print_summary(console: Console, run: RunPaths, state: RunState) -> None:
     console.print()
     console.print(leaderboard(rows(state), state, lasts))
     console.print()
-    for line in summary_lines(run, state, figures(state, lasts)):
+    for line in summary_lines(run, state, figures(state, lasts, most_trials(state))):
         console.print(Text(line))
 
 
@@ -206,12 +245,14 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in state.infeasible()[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline
-        same = best is baseline and baseline is not None and baseline.decoding is None
+        same = best is baseline and baseline is not None and state.model_of(baseline).decoding is None
         told = "the baseline itself is the best" if same else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
+    lines += [f"{'' if number else 'Seeds':<10}{text}" for number, text in enumerate(seeds_texts(state, found))]
     lines += [f"Decoding  {text}" for text in decoding_texts(state)]
     lines += [f"{'' if number else 'Proxy':<10}{text}" for number, text in enumerate(proxy_texts(found.faithfulness))]
-    asked = str(found.total) if found.total == state.count or state.status == "finished" else f"{found.total} of {state.count}"
+    most = most_trials(state)
+    asked = str(found.total) if found.total == most or state.status == "finished" else f"{found.total} of {most}"
     beyond = f", {found.infeasible} of them infeasible" if found.infeasible else ""
     unfinished = f", {found.unfinished} unfinished" if found.unfinished else ""
     ended = f"{found.finished} finished, {found.stopped} stopped early, {found.failed} failed"
@@ -219,6 +260,7 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines += [f"          {text}" for text in failure_texts(state)]
     lines += [f"Retried   {text}" for text in retried_texts(state)]
     lines += [f"Failed    {state.reason}"] if state.status == "failed" and state.reason else []
+    lines += [f"Ended     {text}" for text in ending_texts(state, found)]
     share = found.iterations_saved / max(1, found.iterations_saved + found.iterations_spent)
     saved = f"{found.iterations_saved} ({share:.0%}) saved by early stopping"
     lines.append(f"Time      {duration(found.seconds)}; {found.iterations_spent} evaluations made, {saved}")

@@ -20,7 +20,7 @@ def show(
     from summtune.cli.next_step import called, command
     from summtune.cli.screen import print_summary, stream_console
     from summtune.reporting.leaderboard import figures, rows
-    from summtune.reporting.views import best_model, last_iterations, open_run
+    from summtune.reporting.views import best_model, last_iterations, most_trials, open_run
     from summtune.tuning.lock import is_held
 
     found = the_run(run, output_dir)
@@ -34,7 +34,7 @@ def show(
             "folder": str(found.folder),
             "status": state.status,
             "objective": state.objective,
-            "figures": asdict(figures(state, last_iterations(state))),
+            "figures": asdict(figures(state, last_iterations(state), most_trials(state))),
             "trials": [asdict(row) for row in rows(state)],
             "best_model": str(model.best_model) if model else None,
         }

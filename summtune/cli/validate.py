@@ -32,7 +32,7 @@ def validate(
             typer.echo()
         try:
             experiment = load_experiment(space, assignments=given)
-            check_corpus(experiment.widest_data())
+            experiment = experiment.with_rows(check_corpus(experiment.widest_data()).splits["train"].rows)
         except (SettingsMistake, DataMistake) as mistake:
             code = mistake.exit_code
             if not as_json:
@@ -66,7 +66,7 @@ def _record(experiment: Experiment, *, resolved: bool) -> dict[str, Any]:
         "baseline": experiment.baseline,
         "points": experiment.space.size(),
         "parameters": {key: parameter.describe() for key, parameter in experiment.space.parameters.items()},
-        "rungs": list(experiment.stopping.rungs(experiment.longest)),
+        "rungs": list(experiment.stopping.judged_at(experiment.longest)),
         "resources": asdict(experiment.resources),
         "notices": list(experiment.notices),
     }

@@ -37,6 +37,8 @@ def summary_lines(experiment: Experiment) -> list[str]:
         ("objective", f"{experiment.objective.goal} {experiment.objective.name}"),
         ("method", f"{experiment.method}, {trials}"),
         ("early stop", _stopping(experiment)),
+        *((("seeds", f"{', '.join(map(str, experiment.seeds))}, for points that could win"),) if experiment.seeds else ()),
+        *((("at most", _budget(experiment)),) if _budget(experiment) else ()),
         ("parameters", "" if experiment.space.parameters else "none: there is one training to run"),
     ):
         lines.append(f"{label:<{COLUMN}}{text}".rstrip())
@@ -67,10 +69,24 @@ def _existence(space: Space, name: str) -> str:
 
 
 def _stopping(experiment: Experiment) -> str:
-    rungs = experiment.stopping.rungs(experiment.longest)
+    stopping, last = experiment.stopping, experiment.longest
+    rungs = stopping.judged_at(last)
     if not rungs:
         return "none"
-    return f"{experiment.stopping.type}, eta {experiment.stopping.eta}, after epoch {' and '.join(map(str, rungs))} of {experiment.longest}"
+    among = f", among those of the same {stopping.brackets}" if stopping.brackets else ""
+    if len(rungs) > 1 and rungs == tuple(range(rungs[0], rungs[-1] + 1)) and stopping.type != "asha":
+        return f"{stopping.type}, from evaluation {rungs[0]} to {rungs[-1]} of {last}{among}"
+    eta = f", eta {stopping.eta}" if stopping.type == "asha" else ""
+    strict = ", strict" if stopping.strict else ""
+    return f"{stopping.type}{eta}{strict}, after evaluation {' and '.join(map(str, rungs))} of {last}{among}"
+
+
+def _budget(experiment: Experiment) -> str:
+    """What ends the run before its trials do."""
+    limits = [f"{limit:g} {name.replace('_', ' ')}" for name, limit in experiment.budget.items()]
+    patience = experiment.patience_trials
+    limits += [f"{patience} trials in a row without an improvement"] if patience is not None else []
+    return ", or ".join(limits)
 
 
 def resolved_lines(resolved: Resolved) -> list[str]:

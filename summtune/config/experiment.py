@@ -6,10 +6,9 @@ It must not know how an experiment is run.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,19 @@ from pydantic import ValidationError
 
 from summtune.config import effects
 from summtune.config.complaints import explain
+from summtune.config.evaluations import by_steps, evaluations, longest
 from summtune.config.layers import Origin, Resolved, flatten, lay_value, nest
 from summtune.config.objective import Objective
 from summtune.config.settings import OPEN_KEYS, Settings
 from summtune.config.stages import DecodeStage
-from summtune.config.stopping import Stopping
+from summtune.config.stopping import Stopping, stops_nothing
 from summtune.config.synonyms import in_one_word, mirror
 from summtune.config.transformers_arguments import installed
 from summtune.errors import Problem, RunMistake, SettingsMistake
 from summtune.events.limits import Limit
-from summtune.space.parameters import Integers, Parameter
-from summtune.space.shaped import Shaped
+from summtune.space.bundle import Bundle
 from summtune.space.space import Space
+from summtune.space.values import shown
 
 _FORM = 3  # of the record
 
@@ -69,6 +69,10 @@ class Experiment:
         baseline: whether the base's own settings are trained as trial 0.
         decode: what is searched on trained checkpoints; None for nothing.
         resources: what a trial gets.
+        budget: what the run may use up, by name (`config.budget`); the number of trials is `count`.
+        patience_trials: after how many trials in a row without an improvement the run ends; None: it doesn't.
+        seeds: that promising points are trained with once the search is over; empty: each is trained once.
+        train_rows: rows of the training data; None until they have been read.
         notices: what a person should know, said once at the start.
     """
 
@@ -88,6 +92,10 @@ class Experiment:
     limits: tuple[Limit, ...] = ()
     models: tuple[tuple[Mapping[str, Any], Resolved], ...] = ()
     decode: DecodeStage | None = None
+    budget: Mapping[str, float] = field(default_factory=dict)
+    patience_trials: int | None = None
+    seeds: tuple[int, ...] = ()
+    train_rows: int | None = None
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
         """The settings beneath a point: the base's, or those of the model that was drawn."""
@@ -113,9 +121,10 @@ class Experiment:
         return settings_over(self.resolved_under(point).settings, point)
 
     def widest_data(self) -> Settings:
-        """The base's settings, with all columns that any point reads: the topics, where some points put them before the dialogues."""
-        searched = "data.topic_prefix" in self.space.keys
-        return settings_over(self.base.settings, {"data.topic_prefix": True}) if searched else self.base.settings
+        """The base's settings, with all rows and columns that any point reads: topics, where some points put them before the dialogues."""
+        widest = {"data.topic_prefix": True, "data.max_train_samples": None}
+        searched = {key: value for key, value in widest.items() if key in self.space.keys}
+        return settings_over(self.base.settings, searched) if searched else self.base.settings
 
     def baseline_point(self) -> dict[str, Any]:
         """The baseline as a point: the base's own value of each parameter; None where transformers' own default is not known."""
@@ -128,13 +137,47 @@ class Experiment:
 
     def iterations(self, point: Mapping[str, Any]) -> int:
         """How many evaluations a full trial of a point has."""
-        values = self.values_for(point)
-        return _evaluations(int(values["training.num_train_epochs"]), int(values["evaluation.every"]))
+        return evaluations(self.values_for(point), self.train_rows)
 
     @property
     def longest(self) -> int:
         """Evaluations of the longest trial that there can be."""
-        return max(longest(resolved.settings, self.space.parameters.values()) for resolved in (self.base, *(one for _, one in self.models)))
+        return max(longest(flat, self.space.parameters.values(), self.train_rows) for flat in self._beneath)
+
+    @property
+    def _beneath(self) -> list[Mapping[str, Any]]:
+        """The settings beneath the points: the base's, and those of each model."""
+        return [resolved.flat for resolved in (self.base, *(one for _, one in self.models))]
+
+    def with_rows(self, rows: int) -> Experiment:
+        """The same once the training data have been read: with max_steps only they say how many evaluations a trial has."""
+        if not any(by_steps(flat, self.space.parameters.values()) for flat in self._beneath):
+            return replace(self, train_rows=rows)
+        known = replace(self, train_rows=rows)
+        stopping = self.stopping.over(known.longest)
+        notice = stops_nothing(stopping, known.longest)
+        return replace(known, stopping=stopping, notices=(*self.notices, *([notice] if notice else [])))
+
+    def bracket(self, point: Mapping[str, Any]) -> str:
+        """Which trials a trial is compared with at rungs: those with the same word; empty where with all, or all others that have none."""
+        if self.stopping.brackets is None:
+            return ""
+        parameter = self.space.parameters[self.stopping.brackets]
+        if not isinstance(parameter, Bundle):
+            return shown(point[parameter.name]) if parameter.name in point else ""
+        try:
+            return parameter.label_of(point)
+        except ValueError:
+            return ""
+
+    @property
+    def most_trials(self) -> int:
+        """How many trials there can be: those asked for, or the points that there are. The base's own, if it is one, is the baseline's."""
+        size = self.space.size()
+        if size is None:
+            return self.count
+        own = self.baseline and self.space.locate(self.baseline_point()) is not None
+        return min(self.count, size - own)
 
     def to_record(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -163,6 +206,10 @@ class Experiment:
             "baseline": self.baseline,
             "decode": self.decode.to_record() if self.decode else None,
             "resources": asdict(self.resources),
+            "budget": dict(self.budget),
+            "patience_trials": self.patience_trials,
+            "seeds": list(self.seeds),
+            "train_rows": self.train_rows,
             "notices": list(self.notices),
         }
 
@@ -187,38 +234,21 @@ class Experiment:
             method=record["method"],
             objective=Objective(**record["objective"]),
             limits=tuple(Limit(**limit) for limit in record["limits"]),
-            stopping=Stopping(**{**record["stopping"], "given": tuple(record["stopping"]["given"])}),
+            stopping=Stopping.from_record(record["stopping"]),
             count=record["count"],
             baseline=record["baseline"],
             decode=DecodeStage.from_record(record["decode"]) if record["decode"] else None,
             resources=Resources(**record["resources"]),
+            budget=record.get("budget", {}),
+            patience_trials=record.get("patience_trials"),
+            seeds=tuple(record.get("seeds", ())),
+            train_rows=record.get("train_rows"),
             notices=tuple(record["notices"]),
         )
 
 
 def _resolved(record: Mapping[str, Any]) -> Resolved:
     return Resolved(Settings.model_validate(record["settings"]), {key: Origin(**origin) for key, origin in record["origins"].items()})
-
-
-def longest(settings: Settings, parameters: Iterable[Parameter]) -> int:
-    """Iterations of the longest trial."""
-    key = "training.num_train_epochs"
-    most = settings.training.num_train_epochs
-    for parameter in parameters:
-        if key not in parameter.keys:
-            continue
-        if isinstance(parameter, (Integers, Shaped)):
-            high = getattr(parameter, "high", most)
-            most = max(most, int(high)) if math.isfinite(high) else most
-        else:
-            values = [parameter.at(index) for index in range(parameter.size() or 0)]
-            most = max([most, *(int(parameter.settings_of(value).get(key, 0)) for value in values)])
-    return _evaluations(most, settings.evaluation.every)
-
-
-def _evaluations(epochs: int, every: int) -> int:
-    """One after every so many epochs, and one at the end."""
-    return -(-epochs // every)
 
 
 def settings_over(base: Settings, point: Mapping[str, Any]) -> Settings:

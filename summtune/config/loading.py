@@ -11,7 +11,8 @@ from summtune import registry
 from summtune.config import presets, synonyms, validation
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
-from summtune.config.experiment import Experiment, Resources, longest
+from summtune.config.evaluations import by_steps, longest
+from summtune.config.experiment import Experiment, Resources
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS, goals, is_share, readable
@@ -24,7 +25,7 @@ from summtune.config.space_check import SpaceCheck, built_space, counted
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, MetricSpec, SpaceFile
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
-from summtune.config.stopping import Stopping, not_looked_at, stopping
+from summtune.config.stopping import Stopping, not_looked_at, stopping, stops_nothing, types
 from summtune.config.top_level import TopLevel
 from summtune.errors import Problem, SettingsMistake
 from summtune.events.limits import Limit
@@ -35,6 +36,8 @@ from summtune.space.parsing import parse_parameters
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
 from summtune.space.values import shown
+
+SEED = "general.seed"
 
 
 def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
@@ -96,13 +99,19 @@ class _Loading:
             self.notices.append(f"method {top.method} does not look at `probabilities`; `random` draws by them.")
         self._device(top, settings)
         self._proxy_decoding(layers.base, check.searched)
-        stop = self._stopping(top, [base, *(resolved for _, resolved in models)], kept)
+        self._seeds(top, kept, settings)
+        stop = self._stopping(top, [base, *(resolved for _, resolved in models)], stages.training, kept)
         found = self._objective(top.metric, settings)
         limits = self._limits(constraints, settings)
         decode = self._decode_stage(top, decoded, afterwards, found)
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
-        asked = top.count is not None or top.run_cap is not None
+        budget = top.budget.model_dump(exclude_none=True) if top.budget else {}
+        count = top.count or top.run_cap or budget.pop("trials", None)
+        budget.pop("trials", None)
+        asked = count is not None
+        if budget and not asked:
+            self.notices.append(f"budget: no more than {DEFAULT_COUNT} trials are run, whatever is left of it; `run_cap` says otherwise.")
         experiment = Experiment(
             name=reader.title(top),
             description=top.description,
@@ -115,10 +124,13 @@ class _Loading:
             objective=found,
             limits=limits,
             stopping=stop,
-            count=top.count or top.run_cap or DEFAULT_COUNT,
+            count=count or DEFAULT_COUNT,
             baseline=top.baseline,
             decode=decode,
             resources=Resources(**{one.name: getattr(top.resources, one.name) for one in fields(Resources)}),
+            budget=budget,
+            patience_trials=top.patience_trials,
+            seeds=top.seeds,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 
@@ -267,6 +279,13 @@ class _Loading:
             reason = "general.device is cpu, which reserves no GPU."
             self.problems.append(self.space.problem(("resources", "gpus_per_trial"), reason, "Remove one of them."))
 
+    def _seeds(self, top: SpaceFile, kept: Parsed, settings: Settings | None) -> None:
+        if top.seeds and any(SEED in parameter.keys for parameter in kept.parameters if not isinstance(parameter, Constant)):
+            reason = f"{SEED} is searched, too, so that points could not be repeated with other seeds."
+            self.problems.append(self.space.problem(("seeds",), reason, "Remove one of them."))
+        elif settings is not None and set(top.seeds) == {settings.general.seed}:
+            self.notices.append(f"seeds: {settings.general.seed} is what every trial is trained with; nothing is repeated.")
+
     def _decode_stage(self, top: SpaceFile, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
         wanted = asked_for(top)
         if not space.searched:
@@ -282,8 +301,10 @@ class _Loading:
         method = "bayes" if wanted.method == "tpe" else wanted.method
         return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
-    def _stopping(self, top: SpaceFile, beneath: Sequence[Resolved], kept: Parsed) -> Stopping:
-        iterations = max(longest(resolved.settings, kept.parameters) for resolved in beneath)
+    def _stopping(self, top: SpaceFile, beneath: Sequence[Resolved], written: Parsed, kept: Parsed) -> Stopping:
+        if top.early_terminate is not None and top.early_terminate.type not in types():
+            return Stopping("none")
+        iterations = max(longest(resolved.flat, kept.parameters) for resolved in beneath)
         try:
             found = stopping(top.early_terminate, iterations)
         except Unfit as unfit:
@@ -291,12 +312,33 @@ class _Loading:
             return Stopping("none")
         without = not_looked_at(top.early_terminate)
         self.notices += [without] if without is not None else []
-        if found.type != "none" and not found.rungs(iterations):
-            self.notices.append(
-                f"no trial will be stopped early: the first rung, {found.min_iter}, is not below the last iteration, {iterations}."
-                " Train for more epochs, or lower early_terminate.min_iter."
-            )
-        return found
+        counted_in_steps = any(by_steps(resolved.flat, kept.parameters) for resolved in beneath)  # which say it once the data are read
+        nothing = stops_nothing(found, iterations)
+        self.notices += [nothing] if nothing is not None and not counted_in_steps else []
+        named = top.early_terminate.brackets if top.early_terminate else None
+        return found if named is None else replace(found, brackets=self._brackets(named, written, kept))
+
+    def _brackets(self, named: str, written: Parsed, kept: Parsed) -> str | None:
+        """The name of the parameter whose values compete among themselves; None where there is nothing to keep apart."""
+        path = ("early_terminate", "brackets")
+        try:
+            key = catalogue().resolve(named)
+        except Unfit:
+            key = named  # a bundle's own name
+        meant = [one for one in written.parameters if one.name == named or key in one.keys]
+        if not meant:
+            hint = did_you_mean(named, [name for one in written.parameters for name in dict.fromkeys((one.name, *one.keys))])
+            self.problems.append(self.space.problem(path, f"no parameter that trials are trained with is called {named!r}.", hint))
+            return None
+        parameter = meant[0]
+        if parameter.size() is None:
+            reason = f"{parameter.name} has no end of values, and hardly two trials would have the same."
+            self.problems.append(self.space.problem(path, reason, "Name a parameter with `values`, or a bundle."))
+            return None
+        if isinstance(parameter, Constant) or all(one.name != parameter.name for one in kept.parameters):
+            self.notices.append(f"early_terminate.brackets: {parameter.name} has one value: all trials compete.")
+            return None
+        return parameter.name
 
     def _objective(self, spec: MetricSpec, settings: Settings | None) -> Objective:
         try:

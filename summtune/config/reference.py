@@ -58,7 +58,7 @@ def _space() -> Iterator[str]:
     yield f"\nMethods: {', '.join(METHODS)}; not yet: {', '.join(METHODS_NOT_YET)}.\n"
     for title, model, later in (
         ("metric", MetricSpec, {}),
-        ("early_terminate", EarlyTerminateSpec, {"strict": "", "brackets": ""}),
+        ("early_terminate", EarlyTerminateSpec, {}),
         ("resources", ResourcesSpec, NOT_YET_RESOURCES),
         ("budget", BudgetSpec, {}),
         ("decode", DecodeSpec, {}),

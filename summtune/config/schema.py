@@ -12,6 +12,7 @@ from summtune.config import presets
 from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.settings import OPEN_KEYS, Settings
 from summtune.config.space_file import METHODS, METHODS_NOT_YET, SpaceFile
+from summtune.config.stopping import types
 from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED_VALUES, free_arguments
 from summtune.config.transformers_arguments import Argument, installed
 from summtune.space.constraints import CONSTRAINT_KEYS, THEN_KEYS
@@ -42,6 +43,7 @@ def space_schema() -> Schema:
     sections, definitions = _sections()
     made = SpaceFile.model_json_schema()
     definitions |= {name: _nullable(part) for name, part in made.get("$defs", {}).items()}
+    definitions["EarlyTerminateSpec"]["properties"]["type"]["anyOf"] = [{"enum": list(types())}, NULL]
     top: dict[str, Schema] = {}
     for name, field in made["properties"].items():
         top[name] = _described(_or_null(_top_level(name, field, sections)), SpaceFile.model_fields[name].description)
@@ -70,8 +72,7 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
     if name == "method":
         return {"enum": [*METHODS, *METHODS_NOT_YET]}
     if name == "early_terminate":
-        words = made_words("EarlyTerminateSpec", "type")
-        return {"anyOf": [{"enum": words}, {"$ref": "#/$defs/EarlyTerminateSpec"}]}
+        return {"anyOf": [{"enum": list(types())}, {"$ref": "#/$defs/EarlyTerminateSpec"}]}
     if name == "warm_start":
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     if name == "decode":
@@ -80,12 +81,6 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
         inner = _object({**counts, "method": {"enum": [*METHODS, *METHODS_NOT_YET]}, "parameters": {"$ref": "#/$defs/parameters"}})
         return {"anyOf": [{"const": "inline"}, inner]}
     return {key: value for key, value in field.items() if key not in ("default", "title", "description")}
-
-
-def made_words(model: str, field: str) -> list[str]:
-    """The words that a field of one of the models of a search space takes."""
-    words: list[str] = SpaceFile.model_json_schema()["$defs"][model]["properties"][field]["enum"]
-    return words
 
 
 def _sections() -> tuple[dict[str, Schema], dict[str, Schema]]:

@@ -17,9 +17,13 @@ from summtune.errors import Problem, SettingsMistake
 from summtune.space.naming import Unfit
 
 # Keys of the search space itself that may be assigned; all others are settings.
-ASSIGNABLE = ("name", "description", "base", "method", "count", "run_cap", "baseline", "metric", "resources", "early_terminate", "decode")
+ASSIGNABLE = (
+    *("name", "description", "base", "method", "count", "run_cap", "budget", "patience_trials", "seeds", "baseline", "metric", "resources"),
+    *("early_terminate", "decode"),
+)
 _SECTIONS = ("data", "wandb", "project", "entity", "settings")  # which are settings, or hold them
 _UNASSIGNABLE = tuple(name for name in SpaceFile.model_fields if name not in (*ASSIGNABLE, *_SECTIONS))
+_TRIALS = ("count", "run_cap", "budget.trials")
 _TEXT = ("name", "description", "base", "method", "metric.name", "metric.goal")
 
 
@@ -107,8 +111,16 @@ def _assign(space: SpaceDocument, key: str, text: str) -> None:
             here[part] = {}
         here = here[part]
     here[path[-1]] = value
-    if key == "count":
-        space.value.pop("run_cap", None)  # two words for one thing: what is typed counts
-    elif key == "run_cap":
-        space.value.pop("count", None)
+    for word in _TRIALS if key in _TRIALS else ():
+        if word != key:  # three words for one thing: what is typed counts
+            _forget(space, word)
     space.assigned.add(path)
+
+
+def _forget(space: SpaceDocument, key: str) -> None:
+    *outer, last = key.split(".")
+    here: Any = space.value
+    for part in outer:
+        here = here.get(part) if isinstance(here, dict) else None
+    if isinstance(here, dict):
+        here.pop(last, None)

@@ -34,10 +34,12 @@ class MetricSpec(Section):
 class BudgetSpec(Section):
     """What a run may use up; the first that is ends it."""
 
-    trials: PositiveInt | None = Field(None, description="Trials.")
-    hours: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="Hours of wall time.")
-    gpu_hours: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="Hours times GPUs in use.")
-    epochs: PositiveInt | None = Field(None, description="Epochs of all trials together.")
+    trials: PositiveInt | None = Field(None, description="Another word for run_cap.")
+    hours: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="Hours that the run was at work; not those between sessions.")
+    gpu_hours: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="Hours of each trial times its GPUs, summed.")
+    epochs: Annotated[Real, Field(gt=0.0)] | None = Field(
+        None, description="Epochs of all trials together, also those that were trained again."
+    )
 
 
 class DecodeSpec(Section):
@@ -53,16 +55,20 @@ class DecodeSpec(Section):
 
 
 class EarlyTerminateSpec(Section):
-    """When weak trials stop. An iteration is an evaluation, one per epoch."""
+    """When weak trials stop. An iteration is an evaluation, by default one per epoch."""
 
-    type: Literal["asha", "hyperband", "none", "median"] = Field("asha", description="asha, hyperband (W&B's fields) or none.")
+    type: str = Field("asha", description="asha, hyperband (W&B's fields), median, or none.")
     min_iter: PositiveInt | None = Field(None, description="First rung; left out: a twentieth of the iterations, rounded up.")
     max_iter: PositiveInt | None = Field(
         None, description="No rung from here on; hyperband with s: rungs are max_iter/eta, max_iter/eta², …"
     )
-    eta: Annotated[Real, Field(gt=1.0)] = Field(3, description="At each rung one in eta goes on; the next rung is eta times as far.")
+    eta: Annotated[Real, Field(gt=1.0)] = Field(
+        3, description="asha, hyperband: at each rung one in eta goes on; the next rung is eta times as far."
+    )
     s: PositiveInt | None = Field(None, description="hyperband: how many rungs are counted down from max_iter.")
-    strict: StrictBool = Field(False, description="W&B's strict.")
+    strict: StrictBool = Field(
+        False, description="hyperband: judge a trial by its evaluation at the rung, as W&B's strict does, not by its best so far."
+    )
     brackets: str | None = Field(None, description="A parameter whose values compete among themselves only.")
 
 
@@ -101,11 +107,13 @@ class SpaceFile(Section):
     early_terminate: EarlyTerminateSpec | None = Field(None, description="When weak trials stop.")
     run_cap: PositiveInt | None = Field(None, description="How many trials, as W&B calls it.")
     count: PositiveInt | None = Field(None, description="How many trials; left out: 20.")
-    budget: BudgetSpec | None = Field(None, description="What the run may use up; the first that is ends it.")
+    budget: BudgetSpec | None = Field(
+        None, description="What the run may use up; once the first is, no trial is begun, and those under way end at their next evaluation."
+    )
     baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
     warm_start: tuple[str, ...] = Field((), description="Earlier runs to learn from.")
-    patience_trials: PositiveInt | None = Field(None, description="End a run that has stopped improving for so many trials.")
-    seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that each promising point is repeated with.")
+    patience_trials: PositiveInt | None = Field(None, description="Begin no more trials once so many in a row have not improved the best.")
+    seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that promising points are repeated with; the mean names the winner.")
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
     decode: Literal["inline"] | DecodeSpec | None = Field(None, description="`inline`: train with each; or a space of its own.")
     wandb: Any = Field(None, description="The section wandb of the settings.")
@@ -132,10 +140,7 @@ MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
 # Understood, and refused where they ask for anything, with what to do meanwhile.
 NOT_YET: Mapping[str, str] = {
     "objectives": "Give one `metric`.",
-    "budget": "Give `run_cap`.",
     "warm_start": "Leave it out.",
-    "patience_trials": "Give `run_cap`.",
-    "seeds": "Set `general.seed` under `settings`.",
 }
 NOT_YET_RESOURCES: Mapping[str, str] = {
     "workers_per_trial": "A trial has one worker; leave it out.",

@@ -1,38 +1,46 @@
-"""When weak trials stop: `early_terminate` in our words and in W&B's, brought down to rungs.
+"""When weak trials stop: `early_terminate` in our words and in W&B's, brought down to what a rule asks.
 
-It must not know how a rung decides (`search` does).
+It must not know how a rule decides (`search` does).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from summtune import registry
+from summtune.config.complaints import one_of
 from summtune.config.space_file import EarlyTerminateSpec
 from summtune.space.naming import Unfit
-from summtune.space.spec import NOT_YET
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """Rungs.
+    """What a stopping rule is told.
 
     Attributes:
-        type: `none` stops no trial.
+        type: the rule, a file of `search/stopping`; `none` stops no trial.
         eta: at each rung one in eta goes on, and the next rung is eta times as far; above 1.
         min_iter: the first rung.
         max_iter: rungs lie below it; by default the iterations of a full trial.
         given: the rungs themselves, where they are no powers of eta (W&B's max_iter with s).
+        strict: a trial is judged by its evaluation at the rung, instead of its best so far (W&B's).
+        brackets: the parameter whose values compete among themselves only; None: all compete.
+        left_out: which of min_iter and max_iter follow the iterations, since nobody gave them.
     """
 
-    type: Literal["asha", "none"]
+    type: str
     eta: float = 3
     min_iter: int = 1
     max_iter: int = 1
     given: tuple[int, ...] = ()
+    strict: bool = False
+    brackets: str | None = None
+    left_out: tuple[str, ...] = field(default=(), compare=False)
 
     def rungs(self, iterations: int | None = None) -> tuple[int, ...]:
-        """Iterations at which trials are stopped, ascending: those below the last one, where stopping saves nothing."""
+        """min_iter, and eta times as far each, ascending: those below the last iteration, where stopping saves nothing."""
         if self.type == "none":
             return ()
         end = self.max_iter if iterations is None else min(self.max_iter, iterations)
@@ -45,30 +53,65 @@ class Stopping:
             rung *= self.eta
         return tuple(dict.fromkeys(rungs))
 
+    def judged_at(self, iterations: int) -> tuple[int, ...]:
+        """The iterations of a full trial at which its rule judges, ascending."""
+        rule = registry.load("search.stopping", self.type)
+        return tuple(one for one in range(1, iterations + 1) if rule.rung(self, one, iterations) is not None)
+
+    def over(self, iterations: int) -> Stopping:
+        """The same where a full trial has so many iterations: what was left out follows them."""
+        first = _first(iterations) if "min_iter" in self.left_out else self.min_iter
+        return replace(self, min_iter=first, max_iter=iterations if "max_iter" in self.left_out else self.max_iter)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Stopping:
+        """What `dataclasses.asdict` made, read back from JSON."""
+        return cls(**{**record, "given": tuple(record["given"]), "left_out": tuple(record.get("left_out", ()))})
+
+
+def types() -> tuple[str, ...]:
+    """What `early_terminate.type` may be: the rules, and W&B's word."""
+    return (*registry.names("search.stopping"), "hyperband")
+
 
 def stopping(spec: EarlyTerminateSpec | None, iterations: int) -> Stopping:
     """What `early_terminate` says, or the default: asha, eta 3, the first rung at a twentieth of the iterations, rounded up.
 
+    `brackets` is left to whoever knows the parameters.
+
     Raises:
-        Unfit: it contradicts itself, or asks for what can't be done yet.
+        Unfit: it contradicts itself, or there is no such rule.
     """
     spec = EarlyTerminateSpec() if spec is None else spec
-    if spec.type == "none":
-        return Stopping("none", max_iter=iterations)
-    if spec.type == "median":
-        raise Unfit(f"{NOT_YET} `type: median` is understood, but can't be run so far.", "Use asha.")
-    if spec.brackets is not None:
-        raise Unfit(f"{NOT_YET} `brackets` is understood, but can't be run so far.", "Leave it out.")
-    if spec.strict:
-        raise Unfit(f"{NOT_YET} `strict` is understood, but can't be run so far.", "Leave it out.")
     if spec.type == "hyperband":
         return _hyperband(spec, iterations)
-    if spec.s is not None:
-        raise Unfit("asha has no `s`.", "Use `type: hyperband`, or leave it out.")
-    first = spec.min_iter if spec.min_iter is not None else -(-iterations // 20)
+    if spec.type not in types():
+        raise one_of(spec.type, list(types()))
+    takes = registry.load("search.stopping", spec.type).TAKES
+    for name, known in EarlyTerminateSpec.model_fields.items():
+        if name != "type" and name not in takes and getattr(spec, name) != known.default:
+            remedy = "Use `type: hyperband`, or leave it out." if name in ("s", "strict") else "Leave it out."
+            raise Unfit(f"{spec.type} has no `{name}`.", remedy)
+    first = spec.min_iter if spec.min_iter is not None else _first(iterations)
     if spec.max_iter is not None and spec.max_iter <= first:
         raise Unfit(f"max_iter {spec.max_iter} is not above the first rung, {first}.", "Raise max_iter.")
-    return Stopping("asha", _eta(spec), first, spec.max_iter if spec.max_iter is not None else iterations)
+    end = spec.max_iter if spec.max_iter is not None else iterations
+    left_out = tuple(name for name in ("min_iter", "max_iter") if getattr(spec, name) is None)
+    return Stopping(spec.type, _eta(spec), first, end, left_out=left_out)
+
+
+def stops_nothing(found: Stopping, iterations: int) -> str | None:
+    """That no iteration is judged, as a notice; None where one is, or nobody asked for any."""
+    if found.type == "none" or found.judged_at(iterations):
+        return None
+    return (
+        f"no trial will be stopped early: the first rung, {found.min_iter}, is not below the last iteration, {iterations}."
+        " Train for more epochs, or lower early_terminate.min_iter."
+    )
+
+
+def _first(iterations: int) -> int:
+    return -(-iterations // 20)
 
 
 def not_looked_at(spec: EarlyTerminateSpec | None) -> str | None:
@@ -103,9 +146,11 @@ def _hyperband(spec: EarlyTerminateSpec, iterations: int) -> Stopping:
         rungs = wandb_rungs(spec.max_iter, spec.s, eta)
         if not rungs:
             raise Unfit(f"max_iter {spec.max_iter} with eta {eta} has no rung.", "Raise max_iter, or give min_iter.")
-        return Stopping("asha", eta, rungs[0], rungs[-1] + 1, rungs)
+        return Stopping("asha", eta, rungs[0], rungs[-1] + 1, rungs, spec.strict)
     if spec.min_iter is None:
         raise Unfit("hyperband needs min_iter, or max_iter with s.", "Write `min_iter: 1`.")
     if spec.max_iter is not None and spec.max_iter <= spec.min_iter:
         raise Unfit(f"max_iter {spec.max_iter} is not above the first rung, {spec.min_iter}.", "Raise max_iter.")
-    return Stopping("asha", eta, spec.min_iter, spec.max_iter if spec.max_iter is not None else iterations)
+    if spec.max_iter is None:
+        return Stopping("asha", eta, spec.min_iter, iterations, strict=spec.strict, left_out=("max_iter",))
+    return Stopping("asha", eta, spec.min_iter, spec.max_iter, strict=spec.strict)

@@ -25,6 +25,7 @@ from summtune.config.space_file import (
     DecodeSpec,
     SpaceFile,
 )
+from summtune.config.stopping import types
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
@@ -107,8 +108,16 @@ class TopLevel:
     def _contradictions(self, top: SpaceFile) -> None:
         self._name(top)
         self._method(("method",), top.method)
+        if top.early_terminate is not None and top.early_terminate.type not in types():
+            unfit = one_of(top.early_terminate.type, list(types()))
+            self._note(("early_terminate", "type"), unfit.reason, unfit.remedy)
         if top.count is not None and top.run_cap is not None and top.count != top.run_cap:
             self._note(("count",), f"{top.count} contradicts run_cap, which is {top.run_cap}.", "Keep one of them.")
+        given = {name: number for name, number in (("count", top.count), ("run_cap", top.run_cap)) if number is not None}
+        trials = top.budget.trials if top.budget else None
+        if trials is not None and any(number != trials for number in given.values()):
+            name, number = next(iter(given.items()))
+            self._note(("budget", "trials"), f"{trials} contradicts {name}, which is {number}.", "Keep one of them.")
         for name, remedy in NOT_YET_RESOURCES.items():
             if getattr(top.resources, name) not in (None, 1):
                 self._note(("resources", name), f"{NOT_YET_MARK} resources.{name} is understood, but can't be run so far.", remedy)

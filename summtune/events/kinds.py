@@ -6,6 +6,7 @@ Paths in events are relative to the run directory, so that a run can be moved.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -13,6 +14,22 @@ Metrics = dict[str, float]
 
 BASELINE_ID = "0000"
 """The id of the trial that is the base's own settings; those that are drawn are numbered from 1."""
+
+BUDGET = "budget"
+"""The cause of a trial's end that is none of its own."""
+
+_TRIAL_ID = re.compile(r"\d+(-seed\d+)?")
+_UNITS = {"hours": "hours", "gpu_hours": "GPU hours", "epochs": "epochs"}
+
+
+def repetition_id(of: str, seed: int) -> str:
+    """The id of the trial that trains a trial's point once more, with another seed."""
+    return f"{of}-seed{seed}"
+
+
+def is_trial_id(name: str) -> bool:
+    """Whether a trial may be called so."""
+    return _TRIAL_ID.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,7 @@ class RunResumed(Event):
         folder: where the run lies while this session works on it.
         again: failed trials that are run again from their last checkpoint.
         anew: failed trials that are run again from their beginning.
+        budget: what the run may use up from now on, by name; None leaves it as it was.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -74,6 +92,7 @@ class RunResumed(Event):
     folder: str = ""
     again: list[str] = field(default_factory=list)
     anew: list[str] = field(default_factory=list)
+    budget: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,10 +101,12 @@ class PointDrawn(Event):
 
     Attributes:
         trial: its id.
-        number: its place in the study, from 0.
+        number: its place in the study, from 0; -1 for a repetition, which has none.
         point: what was drawn, by dotted settings key.
         params: the sampler's answers that the point was made of.
         baseline: whether it is the base's own settings.
+        repeats: the trial whose point it trains once more; empty for a point of its own.
+        seed: in place of the settings' own; None for that.
     """
 
     kind: ClassVar[str] = "point_drawn"
@@ -94,6 +115,8 @@ class PointDrawn(Event):
     point: dict[str, Any]
     params: dict[str, Any] = field(default_factory=dict)
     baseline: bool = False
+    repeats: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,7 @@ class TrialStarted(Event):
         attempt: from 1.
         iteration: the evaluation that it begins after; 0 where there was none.
         resumed: the checkpoint that it begins from, relative to the trial's folder; empty for a fresh start.
+        gpus: GPUs of its allotment; fractions too.
     """
 
     kind: ClassVar[str] = "trial_started"
@@ -111,6 +135,7 @@ class TrialStarted(Event):
     attempt: int
     iteration: int
     resumed: str = ""
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -172,9 +197,11 @@ class Decided(Event):
 
     Attributes:
         rung: the rung's iteration.
-        score: what was compared: the trial's best so far.
+        score: what was compared: the trial's best so far, unless the rule says otherwise.
         cutoff: what it had to reach; None where there was nothing to compare with.
         stop: whether it ends here.
+        mark: what later trials are compared with, where that is not the score.
+        bracket: which trials it was compared with: those with the same value of the parameter that `brackets` names; empty: with all.
     """
 
     kind: ClassVar[str] = "decided"
@@ -184,6 +211,51 @@ class Decided(Event):
     score: float
     cutoff: float | None
     stop: bool
+    mark: float | None = None
+    bracket: str = ""
+
+
+@dataclass(frozen=True)
+class SearchEnded(Event):
+    """No more trials are begun, though not all that were asked for have been: a budget is used up, or the run has stopped improving.
+
+    Attributes:
+        by: hours, gpu_hours, epochs, or patience_trials.
+        limit: what was asked for.
+        used: what had been used up, or how many trials in a row had not improved the best.
+    """
+
+    kind: ClassVar[str] = "search_ended"
+    by: str
+    limit: float
+    used: float
+
+    @property
+    def by_budget(self) -> bool:
+        """Whether trials under way are stopped, too."""
+        return self.by != "patience_trials"
+
+    @property
+    def reason(self) -> str:
+        """Why, for a person."""
+        if not self.by_budget:
+            return f"{self.used:g} trials in a row have not improved the best (patience_trials {self.limit:g})"
+        return f"the budget of {self.limit:g} {_UNITS[self.by]} is used up ({self.used:.3g})"
+
+    @property
+    def remedy(self) -> str:
+        """What `summtune resume` can be told to go on."""
+        return f"`--budget {self.by}=N` raises it" if self.by_budget else "`--count N` adds trials"
+
+
+@dataclass(frozen=True)
+class Halted(Event):
+    """A trial ends at this evaluation, since a budget is used up."""
+
+    kind: ClassVar[str] = "halted"
+    trial: str
+    iteration: int
+    by: str
 
 
 @dataclass(frozen=True)
@@ -208,8 +280,8 @@ class Ended(Event):
     """A trial is over.
 
     Attributes:
-        status: finished, stopped (by a rung) or failed.
-        cause: a short word for a failure.
+        status: finished, stopped (by a rung or a budget) or failed.
+        cause: a short word for a failure; `budget` where a budget stopped it.
         message: what happened, for a person.
         feasible: whether its best evaluation keeps to all limits; None where there is none.
         violations: the limits that it doesn't keep to: metric, limit, value.
@@ -334,7 +406,7 @@ class RunClosed(Event):
 
 _ALL = (
     *(RunOpened, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, Told, Ended, Promoted),
-    *(Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
+    *(SearchEnded, Halted, Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
 )
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from summtune import durable
 from summtune.errors import Problem, RunMistake
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import BASELINE_ID, Event, PointDrawn, RunOpened, Salvaged
+from summtune.events.kinds import BASELINE_ID, Event, PointDrawn, RunOpened, Salvaged, is_trial_id
 from summtune.events.log import Reading, as_line, read_events, read_log
 from summtune.events.salvage import Fault
 from summtune.paths import RunPaths
@@ -81,14 +81,14 @@ def _strays(run: RunPaths, reading: Reading) -> list[Fault]:
     return [
         Fault(line, f"the log has lost its end, since {name} was drawn after it", name, drawing=True)
         for name in folders
-        if name.isdecimal() and name not in heard_of
+        if is_trial_id(name) and name not in heard_of
     ]
 
 
 def _salvaged(run: RunPaths, events: Sequence[Event], faults: Sequence[Fault], copy: str) -> Salvaged:
     """What to say of a damaged log, and which trials' numbers must not be given again."""
     drawn = _drawn(events)
-    lost = sorted({fault.trial for fault in faults if fault.drawing and fault.trial.isdecimal()} - drawn)
+    lost = sorted({fault.trial for fault in faults if fault.drawing and is_trial_id(fault.trial)} - drawn)
     texts = [f"Event log, line {fault.line}: {fault.text}." for fault in faults[:MOST]]
     if len(faults) > MOST:
         texts.append(f"Event log: {len(faults) - MOST} more places; the damaged log is {copy}.")
@@ -99,6 +99,9 @@ def _salvaged(run: RunPaths, events: Sequence[Event], faults: Sequence[Fault], c
     for trial_id in lost:
         if trial_id == BASELINE_ID:
             texts.append(f"Trial {trial_id}: that it was begun is lost; the baseline is trained again.")
+            continue
+        if not trial_id.isdecimal():
+            texts.append(f"Trial {trial_id}: that it was begun is lost; it counts for nothing unless it is trained again.")
             continue
         path = run.trial(trial_id).folder
         folder = f"its folder {path} is left alone" if path.is_dir() else "it has no folder"

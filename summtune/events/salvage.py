@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from summtune.events.kinds import (
+    BUDGET,
     Decoded,
     Ended,
     Event,
+    Halted,
     Noted,
     PointDrawn,
     Promoted,
@@ -53,6 +55,7 @@ class _Trial:
     attempts: int = 0
     iterations: tuple[int, ...] = ()
     over: bool = False
+    halted: bool = False
     again: bool = False  # its end is known, and no evaluation: it has to be trained again
 
 
@@ -81,7 +84,8 @@ class _Sorter:
         if isinstance(trial_id, str) and not isinstance(event, (PointDrawn, Noted)) and trial_id not in self._trials:
             self._leave_out(line, event, "that the trial was drawn is lost", drawing=True)
         elif reason := self._take(line, event):
-            self._leave_out(line, event, reason)
+            undrawn = isinstance(event, PointDrawn) and event.trial not in self._trials
+            self._leave_out(line, event, reason, drawing=undrawn)
         else:
             self.events.append(event)
 
@@ -99,6 +103,8 @@ class _Sorter:
         """Take notice of an event that is about to be taken in; why it can't be, where it can't."""
         match event:
             case RunResumed():
+                for one in self._trials.values():
+                    one.halted = False
                 for one in (self._trials[name] for name in (*event.again, *event.anew) if name in self._trials):
                     one.over = False
                 for one in (self._trials[name] for name in event.anew if name in self._trials):
@@ -106,18 +112,23 @@ class _Sorter:
             case PointDrawn():
                 if event.trial in self._trials:
                     return "the trial was drawn before"
+                if event.repeats and event.repeats not in self._trials:
+                    return "that the trial whose point it repeats was drawn is lost"
                 self._trials[event.trial] = _Trial()
             case TrialStarted():
                 trial = self._trials[event.trial]
                 if event.attempt <= trial.attempts:
                     return f"attempt {trial.attempts} had begun before"
-                trial.attempts, trial.over = event.attempt, False
+                trial.attempts, trial.over, trial.halted = event.attempt, False, False
                 trial.iterations = tuple(one for one in trial.iterations if one <= event.iteration)
             case Reported():
                 return self._take_report(line, event)
+            case Halted():
+                self._trials[event.trial].halted = True
             case Ended():
                 trial = self._trials[event.trial]
-                trial.again = event.status != "failed" and not trial.iterations
+                unevaluated = event.status == "stopped" and event.cause == BUDGET and not trial.halted  # a budget can end such a trial, too
+                trial.again = event.status != "failed" and not trial.iterations and not unevaluated
                 if trial.again:
                     return "none of its evaluations is left, and it is trained again"
                 if trial.over:
@@ -158,5 +169,6 @@ class _Sorter:
             trial.again = True
             return
         cause = ("lost", "how it ended is lost with a part of the event log") if status == "failed" else ("", "")
+        cause = (BUDGET, "a budget was used up") if trial.halted and status == "stopped" else cause
         trial.over = True
         self._infer(line, Ended(event.trial, status, *cause, time=event.time))

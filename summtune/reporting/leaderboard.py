@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from summtune.events.fold import RunState, TrialState
+from summtune.events.kinds import BUDGET
 from summtune.reporting.faithfulness import Faithfulness, faithfulness
 
 
@@ -27,6 +28,11 @@ class Row:
         cause: why it failed.
         retries: how often it was tried again after a failure that could pass.
         beyond: the limits that it is beyond, in words; it is never the best then, and has no rank.
+        repeats: the trial whose point it trains once more; empty for a point of its own.
+        seed: that it is trained with in place of the settings' own.
+        seeds: of a point: how many trainings its mean is over.
+        mean: of a point that was repeated: of full scores, or of cheap ones while there are no others.
+        spread: their standard deviation.
     """
 
     trial: str
@@ -46,14 +52,24 @@ class Row:
     message: str
     beyond: tuple[str, ...] = ()
     retries: int = 0
+    repeats: str = ""
+    seed: int | None = None
+    seeds: int = 1
+    mean: float | None = None
+    spread: float | None = None
 
 
 def rows(state: RunState) -> list[Row]:
-    """All trials: by full scores, then by cheap ones, then those beyond a limit, then those without a score as they were drawn."""
+    """All trials: by full scores, then by cheap ones, then those beyond a limit, then those without a score as they were drawn.
+
+    Repetitions of a point come after it.
+    """
     places = {trial.id: place for place, trial in enumerate(state.ranking(), start=1)}
     groups = (state.ranking(), state.candidates(), state.infeasible(), state.trials.values())
     best = state.best
-    ordered = {trial.id: trial for group in groups for trial in group}
+    points = {trial.id: trial for group in groups for trial in group if not trial.repeats}
+    repetitions = {one: [state.trials[other] for other in state.repetitions.get(one, ())] for one in points}
+    ordered = {trial.id: trial for one, point in points.items() for trial in (point, *repetitions[one])}
     return [_row(state, trial, places.get(trial.id), best is not None and trial.id == best.id) for trial in ordered.values()]
 
 
@@ -62,13 +78,17 @@ class Figures:
     """What a run comes to.
 
     Attributes:
-        best, baseline: scores (the baseline's as it was trained to decode), each of the kind that `evaluations` names.
+        best, baseline: scores, of repeated points the means (the baseline's as it was trained to decode), each of the kind that
+            `evaluations` names.
         evaluations: full, or proxy as long as the best has only a cheap score.
         mean, least, most: over finished trials that were evaluated in full, without the baseline.
         faithfulness: whether cheap evaluations can be trusted.
         infeasible: trials beyond a limit, the baseline not among them.
         iterations_spent: evaluations of all trials, the baseline's too.
-        iterations_saved: evaluations that stopped trials did not make.
+        iterations_saved: evaluations that trials did not make which a rung stopped.
+        iterations_cut: evaluations that trials did not make which a budget stopped.
+        repetitions: trainings of points with other seeds, outside all these counts.
+        not_begun: trials that were asked for and not begun, since a budget was used up or nothing had improved for long.
         seconds: from the run's opening to its last event, pauses between sessions included.
     """
 
@@ -85,25 +105,35 @@ class Figures:
     most: float | None
     iterations_spent: int
     iterations_saved: int
+    iterations_cut: int
+    repetitions: int
+    not_begun: int
     seconds: float
     infeasible: int
     fully_scored: int
     faithfulness: Faithfulness | None
 
 
-def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
+def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: int | None = None) -> Figures:
     """The figures of a run.
 
     Args:
+        state: the run.
         last_iterations: the evaluations that each trial would have made had nothing stopped it.
+        most_trials: how many trials there would have been; None: as many as were asked for.
     """
     searched = state.searched
     scores = [score for trial in searched if trial.status == "finished" and (score := state.full_score(trial)) is not None]
     best, baseline = state.best, state.baseline
-    evaluations = state.evaluation(best) if best is not None else state.strategy
-    score_of, own_score_of = (state.full_score, state.own_score) if evaluations == "full" else (state.score, state.score)
+    evaluations = state.evaluation(state.model_of(best)) if best is not None else state.strategy
+    score_of, own_score_of = (state.point_score, state.own_mean) if evaluations == "full" else (state.score, state.score)
     opened = state.opened.time if state.opened else 0.0
     stopped = [trial for trial in searched if trial.status == "stopped"]
+    asked = state.count if most_trials is None else most_trials
+
+    def not_made(trials: Iterable[TrialState]) -> int:
+        return sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in trials)
+
     ends = [time for trial in state.trials.values() for time in (trial.ended_at, trial.reports[-1].time if trial.reports else None) if time]
     return Figures(
         total=len(searched),
@@ -118,7 +148,10 @@ def figures(state: RunState, last_iterations: Mapping[str, int]) -> Figures:
         least=min(scores, default=None),
         most=max(scores, default=None),
         iterations_spent=sum(len(trial.reports) for trial in state.trials.values()),
-        iterations_saved=sum(max(0, last_iterations.get(trial.id, 0) - trial.iteration) for trial in stopped),
+        iterations_saved=not_made(trial for trial in stopped if trial.cause != BUDGET),
+        iterations_cut=not_made(trial for trial in state.trials.values() if trial.cause == BUDGET),
+        repetitions=sum(map(len, state.repetitions.values())),
+        not_begun=max(0, asked - len(searched)) if state.search_ended is not None else 0,
         seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
         infeasible=sum(not trial.baseline for trial in state.infeasible()),
         fully_scored=sum(state.full_score(trial) is not None for trial in searched),
@@ -145,4 +178,15 @@ def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Ro
         message=trial.message,
         beyond=tuple(map(str, state.violations(trial))),
         retries=len(trial.retried),
+        repeats=trial.repeats,
+        seed=trial.seed,
+        **of_seeds(state, trial),
     )
+
+
+def of_seeds(state: RunState, trial: TrialState) -> dict[str, Any]:
+    """Of a point: over how many trainings, their mean and their standard deviation; nothing of a repetition."""
+    scores = [] if trial.repeats else state.full_scores(trial) or state.cheap_scores(trial)
+    if len(scores) < 2:
+        return {"seeds": len(scores), "mean": None, "spread": None}
+    return {"seeds": len(scores), "mean": fmean(scores), "spread": stdev(scores)}

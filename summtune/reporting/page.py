@@ -9,8 +9,8 @@ from summtune.events.fold import RunState, TrialState
 from summtune.events.kinds import Reported
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
-from summtune.reporting.views import last_iterations
-from summtune.reporting.wording import decoding_texts, failure_texts, proxy_texts, retried_texts, retries_text
+from summtune.reporting.views import last_iterations, most_trials
+from summtune.reporting.wording import decoding_texts, ending_texts, failure_texts, proxy_texts, retried_texts, retries_text, seeds_texts
 
 WIDTH, HEIGHT = 720, 240
 """Size of the curves' drawing area, in SVG units."""
@@ -20,7 +20,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
     template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
-    best, found = state.best, figures(state, last_iterations(state))
+    best, found = state.best, figures(state, last_iterations(state), most_trials(state))
     durable.write_text(
         run.report,
         template.render(
@@ -33,6 +33,8 @@ def write_page(run: RunPaths, state: RunState) -> None:
             rows=rows(state),
             figures=found,
             decodings=decoding_texts(state),
+            ending=ending_texts(state, found),
+            seeds=seeds_texts(state, found),
             proxy=proxy_texts(found.faithfulness),
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
             curves=[_curve(state, trial, best) for trial in state.trials.values() if trial.reports],

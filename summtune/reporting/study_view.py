@@ -29,7 +29,7 @@ def write_study(run: RunPaths, state: RunState) -> None:
     storage = JournalStorage(JournalFileBackend(str(temporary)))
     study = optuna.create_study(storage=storage, study_name=state.opened.run_id, direction="maximize" if state.maximize else "minimize")
     experiment = Experiment.from_record(state.opened.experiment)
-    for trial in sorted(state.trials.values(), key=lambda trial: trial.number):
+    for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
         study.add_trial(_frozen(experiment, state, trial))
     os.replace(temporary, run.study)
 

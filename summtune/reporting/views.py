@@ -9,7 +9,7 @@ paths in them: they start from the folder that the run was started in.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, TrialState
 from summtune.events.mending import read_run
 from summtune.paths import RunPaths, TrialPaths
-from summtune.reporting.leaderboard import figures
+from summtune.reporting.leaderboard import figures, of_seeds
 
 
 def open_run(run: RunPaths) -> tuple[RunState, list[str]]:
@@ -49,9 +49,10 @@ def shown_path(run: RunPaths, state: RunState, path: Path) -> str:
 
 def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
     """The folder of the best trial that has a model and keeps to all limits."""
-    for trial in state.contenders():
-        if run.trial(trial.id).best_model.is_dir():
-            return run.trial(trial.id)
+    for point in state.contenders():
+        for trial in (state.model_of(point), point):
+            if run.trial(trial.id).best_model.is_dir():
+                return run.trial(trial.id)
     return None
 
 
@@ -59,7 +60,14 @@ def last_iterations(state: RunState) -> dict[str, int]:
     """The evaluations that each trial was meant to make."""
     assert state.opened is not None
     experiment = Experiment.from_record(state.opened.experiment)
-    return {trial.id: experiment.iterations({} if trial.baseline else trial.point) for trial in state.trials.values()}
+    origins = {trial.id: state.origin(trial) for trial in state.trials.values()}
+    return {trial: experiment.iterations({} if origin.baseline else origin.point) for trial, origin in origins.items()}
+
+
+def most_trials(state: RunState) -> int:
+    """How many trials the run comes to if nothing ends it: those asked for now, or the points that there are."""
+    assert state.opened is not None
+    return replace(Experiment.from_record(state.opened.experiment), count=state.count).most_trials
 
 
 def _time(seconds: float | None) -> str | None:
@@ -103,6 +111,9 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "attempts": trial.attempts,
         "retried": [{"attempt": one.attempt, "cause": one.cause, "message": one.message} for one in trial.retried],
         "baseline": trial.baseline,
+        "repeats": trial.repeats or None,
+        "seed": trial.seed,
+        **{f"{name}_score" if name == "mean" else name: value for name, value in of_seeds(state, trial).items()},
         "score": state.score(trial),
         "full_score": state.full_score(trial),
         "best_iteration": trial.best.iteration if trial.best else None,
@@ -110,6 +121,18 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         "decodings": len(trial.decoded),
         "differs_from_baseline": _differences(run, trial),
     }
+
+
+def _seeds(state: RunState) -> dict[str, Any]:
+    """What seeds say of the best, where points were repeated."""
+    if not state.repetitions or state.best is None:
+        return {}
+    found, model = of_seeds(state, state.best), state.model_of(state.best)
+    return {"best_seeds": found["seeds"], "best_spread": found["spread"], "best_model_run_id": model.id, "repetitions": _count(state)}
+
+
+def _count(state: RunState) -> int:
+    return sum(map(len, state.repetitions.values()))
 
 
 def _differences(run: RunPaths, trial: TrialState) -> Any:
@@ -123,7 +146,8 @@ def _differences(run: RunPaths, trial: TrialState) -> Any:
 def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
     assert state.opened is not None
     best = state.best
-    found = figures(state, last_iterations(state))
+    found = figures(state, last_iterations(state), most_trials(state))
+    ended = state.search_ended
     model = best_model(run, state)
     objective = state.objective
     return {
@@ -132,11 +156,12 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "objective": objective,
         "total_runs": found.total,
         "best_run_id": best.id if best else None,
-        "best_rouge_combined_f1": state.metrics(best).get("rouge_combined_f1") if best else None,
+        "best_rouge_combined_f1": state.point_metrics(best).get("rouge_combined_f1") if best else None,
         f"best_{objective}": found.best,
         "evaluation": found.evaluations,
         "best_params": best.point if best else {},
-        "best_decoding": best.decoding.point if best and best.decoding else None,
+        **_seeds(state),
+        "best_decoding": decoding.point if best and (decoding := state.model_of(best).decoding) else None,
         "best_model_path": shown_path(run, state, model.best_model) if model else None,
         f"average_{objective}": found.mean,
         f"min_{objective}": found.least,
@@ -151,6 +176,10 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "least_violating_run_id": state.infeasible()[0].id if best is None and state.infeasible() else None,
         "iterations_spent": found.iterations_spent,
         "iterations_saved": found.iterations_saved,
+        "iterations_cut": found.iterations_cut,
+        "search_ended": {"by": ended.by, "limit": ended.limit, "used": ended.used, "reason": ended.reason} if ended else None,
+        "trials_not_begun": found.not_begun,
+        "used": {name: round(state.spent.of(name), 4) for name in ("hours", "gpu_hours", "epochs")},
         "seconds": round(found.seconds, 1),
         "notes": state.notes,
     }

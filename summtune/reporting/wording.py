@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean, stdev
 from typing import Any
 
 from summtune.events.fold import RunState, TrialState
 from summtune.reporting.faithfulness import Faithfulness
+from summtune.reporting.leaderboard import Figures
 
 
 def point_text(point: Mapping[str, Any]) -> str:
@@ -45,7 +47,7 @@ def _what_failed(trial: TrialState) -> str:
 
 def decoding_texts(state: RunState) -> list[str]:
     """What came of other settings of generation, a sentence for each trial; the best trial's first."""
-    best = state.best
+    best = state.model_of(state.best) if state.best is not None else None
     decoded = sorted((trial for trial in state.trials.values() if trial.decoded), key=lambda trial: trial is not best)
     return [_decoding_text(trial, state.own_score(trial) or 0.0) for trial in decoded]
 
@@ -56,6 +58,31 @@ def _decoding_text(trial: TrialState, own: float) -> str:
     if trial.decoding is None:
         return f"{trial.id}: as trained, {own:.4f}, is the best; {counts}"
     return f"{trial.id}: {point_text(trial.decoding.point)}: {trial.decoding.score:.4f} instead of {own:.4f}; {counts}"
+
+
+def seeds_texts(state: RunState, found: Figures) -> list[str]:
+    """What repetitions say of the best, and whose model it hands on; nothing where no point was repeated."""
+    if not found.repetitions:
+        return []
+    points = len(state.repetitions)
+    texts = [f"{found.repetitions} repetition{'' if found.repetitions == 1 else 's'} of {points} point{'' if points == 1 else 's'}"]
+    best = state.best
+    scores = [] if best is None else state.full_scores(best) or state.cheap_scores(best)
+    if best is None or len(scores) < 2:
+        return texts
+    model = state.model_of(best)
+    score = state.own_score(model) if state.own_score(model) is not None else state.score(model)
+    spread = f"{best.id}: {fmean(scores):.4f} ± {stdev(scores):.4f} over {len(scores)} seeds"
+    return [*texts, f"{spread}; the model is that of {model.id}, the best of them ({score:.4f}): expect the mean of another training"]
+
+
+def ending_texts(state: RunState, found: Figures) -> list[str]:
+    """Why no more trials were begun, and what was not done for that; nothing where all that were asked for were begun."""
+    if state.search_ended is None:
+        return []
+    begun = f"{found.not_begun} trial{'' if found.not_begun == 1 else 's'} not begun"
+    cut = f", {found.iterations_cut} evaluations of those under way not made" if state.search_ended.by_budget else ""
+    return [f"{state.search_ended.reason}: {begun}{cut}"]
 
 
 def proxy_texts(told: Faithfulness | None) -> list[str]:

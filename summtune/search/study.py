@@ -85,7 +85,7 @@ class Search:
     def replay(self, state: RunState) -> None:
         """Make the study anew, as a run's state says that it was: the same trials, values and numbers."""
         self._begin()
-        for trial in sorted(state.trials.values(), key=lambda trial: trial.number):
+        for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)
             else:

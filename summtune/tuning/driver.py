@@ -6,11 +6,11 @@ It knows the run directory and the search, but not Ray: `searcher`, `scheduler` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from summtune import durable, registry
-from summtune.config.experiment import Experiment
+from summtune.config.experiment import Experiment, settings_over
 from summtune.config.settings import Settings
 from summtune.config.stages import DecodeStage
 from summtune.errors import TrialFailure
@@ -18,6 +18,8 @@ from summtune.events import kinds
 from summtune.events.fold import RunState, TrialState
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
+from summtune.search.ending import search_end
+from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word
 from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
 from summtune.training.referee import Refereed
@@ -32,7 +34,12 @@ Watcher = Callable[[kinds.Event, RunState], None]
 
 @dataclass(frozen=True)
 class SpaceUsedUp:
-    """What `next_trial` answers when there is nothing more to draw."""
+    """What `next_trial` answers when there is nothing more to train."""
+
+
+@dataclass(frozen=True)
+class NotYet(SpaceUsedUp):
+    """What it answers when there is nothing now, and what comes next depends on trials that are under way."""
 
 
 class Driver:
@@ -44,15 +51,17 @@ class Driver:
         log: its event log, open for writing.
         state: what the log says so far.
         watch: told of every event once it has been recorded and taken in.
+        gpus: of a trial's allotment.
     """
 
-    def __init__(self, run: RunPaths, experiment: Experiment, log: EventLog, state: RunState, watch: Watcher) -> None:
+    def __init__(self, run: RunPaths, experiment: Experiment, log: EventLog, state: RunState, watch: Watcher, *, gpus: float = 0.0) -> None:
         self.run = run
         self.experiment = experiment
         self.state = state
         self.retries = Retries(experiment.resources.max_failures)
         self._log = log
         self._watch = watch
+        self._gpus = gpus
         self._rule = registry.load("search.stopping", experiment.stopping.type)
         self._search = Search(
             experiment.space,
@@ -66,6 +75,8 @@ class Driver:
         self._catch_up()
         # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself; and those to be tried again.
         self._waiting: list[str] = [trial.id for trial in state.unfinished()]
+        self._look_for_end()
+        self._end_left_behind()
 
     def record(self, event: kinds.Event) -> None:
         """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
@@ -74,27 +85,49 @@ class Driver:
         self._watch(event, self.state)
 
     def next_trial(self, *, at_once: bool = False) -> TrialState | SpaceUsedUp:
-        """The trial to run next: one that was left behind or is to be tried again, the baseline, or a new point.
+        """The trial to run next: one that was left behind or is to be tried again, the baseline, a new point, or a promising one once more.
 
-        None once a person asked for a stop.
+        Nothing once a person asked for a stop.
 
         Args:
             at_once: don't let the one that is to be tried again pause first.
         """
         if self.state.stop:
             return SpaceUsedUp()
+        self._look_for_end()
+        self._end_left_behind()
         for trial_id in self._waiting:
             if at_once or self.retries.due(self.state.trials[trial_id]):
                 self._waiting.remove(trial_id)
                 return self.state.trials[trial_id]
+        if self._budget_is_used_up:
+            return SpaceUsedUp()
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
-        if len(self.state.searched) >= self.state.count or self.target_reached:
-            return SpaceUsedUp()
-        number = self.state.last_number
-        trial_id = f"{number + 1:04d}"
-        proposal = self._search.propose(trial_id, number)
-        return SpaceUsedUp() if proposal is None else self._draw(trial_id, proposal.point, proposal.params)
+        if not (len(self.state.searched) >= self.state.count or self.target_reached or self.state.search_ended):
+            number = self.state.last_number
+            trial_id = f"{number + 1:04d}"
+            proposal = self._search.propose(trial_id, number)
+            if proposal is not None:
+                return self._draw(trial_id, proposal.point, proposal.params)
+        return self._repeat()
+
+    def _repeat(self) -> TrialState | SpaceUsedUp:
+        """A promising point with another seed. Each is a trial of its own, which neither sampler nor rungs hear of."""
+        match self._next_repetition():
+            case Repetition(of, seed):
+                trial_id = kinds.repetition_id(of, seed)
+                self.record(kinds.PointDrawn(trial_id, -1, self.state.trials[of].point, repeats=of, seed=seed))
+                return self.state.trials[trial_id]
+            case Wait():
+                return NotYet()
+        return SpaceUsedUp()
+
+    def _next_repetition(self) -> Repetition | Wait | None:
+        if not self.state.further_seeds or self._budget_is_used_up:
+            return None
+        searching = any(not trial.over and not trial.repeats for trial in self.state.trials.values())
+        return Wait() if searching else next_repetition(self.state)
 
     @property
     def waiting(self) -> list[str]:
@@ -127,7 +160,7 @@ class Driver:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
         done_again = trial.iteration > iteration
-        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed))
+        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, self._gpus))
         if done_again:
             self._search.replay(self.state)  # a study can't be untold what no longer counts
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
@@ -147,21 +180,26 @@ class Driver:
 
     def settings_of(self, trial: TrialState) -> Settings:
         """The trial's complete settings, with the run's copies of people's own metrics."""
-        settings = self.experiment.base.settings if trial.baseline else self.experiment.settings_for(trial.point)
+        origin = self.state.origin(trial)
+        settings = self.experiment.base.settings if origin.baseline else self.experiment.settings_for(origin.point)
+        settings = settings if trial.seed is None else settings_over(settings, {"general.seed": trial.seed})
         return own_metrics.of_the_run(settings, self.run, self.state)
 
     def report(self, report: kinds.Reported) -> bool:
         """A trial was evaluated.
 
         Returns:
-            Whether it goes on. A rung stops it if it is not the baseline; a report of an attempt that has been succeeded ends that attempt.
+            Whether it goes on. A rung stops it if it is not the baseline, a budget that is used up in any case; a report of an attempt
+            that has been succeeded ends that attempt.
         """
         trial = self.state.trials[report.trial]
         if trial.status != "running" or report.attempt != trial.attempts:
             return False
         self.record(report)
         self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
-        return not self._judge(trial, report.iteration)
+        stopped = self._judge(trial, report.iteration)
+        self._look_for_end()
+        return not (stopped or self._halt(trial))
 
     def note(self, trial_id: str, text: str) -> None:
         """A trial has something to say to the person. What another has said in the same words is not said again."""
@@ -173,7 +211,7 @@ class Driver:
         for trial in self.state.trials.values():
             if not trial.over and trial.reports:
                 self._judge(trial, trial.iteration)
-                if trial.verdict is not None and trial.verdict.stop:
+                if trial.halted or (trial.verdict is not None and trial.verdict.stop):
                     self.over(trial.id)
             elif trial.over:
                 self._conclude(trial)
@@ -185,9 +223,12 @@ class Driver:
         trial = self.state.trials[trial_id]
         if trial.over:
             return
-        if failure is not None and failure.cause in PASSING and trial.verdict is not None and trial.verdict.stop:
-            failure = None  # its process was lost after its verdict, on the way out
-        if failure is not None and self.retries.allowed(trial, failure):
+        if failure is not None and failure.cause in PASSING:
+            self._look_for_end()
+            if (trial.verdict is not None and trial.verdict.stop) or (self._budget_is_used_up and trial.best is not None):
+                self._halt(trial)
+                failure = None  # it was lost after its verdict, on the way out; or no budget is left to go on with
+        if failure is not None and not self._budget_is_used_up and self.retries.allowed(trial, failure):
             self.record(kinds.Retried(trial_id, trial.attempts, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return
@@ -199,9 +240,12 @@ class Driver:
             self.record(kinds.Ended(trial_id, "failed", failure.cause, message))
         elif trial.verdict is not None and trial.verdict.stop:
             self.record(self._ended(trial, "stopped"))
+        elif trial.halted:
+            self.record(replace(self._ended(trial, "stopped"), cause=kinds.BUDGET, message=self._why_ended))
         else:
             self.record(self._ended(trial, "finished"))
         self._conclude(trial)
+        self._look_for_end()
 
     def to_score(self) -> list[TrialState]:
         """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline.
@@ -210,9 +254,13 @@ class Driver:
         """
         if not self.state.by_proxy:
             return []
-        likely = [trial for trial in (*self.state.candidates(), *self.state.infeasible()) if self.run.trial(trial.id).best_model.is_dir()]
-        searched = [trial for trial in likely if not trial.baseline][: self.experiment.base.settings.evaluation.proxy_top_k]
-        return [trial for trial in (*[one for one in likely if one.baseline], *searched) if trial.scored is None]
+        likely = [point for point in (*self.state.candidates(), *self.state.infeasible()) if self._with_models(point)]
+        searched = [point for point in likely if not point.baseline][: self.experiment.base.settings.evaluation.proxy_top_k]
+        chosen = (*[point for point in likely if point.baseline], *searched)
+        return [trial for point in chosen for trial in self._with_models(point) if trial.scored is None]
+
+    def _with_models(self, point: TrialState) -> list[TrialState]:
+        return [trial for trial in self.state.trainings(point) if self.run.trial(trial.id).best_model.is_dir()]
 
     def scored(self, trial_id: str, found: Refereed) -> None:
         """A trial was evaluated in full."""
@@ -272,7 +320,7 @@ class Driver:
 
     def close(self, status: str, reason: str = "") -> None:
         """Record how the run was left."""
-        self.record(kinds.RunClosed(status, reason))
+        self.record(kinds.RunClosed(status, reason or (self._why_ended if status == "finished" else "")))
 
     @property
     def study(self) -> Any:
@@ -299,9 +347,52 @@ class Driver:
     @property
     def complete(self) -> bool:
         """Whether all that was asked for has ended."""
-        used_up = len(self.state.searched) >= self.state.count or self._search.used_up or self.target_reached
-        baseline_done = not self.experiment.baseline or self.state.baseline is not None
-        return used_up and baseline_done and not any(True for _ in self.state.unfinished())
+        used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
+        baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
+        through = used_up and baseline_done and not any(True for _ in self.state.unfinished())
+        return through and self._next_repetition() is None
+
+    @property
+    def _all_drawn(self) -> bool:
+        return len(self.state.searched) >= self.state.count or self._search.used_up
+
+    @property
+    def _budget_is_used_up(self) -> bool:
+        return self.state.search_ended is not None and self.state.search_ended.by_budget
+
+    @property
+    def _why_ended(self) -> str:
+        return self.state.search_ended.reason if self.state.search_ended is not None else ""
+
+    def _look_for_end(self) -> None:
+        """Record it where a budget is used up or nothing has improved for long, as soon as it is so and makes a difference."""
+        before = self.state.search_ended
+        if before is not None and before.by_budget:
+            return
+        end = search_end(self.state)
+        if end is not None and (not self.complete if end.by_budget else before is None and not self._all_drawn):
+            self.record(end)
+
+    def _halt(self, trial: TrialState) -> bool:
+        """Whether a budget ends a trial at its last report. Its last evaluation of all is its own end."""
+        if not self._budget_is_used_up or trial.iteration >= self._last_iteration(trial):
+            return False
+        assert self.state.search_ended is not None
+        if not trial.halted:
+            self.record(kinds.Halted(trial.id, trial.iteration, self.state.search_ended.by))
+        return True
+
+    def _end_left_behind(self) -> None:
+        """With a budget that is used up, trials that were under way when the run was left end with what they have."""
+        for trial_id in self._waiting if self._budget_is_used_up else ():
+            trial = self.state.trials[trial_id]
+            if trial.best is None:
+                self.record(kinds.Ended(trial_id, "stopped", kinds.BUDGET, f"{self._why_ended}, before its first evaluation"))
+                self._conclude(trial)
+            else:
+                self._halt(trial)
+                self.over(trial_id)
+        self._waiting = [] if self._budget_is_used_up else self._waiting
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
         number = 1 + max((trial.number for trial in self.state.trials.values()), default=-1)
@@ -312,24 +403,27 @@ class Driver:
 
     def _judge(self, trial: TrialState, iteration: int) -> bool:
         stopping = self.experiment.stopping
+        if trial.repeats:
+            return False  # a mean of whole trainings and shortened ones would be none
         rung = self._rule.rung(stopping, iteration, self._last_iteration(trial))
-        score = self.state.score(trial)
-        if rung is None or score is None or trial.id in self.state.rungs.get(rung, {}):
+        scores = [report.metrics[self.state.objective] for report in trial.reports]
+        if rung is None or not scores or trial.id in self.state.rungs.get(rung, {}):
             return False
-        seen = list(self.state.rungs.get(rung, {}).values())
-        cutoff, stop = self._rule.judge(stopping, score, seen, self.state.maximize)
+        bracket = self.experiment.bracket(trial.point)
+        score, mark = self._rule.measure(stopping, scores, self.state.maximize)
+        cutoff, stop = self._rule.judge(stopping, score, self.state.seen(rung, bracket), self.state.maximize)
         # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
         stop = stop and not trial.baseline
-        self.record(kinds.Decided(trial.id, iteration, rung, score, cutoff, stop))
+        self.record(kinds.Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket))
         return bool(stop)
 
     def _last_iteration(self, trial: TrialState) -> int:
-        point = {} if trial.baseline else trial.point
-        return self.experiment.iterations(point)
+        origin = self.state.origin(trial)
+        return self.experiment.iterations({} if origin.baseline else origin.point)
 
     def _conclude(self, trial: TrialState) -> None:
         """Tell the study, promote the results: what follows a trial's end, as far as it has not been done."""
-        if not trial.told:
+        if not trial.told and not trial.repeats:
             state, value = final_word(trial, self.state)
             beyond = excesses(trial, self.state)
             self.record(kinds.Told(trial.id, state.name, value, beyond))

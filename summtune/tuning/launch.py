@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +16,7 @@ from pathlib import Path
 from ray.tune import Callback
 
 from summtune import durable
+from summtune.config.budget import raised
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
@@ -87,10 +88,11 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     """
     check_writable(Path(output_dir))
     facts = check_corpus(experiment.widest_data())
+    experiment = experiment.with_rows(facts.splits["train"].rows)
     own_metrics.try_out(experiment)
     _check_models(experiment)
     with _surroundings(output_dir), engine.connected(None) as cluster:
-        allotment = _fitting(experiment, cluster)
+        allotment = _fitting(experiment, cluster, experiment.budget)
         run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
         run.logs.mkdir()
         run.trials.mkdir()
@@ -110,7 +112,9 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     return run
 
 
-def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0, failed: bool = False) -> RunPaths:
+def resume(
+    run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0, failed: bool = False, budget: Sequence[str] = ()
+) -> RunPaths:
     """Go on with a run that was left, to the number that was asked for, or to `more` above it. A finished one is left as it is.
 
     Args:
@@ -119,9 +123,12 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
         witness: who is told what happens.
         more: trials beyond the number that was asked for.
         failed: run the trials that failed again, too.
+        budget: other limits, as `hours=2`.
 
     Raises:
-        RunMistake: it is being driven by another process, or its event log doesn't say what it was asked to do.
+        SettingsMistake: a budget is none.
+        RunMistake: it is being driven by another process, its event log doesn't say what it was asked to do, or a used-up budget forbids
+            what is asked for.
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
@@ -129,28 +136,34 @@ def resume(run: RunPaths, command: Sequence[str], witness: Witness, *, more: int
         stop_request.clear(run)
         state, warnings = mended_run(run)
         assert state.opened is not None
+        limits = raised(state.budget, budget) if budget else None
         again, anew = failures.to_run_again(state) if failed else ([], [])
         if failed and not again and not anew:
             witness.note("No trial of the run has failed: there is none to run again.")
-        if state.status == "finished" and not more and not again and not anew:
+        if state.status == "finished" and not more and not again and not anew and limits is None:
             if not failed:
-                witness.note("The run is finished: there is nothing to go on with (`--count N` adds trials).")
+                ended = f" It ended since {state.search_ended.reason}: {state.search_ended.remedy}." if state.search_ended else ""
+                witness.note(f"The run is finished: there is nothing to go on with (`--count N` adds trials).{ended}")
             return run
+        finished_and_asked_for_more = state.status == "finished" and (bool(more) or limits is not None)
+        if finished_and_asked_for_more or again or anew:
+            _check_budget(state, limits)
         experiment = Experiment.from_record(state.opened.experiment)
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         _check_models(experiment)
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
-            allotment = _fitting(experiment, cluster)
+            allotment = _fitting(experiment, cluster, state.budget if limits is None else limits)
             # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
             # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
             done_with = state.status == "finished" or bool(state.stop)
-            rebuilt = done_with or more or again or anew or state.lost or state.folder != str(run.folder)
+            other = more or limits is not None or again or anew
+            rebuilt = done_with or other or state.lost or state.folder != str(run.folder)
             restorable = not rebuilt and engine.restorable(run)
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events, check=check)
-            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew)))
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits)))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
     return run
 
@@ -180,6 +193,18 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             state.apply(log.append(DecodeOpened(stage.to_record())))
             _drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
     return run
+
+
+def _check_budget(state: RunState, limits: dict[str, float] | None) -> None:
+    """Refuse to go on with a run only to find that nothing more may be trained.
+
+    Raises:
+        RunMistake: a budget is used up all the same.
+    """
+    for name, limit in (state.budget if limits is None else limits).items():
+        if (used := state.spent.of(name)) >= limit:
+            reason = f"{used:.3g} of {limit:g} {name.replace('_', ' ')} are used up, so that no trial would be begun."
+            raise RunMistake(Problem(reason, f"Raise it: `--budget {name}=N`, what has been used up included.", key=f"budget.{name}"))
 
 
 def _check_data_again(run: RunPaths, facts: CorpusFacts) -> list[str]:
@@ -253,10 +278,11 @@ def check_writable(output_dir: Path) -> None:
         raise RunMistake(Problem(f"{output_dir} can't be written: {error.strerror}.", remedy, key="general.output_dir")) from error
 
 
-def _fitting(experiment: Experiment, cluster: engine.Cluster) -> Allotment:
+def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> Allotment:
     nodes = cluster.nodes()
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment
 
 
@@ -288,8 +314,10 @@ def _drive(
         witness.stopping()
 
     try:
-        driver = Driver(run, experiment, log, state, witness.event)
+        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
+        if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
+            notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
         open_session(session)
         with engine.interruptible(note_interruption):

@@ -60,6 +60,17 @@ def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) 
         raise SettingsMistake(problems)
 
 
+def check_gpu_hours(allotment: Allotment, limited: bool) -> None:
+    """Refuse a budget of GPU hours where trials have none: it would never be used up.
+
+    Raises:
+        SettingsMistake: so it is.
+    """
+    if limited and allotment.gpus == 0:
+        remedy = "Give budget.hours instead, or run where there is one (`summtune resume --budget gpu_hours=none` takes it away)."
+        raise SettingsMistake(Problem("trials have no GPU, so that it would never be used up.", remedy, key="budget.gpu_hours"))
+
+
 def concurrency(allotment: Allotment, nodes: Sequence[Node], limit: int | None) -> int:
     """How many trials the nodes can run at once: a trial doesn't span nodes. 0 while no node is there that could run one."""
     total = sum(_at_once(allotment, node) for node in nodes)

@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from summtune.tuning import session
-from summtune.tuning.driver import SpaceUsedUp
+from summtune.tuning.driver import NotYet, SpaceUsedUp
 
 TRIAL_KEY = "trial"
 
@@ -44,6 +44,8 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
                 return None
             # Ray Tune waits in a loop of its own while nothing else runs; a person who wants an end shall not wait for a pause to pass.
             trial = live.driver.next_trial(at_once=live.stop_asked())
+            if isinstance(trial, NotYet):
+                return None
             if isinstance(trial, SpaceUsedUp):
                 # Once it is told so Ray Tune never asks again; a trial that still runs may have to be tried again.
                 return None if live.may_go_on else str(Searcher.FINISHED)

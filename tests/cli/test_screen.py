@@ -7,10 +7,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from summtune.cli.screen import Screen, duration, event_line
-from summtune.events.fold import RunState
-from summtune.events.kinds import Noted, Retried
+from summtune.cli.screen import Screen, duration, event_line, summary_lines
+from summtune.config.experiment import load_experiment
+from summtune.events.fold import RunState, fold
+from summtune.events.kinds import Noted, Retried, RunOpened
 from summtune.events.log import read_events
+from summtune.paths import RunPaths
+from summtune.reporting.leaderboard import figures
+from summtune.reporting.views import most_trials
 from summtune.reporting.wording import value_text
 from tests.reporting.test_views import recorded
 
@@ -72,3 +76,17 @@ def test_a_retry_is_one_line() -> None:
 def test_values_and_times_for_people() -> None:
     assert [value_text(value) for value in (0.00123456, 16, "cosine", None, True)] == ["0.00123", "16", "cosine", "–", "True"]
     assert [duration(seconds) for seconds in (0.4, 59.6, 150, 3700)] == ["0 s", "1 min 0 s", "2 min 30 s", "1 h 1 min"]
+
+
+def test_a_finite_space_is_no_more_trials_than_it_has_points(tmp_path: Path) -> None:
+    """Twenty trials asked of a grid of two are two; one of them is the baseline's where it is the base's own point."""
+    for lowest, trials in ((0.0, 2), (0.01, 1)):
+        file = tmp_path / "grid.yaml"
+        file.write_text(f"method: grid\nparameters: {{weight_decay: {{values: [{lowest}, 0.1]}}}}\nrun_cap: 20\n", encoding="utf-8")
+        state = fold([RunOpened("grid-1", "grid", load_experiment(file, environ={}).to_record(), "./results", [])])
+        text = io.StringIO()
+        screen = Screen(Console(file=text, force_terminal=True, width=140, highlight=False))
+        screen.begin(state)
+        screen.end()
+        assert f"0/{trials} trials" in text.getvalue()
+        assert summary_lines(RunPaths(tmp_path), state, figures(state, {}, most_trials(state)))[0].startswith(f"Trials    0 of {trials}: ")

@@ -45,7 +45,7 @@ def test_a_summary(good: str, capsys: pytest.CaptureFixture[str]) -> None:
         "  data        the sample data\n"
         "  objective   maximize rouge_combined_f1\n"
         "  method      bayes, 9 trials and the baseline\n"
-        "  early stop  asha, eta 3, after epoch 1 and 3 of 6\n"
+        "  early stop  asha, eta 3, after evaluation 1 and 3 of 6\n"
         "  parameters\n"
         "    training.learning_rate  0.0001 to 0.01, log\n"
         "    training.optim          fixed at sgd\n"

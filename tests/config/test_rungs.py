@@ -77,7 +77,11 @@ def test_rungs_lie_below_the_last_iteration() -> None:
         ({"type": "hyperband", "max_iter": 2, "s": 1}, "has no rung"),
         ({"type": "asha", "s": 2}, "asha has no `s`."),
         ({"type": "asha", "min_iter": 5, "max_iter": 5}, "max_iter 5 is not above the first rung, 5."),
-        ({"type": "median"}, "not yet: `type: median`"),
+        ({"type": "asha", "strict": True}, "asha has no `strict`. Use `type: hyperband`"),
+        ({"type": "median", "eta": 2}, "median has no `eta`."),
+        ({"type": "median", "s": 2}, "median has no `s`."),
+        ({"type": "none", "min_iter": 2}, "none has no `min_iter`. Leave it out."),
+        ({"type": "annealing"}, "annealing is not one of asha, median, none, hyperband"),
     ],
 )
 def test_what_makes_no_sense(spec: dict[str, object], message: str) -> None:

@@ -11,7 +11,22 @@ from hypothesis import strategies as st
 
 from summtune.errors import RunMistake
 from summtune.events.fold import fold
-from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Promoted, Reported, RunClosed, RunOpened, Salvaged, Told, TrialStarted
+from summtune.events.kinds import (
+    BUDGET,
+    Decided,
+    Ended,
+    Event,
+    Halted,
+    PointDrawn,
+    Promoted,
+    Reported,
+    RunClosed,
+    RunOpened,
+    Salvaged,
+    SearchEnded,
+    Told,
+    TrialStarted,
+)
 from summtune.events.log import EventLog, as_line, read_events
 from summtune.events.mending import mended_run, read_run
 from summtune.events.salvage import fitting
@@ -205,3 +220,69 @@ def test_bytes_that_are_changed_or_lost_anywhere_never_stop_a_reader(
     assert isinstance(events[0], RunOpened)
     assert warnings or cut is not None
     assert all(json.dumps(event.to_record()) for event in events if isinstance(event, Reported))
+
+
+def ends_of_a_budget() -> list[Event]:
+    """A point that is repeated until a budget is used up, with a trial that was not evaluated by then."""
+    return [
+        opened(),  # line 1
+        PointDrawn("0001", 0, {"training.learning_rate": 1e-3}),
+        TrialStarted("0001", 1, 0),
+        report("0001", 1, 0.5),
+        Ended("0001", "finished"),  # 5
+        Told("0001", "COMPLETE", 0.5),
+        PointDrawn("0001-seed1", -1, {"training.learning_rate": 1e-3}, repeats="0001", seed=1),
+        TrialStarted("0001-seed1", 1, 0),
+        PointDrawn("0002", 1, {"training.learning_rate": 1e-4}),
+        TrialStarted("0002", 1, 0),  # 10
+        PointDrawn("0003", 2, {"training.learning_rate": 1e-2}),
+        TrialStarted("0003", 1, 0),
+        report("0003", 1, 0.5),
+        SearchEnded("epochs", 2.0, 2.0),
+        Halted("0003", 1, "epochs"),  # 15
+        Ended("0003", "stopped", BUDGET),
+        Told("0003", "PRUNED", 0.5),
+        Ended("0002", "stopped", BUDGET),
+        Told("0002", "PRUNED", None),
+    ]
+
+
+def budget_without(*lines: int) -> tuple[list[Event], list[str]]:
+    events, faults = fitting((line, event) for line, event in enumerate(ends_of_a_budget(), start=1) if line not in lines)
+    return events, [f"{fault.line}: {fault.text}{' (drawing)' if fault.drawing else ''}" for fault in faults]
+
+
+def test_a_whole_log_of_a_used_up_budget_is_left_as_it_is() -> None:
+    """Also where the budget ended a trial that has no evaluation."""
+    assert budget_without() == (ends_of_a_budget(), [])
+
+
+def test_an_end_by_a_budget_that_is_lost_is_one_by_a_budget() -> None:
+    events, said = budget_without(16)
+    trial = fold(events).trials["0003"]
+    assert (trial.status, trial.cause, trial.message) == ("stopped", "budget", "a budget was used up")
+    assert said == ["17: ended of 0003 is lost, and follows from this line"]
+
+
+def test_a_trial_that_a_budget_halted_and_whose_evaluations_are_lost_is_trained_again() -> None:
+    events, said = budget_without(13)
+    assert not fold(events).trials["0003"].over
+    assert said[0] == "16: ended of 0003 was left out: none of its evaluations is left, and it is trained again"
+
+
+def test_without_its_point_a_repetition_is_lost_too() -> None:
+    events, said = budget_without(2)
+    assert "0001-seed1" not in fold(events).trials
+    assert "7: point_drawn of 0001-seed1 was left out: that the trial whose point it repeats was drawn is lost (drawing)" in said
+
+
+def test_a_repetition_whose_drawing_is_lost_can_be_drawn_again(tmp_path: Path) -> None:
+    run = RunPaths(tmp_path)
+    numbered = [(line, event) for line, event in enumerate(ends_of_a_budget(), start=1) if line != 7]
+    run.events.write_bytes(b"".join(as_line(event, line) for line, event in numbered))
+    state, said = mended_run(run)
+    assert state.lost == {"0001-seed1"}
+    assert "Trial 0001-seed1: that it was begun is lost; it counts for nothing unless it is trained again." in said
+    state.apply(ends_of_a_budget()[6])
+    assert state.lost == set()
+    assert state.last_number == 3

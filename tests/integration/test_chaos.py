@@ -21,7 +21,7 @@ import pytest
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Ended, PointDrawn, Promoted, Reported, RunClosed, Told, TrialStarted
+from summtune.events.kinds import BUDGET, Ended, PointDrawn, Promoted, Reported, RunClosed, Told, TrialStarted
 from summtune.events.log import read_events
 from summtune.paths import RunPaths, list_runs
 from summtune.search.study import Search
@@ -109,6 +109,10 @@ class Mortal:
         self.compared += 1
 
 
+ENDING: dict[str, Any] = {"seeds": [7, 8], "budget": {"epochs": 16}}
+"""Points are repeated, until a budget is used up."""
+
+
 def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
     """What must hold of the run, however often its driver was killed."""
     events, warnings = read_events(run.events)
@@ -116,9 +120,11 @@ def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
     state = fold(events)
     assert state.status == "finished"
     assert sum(isinstance(event, RunClosed) for event in events) == 1
-    assert list(state.trials) == [f"{number:04d}" for number in range(count + 1)], "none lost, none more than asked for"
-    for kind in (PointDrawn, Ended, Told):
-        assert Counter(event.trial for event in events if isinstance(event, kind)) == dict.fromkeys(state.trials, 1)
+    points = [trial.id for trial in state.trials.values() if not trial.repeats]
+    assert points == [f"{number:04d}" for number in range(len(points))], "none lost"
+    assert len(points) == count + 1 or (state.search_ended is not None and len(points) <= count), "none more than asked for"
+    for kind, trials in ((PointDrawn, state.trials), (Ended, state.trials), (Told, points)):
+        assert Counter(event.trial for event in events if isinstance(event, kind)) == dict.fromkeys(trials, 1)
     assert {event.trial for event in events if isinstance(event, Promoted)} == set(state.trials)
     seen = dict.fromkeys(state.trials, 0)
     attempts = dict.fromkeys(state.trials, 0)
@@ -134,7 +140,8 @@ def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
     for trial in state.trials.values():
         assert trial.status in ("finished", "stopped"), trial.message
         assert trial.iteration == EPOCHS or trial.status == "stopped"
-        assert run.trial(trial.id).best_model.is_dir()
+        assert run.trial(trial.id).best_model.is_dir() or (trial.best is None and trial.cause == BUDGET)
+    assert state.spent.epochs == sum(seen.values())
     return state
 
 
@@ -148,6 +155,7 @@ def found(state: RunState) -> dict[str, Any]:
             trial.status,
             [(report.iteration, report.metrics["loss"], report.metrics["rouge_combined_f1"]) for report in trial.reports],
             trial.verdict and (trial.verdict.rung, trial.verdict.score, trial.verdict.cutoff, trial.verdict.stop),
+            (trial.repeats, trial.seed, trial.halted, trial.cause),
         )
         for trial in state.trials.values()
     }
@@ -155,12 +163,12 @@ def found(state: RunState) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("at_once", [1, 3])
+@pytest.mark.parametrize(("at_once", "ending"), [(1, {}), (3, {}), (1, ENDING), (2, ENDING)])
 def test_a_run_whose_drivers_are_killed_again_and_again(
-    cluster: str, space_file: SpaceFile, tune_here: Any, tmp_path: Path, chaos_kills: int, at_once: int
+    cluster: str, space_file: SpaceFile, tune_here: Any, tmp_path: Path, chaos_kills: int, at_once: int, ending: dict[str, Any]
 ) -> None:
     """One trial at a time: the same as without any death. Several: each driver had what its log makes of it."""
-    search = {**SEARCH, "resources": {"max_concurrent_trials": at_once}}
+    search = {**SEARCH, **ending, "resources": {"max_concurrent_trials": at_once}}
     mortal = Mortal(tmp_path, cluster, random.Random(SEED + at_once))
     file, kills = space_file(**search), 0
     while kills < chaos_kills and mortal.live(file, kill=True):
@@ -172,6 +180,7 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     mortal.check_replay()
     assert mortal.compared > chaos_kills // 4, "most drivers live long enough to be looked at"
     state = check_nothing_forgotten(mortal.run(), SEARCH["run_cap"])
+    assert bool(state.repetitions) == bool(state.search_ended) == bool(ending)
     if at_once == 1:
         whole, _ = tune_here(file, output_dir=str(tmp_path / "whole"))
         assert found(state) == found(fold(read_events(whole.events)[0]))

@@ -1,6 +1,7 @@
 """Plays Ray Tune's part and the workers' for whole runs, with crashes of the driver at chosen moments.
 
-A training is a plain function of the drawn learning rate, so that two runs that drew the same points have the same scores.
+A training is a plain function of the drawn learning rate and of a repetition's seed: two runs that drew the same points have the same
+scores.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from summtune.config.experiment import Experiment, load_experiment
+from summtune.errors import TrialFailure
 from summtune.events.fold import RunState, TrialState, fold
-from summtune.events.kinds import Event, Reported, RunOpened
+from summtune.events.kinds import Event, Reported, RunOpened, RunResumed
 from summtune.events.log import EventLog, SomeEvent, as_line, read_events
 from summtune.events.mending import mended_run
 from summtune.paths import RunPaths
@@ -31,6 +33,13 @@ run_cap: 6
 early_terminate: {type: asha, min_iter: 1, eta: 2}
 settings: {training: {num_train_epochs: 4}, evaluation: {strategy: full}}
 """
+
+REPEATED = SPACE + "seeds: [1, 2]\n"
+LIMITED = SPACE + "budget: {epochs: 11}\n"
+REPEATED_AND_LIMITED = SPACE.replace("run_cap: 6", "run_cap: 4") + "seeds: [1, 2]\nbudget: {epochs: 19}\n"
+"""The budget ends while points are repeated."""
+
+LOST = TrialFailure("worker_lost", "its node was lost")
 
 
 class Crash(BaseException):
@@ -85,7 +94,7 @@ def training(learning_rate: float, iteration: int) -> float:
 
 
 def score_at(trial: TrialState, iteration: int) -> float:
-    return training(trial.point["training.learning_rate"], iteration)
+    return training(trial.point["training.learning_rate"] * (1 + 0.03 * (trial.seed or 0)), iteration)
 
 
 def step(driver: Driver, trial: TrialState) -> bool:
@@ -100,11 +109,14 @@ def step(driver: Driver, trial: TrialState) -> bool:
 Look = Callable[[Driver], Any]
 
 
-def play(driver: Driver, at_once: int = 1, choices: random.Random | None = None, look: Look = lambda driver: None) -> None:
+def play(
+    driver: Driver, at_once: int = 1, choices: random.Random | None = None, look: Look = lambda driver: None, losses: float = 0.0
+) -> None:
     """Work a run off, `at_once` trials at a time, which of them goes on next being chosen at random.
 
     Args:
         look: called after each step, when nothing is under way.
+        losses: how probable it is that a trial's process is lost before its next evaluation.
     """
     choices = choices or random.Random(0)
     running: list[str] = []
@@ -116,7 +128,10 @@ def play(driver: Driver, at_once: int = 1, choices: random.Random | None = None,
         if not running:
             break
         trial = driver.state.trials[choices.choice(running)]
-        if trial.iteration >= EPOCHS or not step(driver, trial) or trial.iteration >= EPOCHS:
+        if losses and choices.random() < losses:
+            driver.over(trial.id, LOST)
+            running.remove(trial.id)
+        elif trial.iteration >= EPOCHS or not step(driver, trial) or trial.iteration >= EPOCHS:
             driver.over(trial.id)
             running.remove(trial.id)
         look(driver)
@@ -128,11 +143,13 @@ def play_through(
     run: RunPaths, experiment: Experiment, moments: Sequence[Moment] = (), look: Look = lambda driver: None, **how: Any
 ) -> RunState:
     """Play a run to its end through the deaths of its drivers; the state that it ends with."""
-    for moment in [*moments, None]:
+    for session, moment in enumerate([*moments, None]):
         state, _ = mended_run(run)
         if state.status == "finished":
             break
         log = MortalLog(run.events, moment)
+        if session:
+            state.apply(super(MortalLog, log).append(RunResumed(state.count, "rebuild", [])))
         try:
             play(Driver(run, experiment, log, state, lambda event, state: None), look=look, **how)
         except Crash:
@@ -173,6 +190,7 @@ def outcome(state: RunState) -> dict[str, Any]:
             trial.status,
             [(report.iteration, report.metrics) for report in trial.reports],
             trial.verdict and (trial.verdict.rung, trial.verdict.score, trial.verdict.cutoff, trial.verdict.stop),
+            (trial.repeats, trial.seed, trial.halted, trial.cause, trial.message),
         )
         for trial in state.trials.values()
     }
@@ -181,4 +199,5 @@ def outcome(state: RunState) -> dict[str, Any]:
         "rungs": state.rungs,
         "best": state.best.id if state.best else None,
         "ranking": [one.id for one in state.ranking()],
+        "ended": (state.search_ended, state.unimproved, state.best_ended, state.spent.epochs),
     }

@@ -20,12 +20,28 @@ from hypothesis import strategies as st
 
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Decided, Ended, PointDrawn, Reported, Told, TrialStarted
+from summtune.events.kinds import BUDGET, Decided, Ended, PointDrawn, Reported, Told, TrialStarted
 from summtune.events.log import read_events
 from summtune.events.mending import mended_run
 from summtune.paths import RunPaths
 from summtune.tuning.driver import Driver
-from tests.tuning.playing import EPOCHS, Crash, Moment, MortalLog, events_of, make_run, outcome, play, play_through, replayed, study_digest
+from tests.tuning.playing import (
+    EPOCHS,
+    LIMITED,
+    REPEATED,
+    REPEATED_AND_LIMITED,
+    SPACE,
+    Crash,
+    Moment,
+    MortalLog,
+    events_of,
+    make_run,
+    outcome,
+    play,
+    play_through,
+    replayed,
+    study_digest,
+)
 
 THOROUGH = settings(max_examples=12, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 MOMENTS = st.lists(st.builds(Moment, st.integers(0, 25), st.sampled_from(["before", "within", "after"])), min_size=1, max_size=8)
@@ -39,16 +55,22 @@ def without_syncing() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunPaths, Experiment]:
+SPACES = {"plain": SPACE, "seeds": REPEATED, "budget": LIMITED, "seeds and budget": REPEATED_AND_LIMITED}
+
+
+@pytest.fixture(scope="module", params=SPACES)
+def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunPaths, Experiment]:
     """A run that was opened; copied for each example."""
-    return make_run(tmp_path_factory.mktemp("begun") / "run")
+    return make_run(tmp_path_factory.mktemp("begun") / "run", SPACES[request.param])
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(begun: tuple[RunPaths, Experiment], tmp_path_factory: pytest.TempPathFactory) -> RunState:
     run, experiment = begun
-    return play_through(copied(run, tmp_path_factory.mktemp("whole")), experiment)
+    state = play_through(copied(run, tmp_path_factory.mktemp("whole")), experiment)
+    assert bool(state.search_ended) == bool(experiment.budget), "or nothing is tested of it"
+    assert bool(state.repetitions) == bool(experiment.seeds)
+    return state
 
 
 def copied(run: RunPaths, folder: Path) -> RunPaths:
@@ -61,13 +83,20 @@ def copied(run: RunPaths, folder: Path) -> RunPaths:
 def check_nothing_forgotten(run: RunPaths, state: RunState, kills: int) -> None:
     """What holds however often the driver died."""
     assert state.status == "finished"
-    assert [trial.id for trial in state.searched] == [f"{number:04d}" for number in range(1, state.count + 1)]
+    assert [trial.id for trial in state.searched] == [f"{number:04d}" for number in range(1, len(state.searched) + 1)]
+    assert len(state.searched) == state.count or state.search_ended is not None
     assert state.baseline is not None
-    for kind in (PointDrawn, Ended, Told):
-        assert set(Counter(event.trial for event in events_of(run, kind)).values()) == {1}, f"{kind.kind}: once for each trial"
+    points = [trial.id for trial in state.trials.values() if not trial.repeats]
+    for kind, trials in ((PointDrawn, state.trials), (Ended, state.trials), (Told, points)):
+        assert Counter(event.trial for event in events_of(run, kind)) == dict.fromkeys(trials, 1), f"{kind.kind}: once for each trial"
+    assert all(trial.halted for trial in state.trials.values() if trial.cause == BUDGET and trial.best is not None)
+    assert state.spent.epochs == sum(trial.iteration for trial in state.trials.values())
     again = 0
     for trial in state.trials.values():
         assert [report.iteration for report in trial.reports] == list(range(1, trial.iteration + 1))
+        if trial.best is None:
+            assert (trial.status, trial.cause) == ("stopped", BUDGET)
+            continue
         reports = Counter(event.iteration for event in events_of(run, Reported) if event.trial == trial.id)
         assert set(reports.values()) == {1}, "what is on record is never trained again"
         starts = [event for event in events_of(run, TrialStarted) if event.trial == trial.id]
@@ -93,9 +122,14 @@ def test_one_trial_at_a_time_killed_or_not_comes_to_the_same(
 
 
 @THOROUGH
-@given(moments=MOMENTS, seed=st.integers(0, 999), at_once=st.integers(2, 4))
+@given(moments=MOMENTS, seed=st.integers(0, 999), at_once=st.integers(2, 4), losses=st.sampled_from([0.0, 0.1]))
 def test_with_several_at_once_replaying_the_log_gives_the_very_state(
-    begun: tuple[RunPaths, Experiment], tmp_path_factory: pytest.TempPathFactory, moments: list[Moment], seed: int, at_once: int
+    begun: tuple[RunPaths, Experiment],
+    tmp_path_factory: pytest.TempPathFactory,
+    moments: list[Moment],
+    seed: int,
+    at_once: int,
+    losses: float,
 ) -> None:
     run = copied(begun[0], tmp_path_factory.getbasetemp() / "several")
     choices, looked = random.Random(seed), 0
@@ -106,8 +140,11 @@ def test_with_several_at_once_replaying_the_log_gives_the_very_state(
             assert replayed(driver) == (driver.state, study_digest(driver._search))
         looked += 1
 
-    state = play_through(run, begun[1], moments, look, at_once=at_once, choices=choices)
-    check_nothing_forgotten(run, state, len(moments))
+    state = play_through(run, begun[1], moments, look, at_once=at_once, choices=choices, losses=losses)
+    if any(trial.status == "failed" for trial in state.trials.values()):
+        assert losses, "given up"
+    else:
+        check_nothing_forgotten(run, state, len(moments))
     assert looked > EPOCHS
 
 
@@ -145,11 +182,11 @@ def test_a_damaged_run_goes_on_and_gives_no_number_to_another_point(
     begun_before = {folder.name for folder in run.trials.iterdir()}
     state = play_through(run, begun[1], at_once=at_once)
     assert state.status == "finished"
-    assert len(state.searched) == state.count
+    assert len(state.searched) == state.count or state.search_ended is not None
     assert not state.lost & state.trials.keys()
     assert begun_before <= state.trials.keys() | state.lost, "a folder belongs to a trial, or is named"
     assert all(state.trials[trial].point == point for trial, point in points.items() if trial in state.trials and trial in begun_before)
-    distinct = [tuple(trial.point.values()) for trial in state.trials.values()]
+    distinct = [(*trial.point.values(), trial.seed) for trial in state.trials.values()]
     assert len(set(distinct)) == len(distinct)
     assert mended_run(run) == (state, []), "what is said of the damage is said once, and kept among the notes"
 

@@ -1,6 +1,11 @@
 """Rules that stop weak trials, one file each.
 
-A file has `SUMMARY` and `rung(stopping, iteration, last) -> int | None`: the rung that an evaluation stands at, if any, and
-`judge(stopping, score, seen, maximize) -> (cutoff | None, stop)`: the verdict there, given what other trials scored at that rung.
-Rules keep no state: what was seen at a rung is part of the run's state, which the event log holds.
+A file has
+    SUMMARY                                             a sentence for people
+    TAKES                                               the keys of `early_terminate` that say something to it
+    rung(stopping, iteration, last) -> int | None       the rung that an evaluation stands at, if any; none at a trial's last
+    measure(stopping, scores, maximize) -> (score, mark)    of a trial's evaluations so far: what is judged, what others are judged by
+    judge(stopping, score, seen, maximize) -> (cutoff | None, stop)    the verdict, given the marks of those that were there before
+
+Rules keep no state: what was seen at a rung is part of the run's state, which the event log holds. A verdict is the same after a restart.
 """

@@ -1,17 +1,19 @@
 """Asynchronous successive halving (Li et al., 2020), by the rule of Ray's ASHAScheduler.
 
 At each rung a trial goes on if it is among the best 1/eta of those that have been there. Nobody waits for anybody.
+W&B's `hyperband` is this rule with other words for the rungs. With `strict` a trial is judged by its evaluation at the rung, instead of its
+best so far.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from summtune.config.stopping import Stopping
 
 SUMMARY = "asynchronous successive halving"
+
+TAKES = ("min_iter", "max_iter", "eta", "brackets")
 
 
 def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
@@ -19,15 +21,25 @@ def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
     return iteration if iteration in stopping.rungs(last) else None
 
 
+def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tuple[float, float]:
+    """The best so far, for both; with `strict` the last."""
+    score = scores[-1] if stopping.strict else max(scores) if maximize else min(scores)
+    return score, score
+
+
 def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: bool) -> tuple[float | None, bool]:
     """The score to reach, and whether the trial ends.
 
     Args:
-        score: the trial's best so far.
+        stopping: for `eta`.
+        score: the trial's.
         seen: other trials' scores at this rung; the first to arrive has nothing to be compared with and goes on.
+        maximize: whether more is better.
     """
     if not seen:
         return None, False
+    import numpy as np
+
     share = 1 - 1 / stopping.eta if maximize else 1 / stopping.eta
     cutoff = float(np.percentile(seen, share * 100))
     return cutoff, score < cutoff if maximize else score > cutoff
