@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from summtune import registry
 from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.environment import VARIABLES
 from summtune.config.schema import settings_schema
 from summtune.config.settings import Lora, Settings
 from summtune.config.space_file import (
     MEANINGLESS,
-    METHODS,
     METHODS_NOT_YET,
     NOT_YET,
     NOT_YET_RESOURCES,
@@ -55,7 +55,7 @@ def _space() -> Iterator[str]:
     yield from _table(
         ("key", "meaning"), ((f"`{name}`", _top_level(name, str(field.description))) for name, field in SpaceFile.model_fields.items())
     )
-    yield f"\nMethods: {', '.join(METHODS)}; not yet: {', '.join(METHODS_NOT_YET)}.\n"
+    yield f"\nMethods: {', '.join(registry.names('search.methods'))}; not yet: {', '.join(METHODS_NOT_YET)}.\n"
     for title, model, later in (
         ("metric", MetricSpec, {}),
         ("early_terminate", EarlyTerminateSpec, {}),

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from summtune import registry
 from summtune.config import presets
 from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.settings import OPEN_KEYS, Settings
-from summtune.config.space_file import METHODS, METHODS_NOT_YET, SpaceFile
+from summtune.config.space_file import METHODS_NOT_YET, SpaceFile
 from summtune.config.stopping import types
 from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED_VALUES, free_arguments
 from summtune.config.transformers_arguments import Argument, installed
@@ -70,7 +71,7 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
     if name == "constraints":
         return {"type": "array", "items": {"$ref": "#/$defs/constraint"}}
     if name == "method":
-        return {"enum": [*METHODS, *METHODS_NOT_YET]}
+        return {"enum": [*registry.names("search.methods"), *METHODS_NOT_YET]}
     if name == "early_terminate":
         return {"anyOf": [{"enum": list(types())}, {"$ref": "#/$defs/EarlyTerminateSpec"}]}
     if name == "warm_start":
@@ -78,7 +79,7 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
     if name == "decode":
         whole = {"type": "integer", "exclusiveMinimum": 0}
         counts = {"top_k": whole, "run_cap": _or_null(whole), "count": _or_null(whole)}
-        inner = _object({**counts, "method": {"enum": [*METHODS, *METHODS_NOT_YET]}, "parameters": {"$ref": "#/$defs/parameters"}})
+        inner = _object({**counts, "method": {"enum": [*registry.names("search.methods"), *METHODS_NOT_YET]}, "parameters": {"$ref": "#/$defs/parameters"}})
         return {"anyOf": [{"const": "inline"}, inner]}
     return {key: value for key, value in field.items() if key not in ("default", "title", "description")}
 

@@ -13,8 +13,7 @@ from pydantic import Field, StrictBool
 
 from summtune.config.settings import NaturalInt, PositiveInt, Real, Section
 
-METHODS = ("bayes", "tpe", "random", "grid")
-METHODS_NOT_YET = ("gp", "cmaes", "nsga2", "qmc", "pbt", "gp-bo")
+METHODS_NOT_YET = ("nsga2", "qmc", "pbt", "gp-bo")
 
 
 class MetricSpec(Section):
@@ -46,7 +45,7 @@ class DecodeSpec(Section):
     """Generation parameters searched on trained checkpoints."""
 
     top_k: PositiveInt = Field(3, description="How many of the best trials are decoded.")
-    method: str = Field("bayes", description="bayes (TPE), random or grid.")
+    method: str = Field("bayes", description="bayes, or another file of search/methods.")
     run_cap: PositiveInt | None = Field(None, description="Settings tried on each checkpoint; left out: 30.")
     count: PositiveInt | None = Field(None, description="The same.")
     parameters: dict[str, Any] = Field(
@@ -99,7 +98,7 @@ class SpaceFile(Section):
         None, description="Settings to start from: a YAML file (relative to this one) or a preset; left out: tiny-kobart."
     )
     data: Any = Field(None, description="train, dev, test: paths; columns: dialogue, summary, id.")
-    method: str = Field("bayes", description="bayes (TPE), random or grid.")
+    method: str = Field("bayes", description="bayes, or another file of search/methods.")
     metric: MetricSpec = Field(default_factory=MetricSpec, description="What is searched for.")
     objectives: tuple[MetricSpec, ...] = Field((), description="Several metrics at once, instead of `metric`.")
     parameters: Any = Field(None, description="What varies.")

@@ -70,8 +70,8 @@ class Stopping:
 
 
 def types() -> tuple[str, ...]:
-    """What `early_terminate.type` may be: the rules, and W&B's word."""
-    return (*registry.names("search.stopping"), "hyperband")
+    """What `early_terminate.type` may be: the files of `search/stopping`."""
+    return registry.names("search.stopping")
 
 
 def stopping(spec: EarlyTerminateSpec | None, iterations: int) -> Stopping:
@@ -146,11 +146,11 @@ def _hyperband(spec: EarlyTerminateSpec, iterations: int) -> Stopping:
         rungs = wandb_rungs(spec.max_iter, spec.s, eta)
         if not rungs:
             raise Unfit(f"max_iter {spec.max_iter} with eta {eta} has no rung.", "Raise max_iter, or give min_iter.")
-        return Stopping("asha", eta, rungs[0], rungs[-1] + 1, rungs, spec.strict)
+        return Stopping("hyperband", eta, rungs[0], rungs[-1] + 1, rungs, spec.strict)
     if spec.min_iter is None:
         raise Unfit("hyperband needs min_iter, or max_iter with s.", "Write `min_iter: 1`.")
     if spec.max_iter is not None and spec.max_iter <= spec.min_iter:
         raise Unfit(f"max_iter {spec.max_iter} is not above the first rung, {spec.min_iter}.", "Raise max_iter.")
     if spec.max_iter is None:
-        return Stopping("asha", eta, spec.min_iter, iterations, strict=spec.strict, left_out=("max_iter",))
-    return Stopping("asha", eta, spec.min_iter, spec.max_iter, strict=spec.strict)
+        return Stopping("hyperband", eta, spec.min_iter, iterations, strict=spec.strict, left_out=("max_iter",))
+    return Stopping("hyperband", eta, spec.min_iter, spec.max_iter, strict=spec.strict)

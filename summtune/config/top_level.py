@@ -18,7 +18,6 @@ from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import (
     MEANINGLESS,
     MEANINGLESS_IN_METRIC,
-    METHODS,
     METHODS_NOT_YET,
     NOT_YET,
     NOT_YET_RESOURCES,
@@ -143,13 +142,14 @@ class TopLevel:
             self._note(("decode", "count"), f"{decode.count} contradicts run_cap, which is {decode.run_cap}.", "Keep one of them.")
 
     def _method(self, path: KeyPath, method: str) -> None:
-        if method in METHODS:
+        methods = registry.names("search.methods")
+        if method in methods:
             return
         if method in METHODS_NOT_YET:
             reason = f"{NOT_YET_MARK} the method {method} is understood, but can't be run so far."
-            self._note(path, reason, f"Use {', '.join(METHODS)}.")
+            self._note(path, reason, f"Use {', '.join(methods)}.")
         else:
-            unfit = one_of(method, list(METHODS))
+            unfit = one_of(method, list(methods))
             self._note(path, unfit.reason, unfit.remedy)
 
     def _name(self, top: SpaceFile) -> None:

@@ -1,19 +1,21 @@
-"""Asynchronous successive halving (Li et al., 2020), by the rule of Ray's ASHAScheduler.
+"""Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
 
-At each rung a trial goes on if it is among the best 1/eta of those that have been there. Nobody waits for anybody.
-W&B's `hyperband` is this rule with other words for the rungs. With `strict` a trial is judged by its evaluation at the rung, instead of its
-best so far.
+At each rung a trial goes on if it is among the best 1/eta of those that have been there; otherwise it pauses, and goes on once enough
+others have turned out worse. Nobody waits for anybody, and no early bird is trained on for want of company. Ray's ASHAScheduler stops
+instead of pausing, as `hyperband` does here: on recorded learning curves that finds good settings later (docs/search.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from summtune.config.stopping import Stopping
 
 SUMMARY = "asynchronous successive halving"
 
 TAKES = ("min_iter", "max_iter", "eta", "brackets")
+
+PAUSES = True
 
 
 def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
@@ -22,24 +24,45 @@ def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
 
 
 def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tuple[float, float]:
-    """The best so far, for both; with `strict` the last."""
-    score = scores[-1] if stopping.strict else max(scores) if maximize else min(scores)
+    """The best so far, for both."""
+    score = max(scores) if maximize else min(scores)
     return score, score
 
 
 def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: bool) -> tuple[float | None, bool]:
-    """The score to reach, and whether the trial ends.
+    """The score to reach, and whether the trial pauses.
 
     Args:
         stopping: for `eta`.
         score: the trial's.
-        seen: other trials' scores at this rung; the first to arrive has nothing to be compared with and goes on.
+        seen: other trials' scores at this rung.
         maximize: whether more is better.
     """
-    if not seen:
-        return None, False
-    import numpy as np
+    places = _places(stopping, len(seen) + 1)
+    if not places:
+        return None, True
+    others = sorted(seen, reverse=maximize)
+    cutoff = others[places - 1] if places <= len(others) else None
+    return cutoff, cutoff is not None and (score < cutoff if maximize else score > cutoff)
 
-    share = 1 - 1 / stopping.eta if maximize else 1 / stopping.eta
-    cutoff = float(np.percentile(seen, share * 100))
-    return cutoff, score < cutoff if maximize else score > cutoff
+
+def promote(stopping: Stopping, marks: Mapping[str, float], gone_on: Collection[str], maximize: bool, *, last_call: bool) -> str | None:
+    """Which of those that pause at a rung goes on; None where none does.
+
+    Args:
+        stopping: for `eta`.
+        marks: of all that have been at this rung, by trial.
+        gone_on: those of them that went on.
+        maximize: whether more is better.
+        last_call: whether nothing else will come here: then the best goes on where nobody has, however few there were.
+    """
+    order = sorted(marks, key=lambda trial: -marks[trial] if maximize else marks[trial])
+    places = _places(stopping, len(order))
+    if last_call and not gone_on:
+        places = max(places, 1)
+    return next((trial for trial in order[:places] if trial not in gone_on), None)
+
+
+def _places(stopping: Stopping, arrived: int) -> int:
+    """How many of those that arrived go on."""
+    return int(arrived / stopping.eta)

@@ -15,6 +15,8 @@ SUMMARY = "median stopping rule"
 
 TAKES = ("min_iter", "max_iter", "brackets")
 
+PAUSES = False
+
 LEAST = 3
 """Other trials before there is a verdict; Ray's `min_samples_required`."""
 

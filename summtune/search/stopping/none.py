@@ -8,6 +8,8 @@ from summtune.config.stopping import Stopping
 
 SUMMARY = "no trial is stopped"
 
+PAUSES = False
+
 TAKES = ()
 
 

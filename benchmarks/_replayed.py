@@ -1,0 +1,75 @@
+"""The search as a run uses it, its trials played by whoever holds learning curves: a table's surrogate, a function.
+
+The same `Search` and the same rules that `tuning` wears; what the driver does with them is done here in few lines, without events.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optuna.trial import TrialState
+
+from summtune import registry
+from summtune.config.stopping import Stopping
+from summtune.search.study import Search
+from summtune.space.space import Space
+
+
+class Replayed:
+    """A search to be asked and told by a referee; less is better.
+
+    Args:
+        space: what varies.
+        seed: of every random choice.
+        method: a file of search/methods.
+        stopping: the rungs, and the rule of search/stopping.
+        count: trials that the search is said to have.
+        last: evaluations of a whole training.
+    """
+
+    def __init__(self, space: Space, seed: int, method: str, stopping: Stopping, count: int, last: int) -> None:
+        self._search = Search(space, method, maximize=False, seed=seed, count=count)
+        self._stopping, self._last = stopping, last
+        self._rule = registry.load("search.stopping", stopping.type)
+        self._scores: dict[int, list[float]] = {}
+        self._marks: dict[int, dict[str, float]] = {}
+        self._gone_on: dict[int, set[str]] = {}
+
+    def suggest(self, trial_id: int) -> dict[str, Any] | None:
+        """The next point; None where the space is used up."""
+        proposal = self._search.propose(str(trial_id), trial_id)
+        return None if proposal is None else proposal.point
+
+    def report(self, trial_id: int, step: int, loss: float) -> str:
+        """`continue`, `stop` or `pause`."""
+        name = str(trial_id)
+        self._search.observe(name, step, loss)
+        scores = self._scores.setdefault(trial_id, [])
+        scores.append(loss)
+        rung = self._rule.rung(self._stopping, step, self._last)
+        if rung is None:
+            return "continue"
+        marks = self._marks.setdefault(rung, {})
+        score, mark = self._rule.measure(self._stopping, scores, False)
+        _, stop = self._rule.judge(self._stopping, score, list(marks.values()), False)
+        marks[name] = mark
+        if not stop:
+            self._gone_on.setdefault(rung, set()).add(name)
+            return "continue"
+        return "pause" if self._rule.PAUSES else "stop"
+
+    def resume(self) -> int | None:
+        """A paused trial to go on with: from the highest rung that has one."""
+        if not self._rule.PAUSES:
+            return None
+        for rung in sorted(self._marks, reverse=True):
+            gone_on = self._gone_on.setdefault(rung, set())
+            name = self._rule.promote(self._stopping, self._marks[rung], gone_on, False, last_call=False)
+            if name is not None:
+                gone_on.add(name)
+                return int(name)
+        return None
+
+    def finish(self, trial_id: int, step: int, loss: float, stopped: bool) -> None:
+        """A trial is over; one that was stopped is told as pruned."""
+        self._search.tell(str(trial_id), TrialState.PRUNED if stopped else TrialState.COMPLETE, min(self._scores[trial_id]))
