@@ -21,7 +21,8 @@ from summtune.config.experiment import Experiment, load_experiment
 from summtune.paths import AttemptPaths, cache_dir
 from summtune.reporting.views import open_run
 from summtune.tuning import engine
-from summtune.tuning.launch import Witness, start
+from summtune.tuning.drive import Witness
+from summtune.tuning.launch import start
 
 REPEATS = 3
 TRIALS, AT_ONCE = 4, 2

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from statistics import fmean, median, stdev
 
+from summtune.events import standings
 from summtune.inference.predict import predict
 from summtune.paths import RunPaths, shipped
 from summtune.reporting.views import open_run
@@ -42,7 +43,7 @@ def _one_search(output_dir: Path, seed: int) -> float:
     run = _run(output_dir, f"general.seed={seed}")
     took = time.perf_counter() - began
     state, _ = open_run(run)
-    best, baseline = state.best, state.baseline
+    best, baseline = standings.best(state), state.baseline
     assert best is not None
     assert baseline is not None
     test = shipped("data") / "test.csv"

@@ -12,6 +12,7 @@ from summtune.cli.screen import Screen, print_summary
 from summtune.config.description import COLUMN, summary_lines
 from summtune.config.experiment import Experiment
 from summtune.errors import NothingUsable
+from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Event, RunClosed
 from summtune.paths import RunPaths, run_title
@@ -20,7 +21,7 @@ from summtune.reporting.study_view import write_study
 from summtune.reporting.views import open_run, write_views
 
 if TYPE_CHECKING:
-    from summtune.tuning.launch import Opened, Witness
+    from summtune.tuning.drive import Opened, Witness
 
 REFRESH_S = 10.0
 """Least time between two rewritings of the result files while trials end quickly; the end of the run always writes them."""
@@ -41,7 +42,7 @@ class LiveRun:
 
     def witness(self) -> Witness:
         """What a run is given to report to."""
-        from summtune.tuning.launch import Witness  # ray and torch: only once a run is about to start
+        from summtune.tuning.drive import Witness  # ray and torch: only once a run is about to start
 
         return Witness(self.opened, self.event, self.stopping, self.screen.say)
 
@@ -91,12 +92,12 @@ class LiveRun:
         state, _ = open_run(self.run)
         print_summary(self.screen.console, self.run, state)
         title = run_title(self.run.folder)
-        if state.best is None and state.infeasible():
-            least = state.infeasible()[0]
+        if standings.best(state) is None and standings.infeasible(state):
+            least = standings.infeasible(state)[0]
             folder = self.run.trial(least.id).best_model
             raise NothingUsable(f"Every trial of {title} is beyond a limit. The least violating is {least.id}; its model: {folder}.")
-        if state.best is None:
-            kind = "full score" if state.candidates() else "score"
+        if standings.best(state) is None:
+            kind = "full score" if standings.candidates(state) else "score"
             raise NothingUsable(f"No trial of {title} has a {kind}. The causes are above; logs lie in {self.run.trials}.")
         self.screen.say()
         assert state.opened is not None

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import (
     Decided,
@@ -133,7 +134,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  {begun} ({event.cause}), and is tried again: {event.message}"
         case Reported():
             trial = state.trials[event.trial]
-            star = "  * best so far" if trial.best is event and state.candidates()[:1] == [trial] else ""
+            star = "  * best so far" if trial.best is event and standings.candidates(state)[:1] == [trial] else ""
             named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
             scores = f"{named} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
@@ -234,18 +235,18 @@ def print_summary(console: Console, run: RunPaths, state: RunState) -> None:
 def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     """What is to be known of a run, a line each."""
     lines = []
-    best, baseline = state.best, state.baseline
+    best, baseline = standings.best(state), state.baseline
     if best is not None and found.best is not None:
         cheap = " by proxy, not evaluated in full" if found.evaluations == "proxy" else ""
         lines.append(f"Best      {state.objective} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
-    elif infeasible := state.infeasible():
+    elif infeasible := standings.infeasible(state):
         least = infeasible[0]
         lines.append("Best      none: every trial is beyond a limit, and none of them is the best.")
         lines.append(f"          Least violating: trial {least.id}, {point_text(least.point)}")
-    lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in state.infeasible()[:MAX_ROWS]]
+    lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in standings.infeasible(state)[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline
-        same = best is baseline and baseline is not None and state.model_of(baseline).decoding is None
+        same = best is baseline and baseline is not None and standings.model_of(state, baseline).decoding is None
         told = "the baseline itself is the best" if same else f"the best is {gain:+.4f} against it"
         lines.append(f"Baseline  {state.objective} {found.baseline:.4f}: {told}")
     lines += [f"{'' if number else 'Seeds':<10}{text}" for number, text in enumerate(seeds_texts(state, found))]

@@ -7,28 +7,26 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune import registry
 from summtune.config import presets, synonyms, validation
+from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
-from summtune.config.evaluations import by_steps, longest
 from summtune.config.experiment import Experiment, Resources
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
-from summtune.config.metrics import LOSS, goals, is_share, readable
-from summtune.config.objective import Objective, check_share, objective, reported_name
+from summtune.config.metrics import LOSS
+from summtune.config.objective import Objective
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
 from summtune.config.space_document import SpaceDocument, read_space
-from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, MetricSpec, SpaceFile
+from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, SpaceFile
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
-from summtune.config.stopping import Stopping, not_looked_at, stopping, stops_nothing, types
+from summtune.config.stopping_reader import StoppingReader
 from summtune.config.top_level import TopLevel
 from summtune.errors import Problem, SettingsMistake
-from summtune.events.limits import Limit
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant
@@ -100,9 +98,10 @@ class _Loading:
         self._device(top, settings)
         self._proxy_decoding(layers.base, check.searched)
         self._seeds(top, kept, settings)
-        stop = self._stopping(top, [base, *(resolved for _, resolved in models)], stages.training, kept)
-        found = self._objective(top.metric, settings)
-        limits = self._limits(constraints, settings)
+        beneath = [base, *(resolved for _, resolved in models)]
+        stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
+        aims = AimReader(self.space, self.problems, settings)
+        found, limits = aims.objective(top.metric), aims.limits(constraints)
         decode = self._decode_stage(top, decoded, afterwards, found)
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
@@ -161,21 +160,6 @@ class _Loading:
         found = parse_constraints(self.space.document, ("constraints",), self.space.value["constraints"], catalogue(), parsed)
         self.problems.extend(found.problems)
         return found
-
-    def _limits(self, constraints: Constraints, settings: Settings | None) -> tuple[Limit, ...]:
-        if settings is None or not readable(settings.evaluation.metrics):
-            return ()  # what stands in the way of that is named already
-        known = goals(settings.evaluation.metrics)
-        found: list[Limit] = []
-        for one in constraints.limits:
-            try:
-                name = reported_name(one.metric, known)
-                if is_share(name, settings.evaluation.metrics, settings.evaluation.combined):
-                    check_share(name, one.limit)
-                found.append(Limit(name, one.sign, one.limit))
-            except Unfit as unfit:
-                self.problems.append(self.space.problem(one.path, unfit.reason, unfit.remedy))
-        return tuple(found)
 
     def _layers(self, top: SpaceFile, parsed: Parsed) -> Layers:
         preset, base = self._base(top)
@@ -300,59 +284,6 @@ class _Loading:
             )
         method = "bayes" if wanted.method == "tpe" else wanted.method
         return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
-
-    def _stopping(self, top: SpaceFile, beneath: Sequence[Resolved], written: Parsed, kept: Parsed) -> Stopping:
-        if top.early_terminate is not None and top.early_terminate.type not in types():
-            return Stopping("none")
-        iterations = max(longest(resolved.flat, kept.parameters) for resolved in beneath)
-        try:
-            found = stopping(top.early_terminate, iterations)
-        except Unfit as unfit:
-            self.problems.append(self.space.problem(("early_terminate",), unfit.reason, unfit.remedy))
-            return Stopping("none")
-        without = not_looked_at(top.early_terminate)
-        self.notices += [without] if without is not None else []
-        counted_in_steps = any(by_steps(resolved.flat, kept.parameters) for resolved in beneath)  # which say it once the data are read
-        nothing = stops_nothing(found, iterations)
-        self.notices += [nothing] if nothing is not None and not counted_in_steps else []
-        named = top.early_terminate.brackets if top.early_terminate else None
-        return found if named is None else replace(found, brackets=self._brackets(named, written, kept))
-
-    def _brackets(self, named: str, written: Parsed, kept: Parsed) -> str | None:
-        """The name of the parameter whose values compete among themselves; None where there is nothing to keep apart."""
-        path = ("early_terminate", "brackets")
-        try:
-            key = catalogue().resolve(named)
-        except Unfit:
-            key = named  # a bundle's own name
-        meant = [one for one in written.parameters if one.name == named or key in one.keys]
-        if not meant:
-            hint = did_you_mean(named, [name for one in written.parameters for name in dict.fromkeys((one.name, *one.keys))])
-            self.problems.append(self.space.problem(path, f"no parameter that trials are trained with is called {named!r}.", hint))
-            return None
-        parameter = meant[0]
-        if parameter.size() is None:
-            reason = f"{parameter.name} has no end of values, and hardly two trials would have the same."
-            self.problems.append(self.space.problem(path, reason, "Name a parameter with `values`, or a bundle."))
-            return None
-        if isinstance(parameter, Constant) or all(one.name != parameter.name for one in kept.parameters):
-            self.notices.append(f"early_terminate.brackets: {parameter.name} has one value: all trials compete.")
-            return None
-        return parameter.name
-
-    def _objective(self, spec: MetricSpec, settings: Settings | None) -> Objective:
-        try:
-            metrics = settings.evaluation.metrics if settings is not None else registry.names("metrics")
-            if not readable(metrics):
-                return Objective()
-            found = objective(spec.name, spec.goal, spec.target, goals(metrics))
-            if settings is not None and found.target is not None and is_share(found.name, metrics, settings.evaluation.combined):
-                check_share(found.name, found.target)
-            return found
-        except Unfit as unfit:
-            wrong = "goal" if "would look for" in unfit.reason else "target" if "lies beyond" in unfit.reason else "name"
-            self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
-            return Objective()
 
 
 def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:

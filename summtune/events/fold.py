@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import fmean
 from typing import Any, Literal
 
 from summtune.events.kinds import (
@@ -36,72 +35,7 @@ from summtune.events.kinds import (
 )
 from summtune.events.limits import Limit, Violation, violations
 from summtune.events.spending import Spending
-
-
-@dataclass
-class TrialState:
-    """A trial as the events tell it.
-
-    Attributes:
-        id: its id, the same through every attempt.
-        status: pending, running, finished, stopped or failed; running also means "was running when the run was left", and pending "waits to
-            be retried".
-        began_at: when its present attempt began.
-        retried: attempts that failed for a cause that can pass.
-        retried_before: how many of them in earlier sessions.
-        longest_wait_s: the longest that it let its driver wait for a report, in one attempt.
-        reports: one Reported per iteration, ascending.
-        best: the report with the best score.
-        scored: the full evaluation of the model of that report, where evaluations on the way were cheap ones.
-        decoded: what came of other settings of generation.
-        decoded_before: how many of them belong to earlier decode stages.
-        decoding: the best of them, where it is better than the trial's own.
-        halted: the budget that stops it; empty where none does.
-        repeats: the trial whose point it trains once more; empty for a point of its own.
-        seed: in place of the settings' own; None for that.
-    """
-
-    id: str
-    number: int
-    point: dict[str, Any]
-    params: dict[str, Any]
-    baseline: bool
-    drawn_at: float
-    repeats: str = ""
-    seed: int | None = None
-    status: str = "pending"
-    cause: str = ""
-    message: str = ""
-    attempts: int = 0
-    started_at: float | None = None
-    began_at: float | None = None
-    retried: list[Retried] = field(default_factory=list)
-    retried_before: int = 0
-    longest_wait_s: float = 0.0
-    ended_at: float | None = None
-    reports: list[Reported] = field(default_factory=list)
-    best: Reported | None = None
-    scored: Scored | None = None
-    decoded: list[Decoded] = field(default_factory=list)
-    decoded_before: int = 0
-    decoding: Decoded | None = None
-    verdict: Decided | None = None
-    halted: str = ""
-    told: bool = False
-    promoted: bool = False
-
-    @property
-    def over(self) -> bool:
-        return self.status in ("finished", "stopped", "failed")
-
-    @property
-    def iteration(self) -> int:
-        """The last one reported; 0 before the first."""
-        return self.reports[-1].iteration if self.reports else 0
-
-    @property
-    def final(self) -> Metrics:
-        return self.reports[-1].metrics if self.reports else {}
+from summtune.events.trial_state import TrialState
 
 
 @dataclass
@@ -204,13 +138,6 @@ class RunState:
         metrics = self.own_metrics(trial)
         return metrics[self.objective] if metrics is not None else None
 
-    def point_metrics(self, point: TrialState) -> Metrics:
-        """A point's: the means over its seeds, where it was repeated."""
-        known = [found for one in self.trainings(point) if (found := self.own_metrics(one)) is not None]
-        if len(known) < 2:
-            return self.metrics(point)
-        return {name: fmean(one[name] for one in known) for name in known[0] if all(name in one for one in known)}
-
     def metrics(self, trial: TrialState) -> Metrics:
         """Of the full evaluation, else of the best on the way; empty before the first."""
         return self.full_metrics(trial) or (trial.best.metrics if trial.best is not None else {})
@@ -253,108 +180,15 @@ class RunState:
     def unfinished(self) -> Iterator[TrialState]:
         return (trial for trial in self.trials.values() if not trial.over)
 
-    def ranking(self) -> list[TrialState]:
-        """Points that were evaluated in full, did not fail and keep to all limits, best first, each by the mean over its seeds.
-
-        Those that were repeated come first: a mean and a single lucky score don't compare.
-        """
-        full = [point for point in self._usable() if self.point_score(point) is not None and self.keeps_to_limits(point)]
-        return sorted(full, key=lambda point: self._place(len(self.full_scores(point)), self.point_score(point)))
-
     def origin(self, trial: TrialState) -> TrialState:
         """The trial that was the first to train a trial's point; most are that themselves."""
         return self.trials[trial.repeats] if trial.repeats else trial
-
-    def trainings(self, point: TrialState) -> list[TrialState]:
-        """A point's trainings that count: its first, and those with other seeds that came to their end."""
-        if point.id not in self.repetitions:
-            return [point] if point.best is not None and point.status != "failed" else []
-        others = [other for one in self.repetitions.get(point.id, ()) if (other := self.trials[one]).status == "finished"]
-        return [one for one in (point, *others) if one.best is not None and one.status != "failed"]
-
-    def cheap_scores(self, point: TrialState) -> list[float]:
-        """What the search was told, or would have been, of each of them."""
-        return [score for one in self.trainings(point) if (score := self.score(one)) is not None]
-
-    def full_scores(self, point: TrialState) -> list[float]:
-        """The objective of each that was evaluated in full, as it was trained to decode."""
-        return [score for one in self.trainings(point) if (score := self.own_score(one)) is not None]
-
-    def own_mean(self, point: TrialState) -> float | None:
-        """Their mean."""
-        return fmean(scores) if (scores := self.full_scores(point)) else None
-
-    def point_score(self, point: TrialState) -> float | None:
-        """What a point is ranked by: that mean, with what another decoding gained on the model that it hands on."""
-        mean, model = self.own_mean(point), self.model_of(point)
-        full, own = self.full_score(model), self.own_score(model)
-        if mean is None or full is None or own is None or full == own:
-            return mean
-        return full if len(self.full_scores(point)) == 1 else mean + full - own
-
-    def model_of(self, point: TrialState) -> TrialState:
-        """The training whose model a point hands on: the best that keeps to all limits, by full scores where there are any."""
-        if point.id not in self.repetitions:
-            return point
-        known = self.trainings(point) or [point]
-        known = [one for one in known if self.own_score(one) is not None] or known
-        known = [one for one in known if self.feasible(one)] or known
-        return min(known, key=lambda one: self._place(1, self.own_score(one) if self.own_score(one) is not None else self.score(one)))
-
-    def keeps_to_limits(self, point: TrialState) -> bool:
-        """Whether that model does."""
-        return self.feasible(self.model_of(point))
-
-    def _place(self, trainings: int, score: float | None) -> tuple[bool, float]:
-        return trainings < 2, (-1.0 if self.maximize else 1.0) * (score or 0.0)
 
     @property
     def further_seeds(self) -> list[int]:
         """Seeds that promising points are repeated with, the settings' own not among them."""
         own = self._experiment["settings"].get("general", {}).get("seed")
         return [seed for seed in self._experiment.get("seeds") or () if seed != own]
-
-    def contenders(self) -> list[TrialState]:
-        """The ranking; while nothing has been evaluated in full and the run goes on, the likeliest."""
-        return self.ranking() or ([] if self.status == "finished" else self.candidates())
-
-    def to_decode(self, top_k: int) -> list[TrialState]:
-        """The trials whose models are decoded again: those of the best points as they were trained to decode, those beyond a limit last."""
-        scored = [point for point in self._usable() if self.full_scores(point)]
-
-        def place(point: TrialState) -> tuple[bool, bool, float]:
-            beyond = bool(violations(self.limits, self.own_metrics(self.model_of(point)) or {}))
-            return beyond, *self._place(len(self.full_scores(point)), self.own_mean(point))
-
-        return [self.model_of(point) for point in sorted(scored, key=place)[:top_k]]
-
-    def candidates(self) -> list[TrialState]:
-        """Points that did not fail and keep to all limits, as far as is known, best first by what the search was told of them."""
-
-        def place(point: TrialState) -> tuple[bool, float]:
-            if point.id not in self.repetitions:  # nearly all, and asked at every report
-                return self._place(1, self.score(point))
-            scores = self.cheap_scores(point)
-            return self._place(len(scores), fmean(scores))
-
-        return sorted(filter(self.keeps_to_limits, self._usable()), key=place)
-
-    def infeasible(self) -> list[TrialState]:
-        """Points with a score whose model is beyond a limit, the least violating first."""
-        beyond = [point for point in self._usable() if not self.keeps_to_limits(point)]
-        return sorted(beyond, key=lambda trial: sum(one.excess for one in self.violations(trial)))
-
-    def _usable(self) -> list[TrialState]:
-        return [trial for trial in self.trials.values() if trial.best is not None and trial.status != "failed" and not trial.repeats]
-
-    @property
-    def best(self) -> TrialState | None:
-        """The best trial that has ended, else the best so far; never one that is beyond a limit.
-
-        Once the run has finished only a trial that was evaluated in full is the best; before, the likeliest.
-        """
-        contenders = self.contenders()
-        return next((trial for trial in contenders if trial.over), contenders[0] if contenders else None)
 
     def apply(self, event: Event) -> None:
         """Take in one event. Events of an attempt that has been succeeded by another change nothing."""

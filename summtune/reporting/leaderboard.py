@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from summtune.events.fold import RunState, TrialState
+from summtune.events import standings
+from summtune.events.fold import RunState
 from summtune.events.kinds import BUDGET
+from summtune.events.trial_state import TrialState
 from summtune.reporting.faithfulness import Faithfulness, faithfulness
 
 
@@ -64,9 +66,9 @@ def rows(state: RunState) -> list[Row]:
 
     Repetitions of a point come after it.
     """
-    places = {trial.id: place for place, trial in enumerate(state.ranking(), start=1)}
-    groups = (state.ranking(), state.candidates(), state.infeasible(), state.trials.values())
-    best = state.best
+    places = {trial.id: place for place, trial in enumerate(standings.ranking(state), start=1)}
+    groups = (standings.ranking(state), standings.candidates(state), standings.infeasible(state), state.trials.values())
+    best = standings.best(state)
     points = {trial.id: trial for group in groups for trial in group if not trial.repeats}
     repetitions = {one: [state.trials[other] for other in state.repetitions.get(one, ())] for one in points}
     ordered = {trial.id: trial for one, point in points.items() for trial in (point, *repetitions[one])}
@@ -124,9 +126,8 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
     """
     searched = state.searched
     scores = [score for trial in searched if trial.status == "finished" and (score := state.full_score(trial)) is not None]
-    best, baseline = state.best, state.baseline
-    evaluations = state.evaluation(state.model_of(best)) if best is not None else state.strategy
-    score_of, own_score_of = (state.point_score, state.own_mean) if evaluations == "full" else (state.score, state.score)
+    best, baseline = standings.best(state), state.baseline
+    evaluations, best_score = standings.shown_score(state, best) if best is not None else (state.strategy, None)
     opened = state.opened.time if state.opened else 0.0
     stopped = [trial for trial in searched if trial.status == "stopped"]
     asked = state.count if most_trials is None else most_trials
@@ -141,8 +142,8 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
         stopped=len(stopped),
         failed=sum(trial.status == "failed" for trial in searched),
         unfinished=sum(not trial.over for trial in searched),
-        best=score_of(best) if best else None,
-        baseline=own_score_of(baseline) if baseline else None,
+        best=best_score,
+        baseline=(standings.own_mean(state, baseline) if evaluations == "full" else state.score(baseline)) if baseline else None,
         evaluations=evaluations,
         mean=fmean(scores) if scores else None,
         least=min(scores, default=None),
@@ -153,7 +154,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
         repetitions=sum(map(len, state.repetitions.values())),
         not_begun=max(0, asked - len(searched)) if state.search_ended is not None else 0,
         seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
-        infeasible=sum(not trial.baseline for trial in state.infeasible()),
+        infeasible=sum(not trial.baseline for trial in standings.infeasible(state)),
         fully_scored=sum(state.full_score(trial) is not None for trial in searched),
         faithfulness=faithfulness(state),
     )
@@ -186,7 +187,7 @@ def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Ro
 
 def of_seeds(state: RunState, trial: TrialState) -> dict[str, Any]:
     """Of a point: over how many trainings, their mean and their standard deviation; nothing of a repetition."""
-    scores = [] if trial.repeats else state.full_scores(trial) or state.cheap_scores(trial)
+    scores = [] if trial.repeats else standings.full_scores(state, trial) or standings.cheap_scores(state, trial)
     if len(scores) < 2:
         return {"seeds": len(scores), "mean": None, "spread": None}
     return {"seeds": len(scores), "mean": fmean(scores), "spread": stdev(scores)}

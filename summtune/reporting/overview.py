@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from summtune.errors import RunMistake
+from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import RunClosed
 from summtune.events.log import last_event
@@ -68,8 +69,8 @@ def overview(run: RunPaths, *, live: bool) -> Overview:
 
 
 def _by_state(run: RunPaths, state: RunState, status: Status, idle: float, notes: tuple[str, ...]) -> Overview:
-    best = state.best
-    score = None if best is None else state.metrics(best).get(state.objective)
+    best = standings.best(state)
+    evaluation, score = standings.shown_score(state, best) if best is not None else (None, None)
     return Overview(
         run.folder.name,
         str(run.folder),
@@ -78,7 +79,7 @@ def _by_state(run: RunPaths, state: RunState, status: Status, idle: float, notes
         asked=state.count,
         objective=state.objective,
         best=score,
-        evaluation=state.evaluation(best) if best is not None else None,
+        evaluation=evaluation,
         idle_s=idle,
         next_verb=_NEXT[status],
         notes=notes,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader
 
 from summtune import durable
-from summtune.events.fold import RunState, TrialState
+from summtune.events import standings
+from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations, most_trials
@@ -20,7 +22,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
     template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
-    best, found = state.best, figures(state, last_iterations(state), most_trials(state))
+    best, found = standings.best(state), figures(state, last_iterations(state), most_trials(state))
     durable.write_text(
         run.report,
         template.render(

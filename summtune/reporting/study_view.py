@@ -12,7 +12,8 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from summtune.config.experiment import Experiment
-from summtune.events.fold import RunState, TrialState
+from summtune.events.fold import RunState
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.asking import distributions
 from summtune.search.study import excesses

@@ -16,8 +16,10 @@ from typing import Any
 
 from summtune import durable
 from summtune.config.experiment import Experiment
-from summtune.events.fold import RunState, TrialState
+from summtune.events import standings
+from summtune.events.fold import RunState
 from summtune.events.mending import read_run
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths, TrialPaths
 from summtune.reporting.leaderboard import figures, of_seeds
 
@@ -49,8 +51,8 @@ def shown_path(run: RunPaths, state: RunState, path: Path) -> str:
 
 def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
     """The folder of the best trial that has a model and keeps to all limits."""
-    for point in state.contenders():
-        for trial in (state.model_of(point), point):
+    for point in standings.contenders(state):
+        for trial in (standings.model_of(state, point), point):
             if run.trial(trial.id).best_model.is_dir():
                 return run.trial(trial.id)
     return None
@@ -125,9 +127,10 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
 
 def _seeds(state: RunState) -> dict[str, Any]:
     """What seeds say of the best, where points were repeated."""
-    if not state.repetitions or state.best is None:
+    best = standings.best(state)
+    if not state.repetitions or best is None:
         return {}
-    found, model = of_seeds(state, state.best), state.model_of(state.best)
+    found, model = of_seeds(state, best), standings.model_of(state, best)
     return {"best_seeds": found["seeds"], "best_spread": found["spread"], "best_model_run_id": model.id, "repetitions": _count(state)}
 
 
@@ -145,7 +148,7 @@ def _differences(run: RunPaths, trial: TrialState) -> Any:
 
 def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
     assert state.opened is not None
-    best = state.best
+    best = standings.best(state)
     found = figures(state, last_iterations(state), most_trials(state))
     ended = state.search_ended
     model = best_model(run, state)
@@ -156,12 +159,12 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "objective": objective,
         "total_runs": found.total,
         "best_run_id": best.id if best else None,
-        "best_rouge_combined_f1": state.point_metrics(best).get("rouge_combined_f1") if best else None,
+        "best_rouge_combined_f1": standings.point_metrics(state, best).get("rouge_combined_f1") if best else None,
         f"best_{objective}": found.best,
         "evaluation": found.evaluations,
         "best_params": best.point if best else {},
         **_seeds(state),
-        "best_decoding": decoding.point if best and (decoding := state.model_of(best).decoding) else None,
+        "best_decoding": decoding.point if best and (decoding := standings.model_of(state, best).decoding) else None,
         "best_model_path": shown_path(run, state, model.best_model) if model else None,
         f"average_{objective}": found.mean,
         f"min_{objective}": found.least,
@@ -173,7 +176,7 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "stopped": found.stopped,
         "failed": found.failed,
         "infeasible": found.infeasible,
-        "least_violating_run_id": state.infeasible()[0].id if best is None and state.infeasible() else None,
+        "least_violating_run_id": standings.infeasible(state)[0].id if best is None and standings.infeasible(state) else None,
         "iterations_spent": found.iterations_spent,
         "iterations_saved": found.iterations_saved,
         "iterations_cut": found.iterations_cut,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from statistics import fmean, stdev
 from typing import Any
 
-from summtune.events.fold import RunState, TrialState
+from summtune.events import standings
+from summtune.events.fold import RunState
+from summtune.events.trial_state import TrialState
 from summtune.reporting.faithfulness import Faithfulness
 from summtune.reporting.leaderboard import Figures
 
@@ -47,8 +49,9 @@ def _what_failed(trial: TrialState) -> str:
 
 def decoding_texts(state: RunState) -> list[str]:
     """What came of other settings of generation, a sentence for each trial; the best trial's first."""
-    best = state.model_of(state.best) if state.best is not None else None
-    decoded = sorted((trial for trial in state.trials.values() if trial.decoded), key=lambda trial: trial is not best)
+    best = standings.best(state)
+    model = standings.model_of(state, best) if best is not None else None
+    decoded = sorted((trial for trial in state.trials.values() if trial.decoded), key=lambda trial: trial is not model)
     return [_decoding_text(trial, state.own_score(trial) or 0.0) for trial in decoded]
 
 
@@ -66,11 +69,11 @@ def seeds_texts(state: RunState, found: Figures) -> list[str]:
         return []
     points = len(state.repetitions)
     texts = [f"{found.repetitions} repetition{'' if found.repetitions == 1 else 's'} of {points} point{'' if points == 1 else 's'}"]
-    best = state.best
-    scores = [] if best is None else state.full_scores(best) or state.cheap_scores(best)
+    best = standings.best(state)
+    scores = [] if best is None else standings.full_scores(state, best) or standings.cheap_scores(state, best)
     if best is None or len(scores) < 2:
         return texts
-    model = state.model_of(best)
+    model = standings.model_of(state, best)
     score = state.own_score(model) if state.own_score(model) is not None else state.score(model)
     spread = f"{best.id}: {fmean(scores):.4f} ± {stdev(scores):.4f} over {len(scores)} seeds"
     return [*texts, f"{spread}; the model is that of {model.id}, the best of them ({score:.4f}): expect the mean of another training"]

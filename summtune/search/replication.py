@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from statistics import fmean
 
-from summtune.events.fold import RunState, TrialState
+from summtune.events import standings
+from summtune.events.fold import RunState
 from summtune.events.limits import violations
+from summtune.events.trial_state import TrialState
 
 FIRST = 3
 """Points that get a second seed before anything is known of how much seeds scatter."""
@@ -85,7 +87,7 @@ def _scatter(state: RunState, points: list[TrialState]) -> float:
     """The pooled standard deviation between seeds; 0 where no point has two."""
     squares, freedom = 0.0, 0
     for point in points:
-        scores = state.cheap_scores(point)
+        scores = standings.cheap_scores(state, point)
         squares += sum((score - fmean(scores)) ** 2 for score in scores)
         freedom += len(scores) - 1
     return sqrt(squares / freedom) if freedom else 0.0
@@ -95,11 +97,11 @@ def _could_win(state: RunState, point: TrialState, points: list[TrialState], sca
     sign = 1.0 if state.maximize else -1.0
 
     def mean(one: TrialState) -> float:
-        return sign * fmean(state.cheap_scores(one))
+        return sign * fmean(standings.cheap_scores(state, one))
 
     # A single lucky score is no leader: whoever leads was trained at least twice.
-    leader = max((one for one in points if len(state.cheap_scores(one)) > 1), key=mean, default=None)
+    leader = max((one for one in points if len(standings.cheap_scores(state, one)) > 1), key=mean, default=None)
     if leader is None:
         return True
-    leeway = scatter * sqrt(1 / len(state.cheap_scores(point)) + 1 / len(state.cheap_scores(leader)))
+    leeway = scatter * sqrt(1 / len(standings.cheap_scores(state, point)) + 1 / len(standings.cheap_scores(state, leader)))
     return mean(leader) - mean(point) <= leeway

@@ -15,7 +15,8 @@ from optuna.trial import TrialState as OptunaState
 
 from summtune import registry
 from summtune.events import limits
-from summtune.events.fold import RunState, TrialState
+from summtune.events.fold import RunState
+from summtune.events.trial_state import TrialState
 from summtune.search.asking import Request, adopt, ask_seed
 from summtune.search.walk import fresh_draw, fresh_point, mixed
 from summtune.space.space import Draw, Space

@@ -6,25 +6,22 @@ It knows the run directory and the search, but not Ray: `searcher`, `scheduler` 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from summtune import durable, registry
 from summtune.config.experiment import Experiment, settings_over
 from summtune.config.settings import Settings
-from summtune.config.stages import DecodeStage
 from summtune.errors import TrialFailure
-from summtune.events import kinds
-from summtune.events.fold import RunState, TrialState
+from summtune.events import kinds, standings
+from summtune.events.fold import RunState
 from summtune.events.log import EventLog
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word
-from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
-from summtune.training.referee import Refereed
-from summtune.tuning import own_metrics, promotion, stop_request
-from summtune.tuning.decode_race import Race, Tried
+from summtune.tuning import own_metrics, promotion, stop_request, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
@@ -225,98 +222,18 @@ class Driver:
             return
         if failure is not None and failure.cause in PASSING:
             self._look_for_end()
-            if (trial.verdict is not None and trial.verdict.stop) or (self._budget_is_used_up and trial.best is not None):
+            if trial.verdict is not None and trial.verdict.stop:
+                failure = None  # it was lost after its verdict, on the way out
+            elif self._budget_is_used_up and trial.best is not None:
                 self._halt(trial)
-                failure = None  # it was lost after its verdict, on the way out; or no budget is left to go on with
+                failure = None  # nothing is left to go on with
         if failure is not None and not self._budget_is_used_up and self.retries.allowed(trial, failure):
             self.record(kinds.Retried(trial_id, trial.attempts, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return
-        if failure is None and trial.best is None:
-            failure = TrialFailure("no_report", "the training returned without a single evaluation")
-        if failure is not None:
-            tried = f" Given up after {trial.attempts} attempts." if failure.cause in PASSING and trial.attempts > 1 else ""
-            message = f"{failure.message.rstrip('.')}.{tried}" if tried else failure.message
-            self.record(kinds.Ended(trial_id, "failed", failure.cause, message))
-        elif trial.verdict is not None and trial.verdict.stop:
-            self.record(self._ended(trial, "stopped"))
-        elif trial.halted:
-            self.record(replace(self._ended(trial, "stopped"), cause=kinds.BUDGET, message=self._why_ended))
-        else:
-            self.record(self._ended(trial, "finished"))
+        self.record(verdicts.end(self.state, trial, failure))
         self._conclude(trial)
         self._look_for_end()
-
-    def to_score(self) -> list[TrialState]:
-        """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline.
-
-        Where full evaluations show some of them to be beyond a limit, the next ones take their places.
-        """
-        if not self.state.by_proxy:
-            return []
-        likely = [point for point in (*self.state.candidates(), *self.state.infeasible()) if self._with_models(point)]
-        searched = [point for point in likely if not point.baseline][: self.experiment.base.settings.evaluation.proxy_top_k]
-        chosen = (*[point for point in likely if point.baseline], *searched)
-        return [trial for point in chosen for trial in self._with_models(point) if trial.scored is None]
-
-    def _with_models(self, point: TrialState) -> list[TrialState]:
-        return [trial for trial in self.state.trainings(point) if self.run.trial(trial.id).best_model.is_dir()]
-
-    def scored(self, trial_id: str, found: Refereed) -> None:
-        """A trial was evaluated in full."""
-        trial, paths = self.state.trials[trial_id], self.run.trial(trial_id)
-        assert trial.best is not None
-        for notice in found.notices:
-            self.note(trial_id, notice)
-        write_predictions(paths.predictions, found.rows)
-        add_full_metrics(paths.best_model, found.metrics)
-        self.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
-        promotion.write_results(paths, trial, self.state)
-
-    def races(self) -> dict[str, Race]:
-        """Trials whose models are to be decoded with other settings, and how far each has come."""
-        if self.state.decode is None:
-            return {}
-        stage = DecodeStage.from_record(self.state.decode)
-        trials = [trial for trial in self.state.to_decode(stage.top_k) if self.run.trial(trial.id).best_model.is_dir()]
-        return {trial.id: self._race(trial) for trial in trials if len(trial.decoded) - trial.decoded_before < stage.count}
-
-    def _race(self, trial: TrialState) -> Race:
-        metrics, own = self.state.full_metrics(trial), self.state.own_metrics(trial)
-        assert metrics is not None
-        assert own is not None
-        assert self.state.decode is not None
-        return Race(
-            trial=trial.id,
-            folder=str(self.run.trial(trial.id).best_model),
-            settings=self.settings_of(trial).model_dump(mode="json"),
-            stage=self.state.decode,
-            objective=self.state.objective,
-            maximize=self.state.maximize,
-            own_metrics=own,
-            limits=self.state.limits,
-            past=tuple(trial.decoded[trial.decoded_before :]),
-            before=trial.decoded_before,
-            best_point=trial.decoding.point if trial.decoding is not None else {},
-            best_scores=promotion.scores_on_record(self.run.trial(trial.id), self.state.objective, metrics[self.state.objective]),
-            best_is_feasible=not self.state.violations(trial),
-        )
-
-    def decoded(self, trial_id: str, tried: Tried) -> None:
-        """A setting of generation was tried on a trial's model."""
-        trial, paths = self.state.trials[trial_id], self.run.trial(trial_id)
-        if tried.decoded is not None:
-            self.record(tried.decoded)
-            promotion.write_decodings(paths, trial)
-        if tried.rows:
-            write_predictions(paths.predictions, tried.rows)
-            adopt_decoding(paths.best_model, tried.point, tried.generation_config, tried.decoded.metrics if tried.decoded else {})
-            promotion.write_results(paths, trial, self.state)
-
-    def _ended(self, trial: TrialState, status: str) -> kinds.Ended:
-        beyond = self.state.violations(trial)
-        feasible = not beyond if self.state.limits else None
-        return kinds.Ended(trial.id, status, feasible=feasible, violations=[one.to_record() for one in beyond])
 
     def close(self, status: str, reason: str = "") -> None:
         """Record how the run was left."""
@@ -330,7 +247,7 @@ class Driver:
     @property
     def target_reached(self) -> bool:
         """Whether some trial's score, as the search is told it, is as good as `metric.target`."""
-        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in self.state.candidates())
+        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in standings.candidates(self.state))
 
     @property
     def hopeless(self) -> str:
@@ -375,7 +292,7 @@ class Driver:
 
     def _halt(self, trial: TrialState) -> bool:
         """Whether a budget ends a trial at its last report. Its last evaluation of all is its own end."""
-        if not self._budget_is_used_up or trial.iteration >= self._last_iteration(trial):
+        if not self._budget_is_used_up or trial.iteration >= verdicts.last_iteration(self.state, self.experiment, trial):
             return False
         assert self.state.search_ended is not None
         if not trial.halted:
@@ -402,24 +319,11 @@ class Driver:
         return self.state.trials[trial_id]
 
     def _judge(self, trial: TrialState, iteration: int) -> bool:
-        stopping = self.experiment.stopping
-        if trial.repeats:
-            return False  # a mean of whole trainings and shortened ones would be none
-        rung = self._rule.rung(stopping, iteration, self._last_iteration(trial))
-        scores = [report.metrics[self.state.objective] for report in trial.reports]
-        if rung is None or not scores or trial.id in self.state.rungs.get(rung, {}):
+        decided = verdicts.at_rung(self.state, self.experiment, self._rule, trial, iteration)
+        if decided is None:
             return False
-        bracket = self.experiment.bracket(trial.point)
-        score, mark = self._rule.measure(stopping, scores, self.state.maximize)
-        cutoff, stop = self._rule.judge(stopping, score, self.state.seen(rung, bracket), self.state.maximize)
-        # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
-        stop = stop and not trial.baseline
-        self.record(kinds.Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket))
-        return bool(stop)
-
-    def _last_iteration(self, trial: TrialState) -> int:
-        origin = self.state.origin(trial)
-        return self.experiment.iterations({} if origin.baseline else origin.point)
+        self.record(decided)
+        return decided.stop
 
     def _conclude(self, trial: TrialState) -> None:
         """Tell the study, promote the results: what follows a trial's end, as far as it has not been done."""

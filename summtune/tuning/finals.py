@@ -14,9 +14,10 @@ from typing import Any
 
 from summtune.config.settings import Settings
 from summtune.errors import SurroundingsFailure, TrialFailure
-from summtune.events.fold import TrialState
+from summtune.events.trial_state import TrialState
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
+from summtune.tuning import afterwards
 from summtune.tuning.decode_race import Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.failures import SURROUNDINGS, WORKER_LOST
@@ -53,7 +54,7 @@ class Finals:
 
     def _score(self) -> bool:
         driver, tried = self.driver, set[str]()
-        while trials := [trial for trial in driver.to_score() if trial.id not in tried]:
+        while trials := [trial for trial in afterwards.to_score(driver) if trial.id not in tried]:
             if self.stop_asked():
                 return False
             if not tried:
@@ -62,7 +63,7 @@ class Finals:
             for trial_id, result in in_parallel(_score, work, self.allotment, self.stop_asked):
                 tried.add(trial_id)
                 if isinstance(result, Refereed):
-                    driver.scored(trial_id, result)
+                    afterwards.scored(driver, trial_id, result)
                 else:
                     self._failed(trial_id, result, "evaluated in full, and can't be the best")
         return True
@@ -73,7 +74,7 @@ class Finals:
 
     def _decode(self) -> bool:
         driver, over, lost = self.driver, set[str](), Counter[str]()
-        while races := {trial_id: race for trial_id, race in driver.races().items() if trial_id not in over}:
+        while races := {trial_id: race for trial_id, race in afterwards.races(driver).items() if trial_id not in over}:
             if self._end_decoding():
                 return False
             if not over and not lost:
@@ -83,7 +84,7 @@ class Finals:
                 if result is None:
                     over.add(trial_id)
                 elif isinstance(result, Tried):
-                    driver.decoded(trial_id, result)
+                    afterwards.decoded(driver, trial_id, result)
                 elif result.cause == WORKER_LOST and lost[trial_id] < RETRIES:
                     lost[trial_id] += 1
                 else:

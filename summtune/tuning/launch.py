@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-
-from ray.tune import Callback
 
 from summtune import durable
 from summtune.config.budget import raised
@@ -22,56 +19,17 @@ from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
 from summtune.config.stages import DecodeStage
 from summtune.corpus.check import CorpusFacts, check_corpus
-from summtune.errors import CheckpointMistake, Interrupted, Problem, RunMistake, SummtuneError, SurroundingsFailure
+from summtune.errors import CheckpointMistake, Problem, RunMistake
 from summtune.events.fold import RunState
-from summtune.events.kinds import DecodeOpened, RunClosed, RunOpened, RunResumed
+from summtune.events.kinds import DecodeOpened, RunOpened, RunResumed
 from summtune.events.log import EventLog
 from summtune.events.mending import mended_run
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
-from summtune.tuning import engine, failures, lock, mirror, own_metrics, resources, stop_request
-from summtune.tuning.driver import Driver, Watcher
+from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
-from summtune.tuning.finals import Finals
-from summtune.tuning.session import Session, open_session
 from summtune.tuning.trainable import Allotment
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What is known of a run when it begins or goes on; for whoever prints it.
-
-    Attributes:
-        concurrency: trials at once.
-        dashboard: Ray's, or empty.
-        notices: what was decided for the person, once each.
-    """
-
-    run: RunPaths
-    experiment: Experiment
-    state: RunState
-    allotment: Allotment
-    concurrency: int
-    dashboard: str
-    notices: tuple[str, ...]
-    resumed: str = ""
-
-
-@dataclass(frozen=True)
-class Witness:
-    """Who is told what happens.
-
-    Attributes:
-        opened: called once, when the run has been made or reopened.
-        event: called after every event.
-        stopping: called when a person asked it to stop.
-        note: called with a sentence that a person should read.
-    """
-
-    opened: Callable[[Opened], None]
-    event: Watcher
-    stopping: Callable[[], None]
-    note: Callable[[str], None]
 
 
 def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:
@@ -91,7 +49,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
     experiment = experiment.with_rows(facts.splits["train"].rows)
     own_metrics.try_out(experiment)
     _check_models(experiment)
-    with _surroundings(output_dir), engine.connected(None) as cluster:
+    with surroundings(output_dir), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster, experiment.budget)
         run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
         run.logs.mkdir()
@@ -108,7 +66,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
             state.apply(log.append(opened))
             linked = point_newest(run, experiment.name)
             taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
-            _drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=taken)
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=taken)
     return run
 
 
@@ -132,7 +90,7 @@ def resume(
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with _surroundings(str(run.folder)), lock.held(run.lock) as check:
+    with surroundings(str(run.folder)), lock.held(run.lock) as check:
         stop_request.clear(run)
         state, warnings = mended_run(run)
         assert state.opened is not None
@@ -164,7 +122,7 @@ def resume(
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits)))
-            _drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
     return run
 
 
@@ -176,7 +134,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with _surroundings(str(run.folder)), lock.held(run.lock) as check:
+    with surroundings(str(run.folder)), lock.held(run.lock) as check:
         stop_request.clear(run)
         state, warnings = mended_run(run)
         if state.opened is None or state.status != "finished":
@@ -191,7 +149,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))
             state.apply(log.append(DecodeOpened(stage.to_record())))
-            _drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
     return run
 
 
@@ -237,31 +195,6 @@ def _check_models(experiment: Experiment) -> None:
         raise CheckpointMistake(problems)
 
 
-@contextmanager
-def _surroundings(place: str) -> Iterator[None]:
-    """Call an error of the file system what it is: not the person's mistake, and not ours.
-
-    Raises:
-        SurroundingsFailure: there was one.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = f"{error.strerror or error}: {error.filename or place}."
-        raise SurroundingsFailure(f"{reason} Nothing recorded is lost; `summtune resume` goes on.") from error
-
-
-def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool) -> None:
-    """Let Ray Tune work. A fault of a hook is raised as it was, not as what Ray Tune made of it."""
-    try:
-        engine.run_tune(run, allotment, callbacks, restore=restore)
-    except SummtuneError:
-        if session.fault is None:
-            raise
-    if session.fault is not None:
-        raise session.fault
-
-
 def check_writable(output_dir: Path) -> None:
     """Refuse a results folder that can't be written, before anything is spent.
 
@@ -284,60 +217,3 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment
-
-
-def _drive(
-    run: RunPaths,
-    experiment: Experiment,
-    log: EventLog,
-    state: RunState,
-    cluster: engine.Cluster,
-    allotment: Allotment,
-    witness: Witness,
-    *,
-    resumed: str,
-    warnings: tuple[str, ...] = (),
-) -> None:
-    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way."""
-    engine.quiet(run.logs / "ray.log")
-
-    def room() -> int:
-        return resources.concurrency(allotment, cluster.nodes(), experiment.resources.max_concurrent_trials)
-
-    mirrored = mirror.wandb_mirror(experiment, run)
-    notices = (*warnings, *experiment.notices, *mirrored.notices)
-    interrupted = False
-
-    def note_interruption() -> None:
-        nonlocal interrupted
-        interrupted = True
-        witness.stopping()
-
-    try:
-        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
-        session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
-        if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
-            notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
-        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
-        open_session(session)
-        with engine.interruptible(note_interruption):
-            finals = Finals(driver, allotment, lambda: interrupted or driver.hear() == "now", witness.note)
-            if not driver.complete:
-                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
-            done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
-        if done:
-            driver.close("finished")
-        elif interrupted or state.stop:
-            driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")
-        else:
-            driver.close("failed", "Ray Tune ended before all trials had")
-            raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.logs / 'ray.log'}. `summtune resume` goes on.")
-    except KeyboardInterrupt:
-        interrupted = True
-        state.apply(log.append(RunClosed("interrupted", "stopped by a person, at once")))
-    finally:
-        open_session(None)
-        log.close()
-        stop_request.clear(run)
-    if (interrupted or state.stop) and state.status == "interrupted":
-        raise Interrupted("stopped; nothing is lost")

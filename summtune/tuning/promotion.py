@@ -20,8 +20,9 @@ import yaml
 
 from summtune import durable
 from summtune.config.settings import Settings
-from summtune.events.fold import RunState, TrialState
+from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
+from summtune.events.trial_state import TrialState
 from summtune.paths import TrialPaths
 from summtune.training.checkpoints import disk_use, is_sealed, sealed_checkpoints, verify
 from summtune.training.resumption import Found, read_record

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from summtune.errors import TrialFailure
-from summtune.events.fold import RunState, TrialState
+from summtune.events.fold import RunState
+from summtune.events.trial_state import TrialState
 from summtune.tuning.failures import OF_THE_POINT, PASSING
 
 FIRST = 3

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from summtune.errors import TrialFailure
-from summtune.events.fold import RunState, TrialState
+from summtune.events.fold import RunState
+from summtune.events.trial_state import TrialState
 from summtune.tuning.failures import HUNG, TIMEOUT
 
 

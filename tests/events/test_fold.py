@@ -1,3 +1,4 @@
+from summtune.events import standings
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import (
     Decided,
@@ -56,8 +57,8 @@ def test_a_trials_score_is_that_of_its_best_evaluation() -> None:
     state = fold(story())
     assert state.score(state.trials["0001"]) == 0.50
     assert state.trials["0001"].iteration == 2
-    assert state.best is state.trials["0001"]
-    assert [trial.id for trial in state.ranking()] == ["0001", "0000"]
+    assert standings.best(state) is state.trials["0001"]
+    assert [trial.id for trial in standings.ranking(state)] == ["0001", "0000"]
     assert [trial.id for trial in state.searched] == ["0001"]
     assert state.baseline is state.trials["0000"]
     assert state.rungs == {1: {"0001": 0.50}}
@@ -67,13 +68,13 @@ def test_a_trials_score_is_that_of_its_best_evaluation() -> None:
 def test_the_goal_may_be_to_minimize() -> None:
     state = fold([opened("minimize"), *story()[1:]])
     assert state.score(state.trials["0001"]) == 0.40
-    assert [trial.id for trial in state.ranking()] == ["0000", "0001"]
+    assert [trial.id for trial in standings.ranking(state)] == ["0000", "0001"]
 
 
 def test_a_trial_that_failed_is_never_the_best() -> None:
     events = [*story()[:9], Ended("0001", "failed", "diverged", "NaN"), Ended("0000", "finished")]
     state = fold(events)
-    assert state.best is state.trials["0000"]
+    assert standings.best(state) is state.trials["0000"]
     assert state.trials["0001"].cause == "diverged"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from summtune.events import standings
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Ended, Event, PointDrawn, Reported, RunOpened
 from summtune.events.limits import Limit, violations
@@ -44,16 +45,16 @@ def run(*trials: tuple[float, float, float]) -> RunState:
 
 def test_what_is_beyond_a_limit_is_never_the_best() -> None:
     state = run((0.1, 0.0, 1.0), (0.9, 0.5, 1.0), (0.2, 0.02, 1.0), (0.8, 0.0, 0.5))
-    assert state.best is state.trials["0002"]
-    assert [trial.id for trial in state.ranking()] == ["0002", "0000"]
-    assert [trial.id for trial in state.infeasible()] == ["0003", "0001"], "the least violating first"
+    assert standings.best(state) is state.trials["0002"]
+    assert [trial.id for trial in standings.ranking(state)] == ["0002", "0000"]
+    assert [trial.id for trial in standings.infeasible(state)] == ["0003", "0001"], "the least violating first"
 
 
 def test_all_may_be_beyond_a_limit() -> None:
     state = run((0.1, 0.9, 1.0), (0.9, 0.5, 1.0))
-    assert state.best is None
-    assert state.ranking() == []
-    assert [trial.id for trial in state.infeasible()] == ["0001", "0000"]
+    assert standings.best(state) is None
+    assert standings.ranking(state) == []
+    assert [trial.id for trial in standings.infeasible(state)] == ["0001", "0000"]
 
 
 def test_a_trial_is_judged_by_its_best_evaluation() -> None:

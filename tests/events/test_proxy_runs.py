@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from summtune.events import standings
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Ended, Event, PointDrawn, Reported, RunClosed, RunOpened, Scored, TrialStarted
 
@@ -29,9 +30,9 @@ def full(state: RunState, trial: str, score: float, bad: float = 0.0) -> None:
 
 def test_before_full_evaluations_the_likeliest_leads() -> None:
     state = run(0.3, 0.5, 0.4)
-    assert state.ranking() == []
-    assert [trial.id for trial in state.candidates()] == ["0001", "0002", "0000"]
-    assert state.best is state.trials["0001"]
+    assert standings.ranking(state) == []
+    assert [trial.id for trial in standings.candidates(state)] == ["0001", "0002", "0000"]
+    assert standings.best(state) is state.trials["0001"]
     assert state.evaluation(state.trials["0001"]) == "proxy"
 
 
@@ -39,25 +40,25 @@ def test_only_full_scores_name_the_winner() -> None:
     state = run(0.3, 0.5, 0.4)
     full(state, "0002", 0.2)
     full(state, "0000", 0.1)
-    assert [trial.id for trial in state.ranking()] == ["0002", "0000"], "0001's cheap 0.5 is no full score"
-    assert state.best is state.trials["0002"]
+    assert [trial.id for trial in standings.ranking(state)] == ["0002", "0000"], "0001's cheap 0.5 is no full score"
+    assert standings.best(state) is state.trials["0002"]
     assert (state.score(state.trials["0002"]), state.full_score(state.trials["0002"])) == (0.4, 0.2)
     assert state.full_score(state.trials["0001"]) is None
-    assert [trial.id for trial in state.candidates()] == ["0001", "0002", "0000"], "the search's order stays that of cheap scores"
+    assert [trial.id for trial in standings.candidates(state)] == ["0001", "0002", "0000"], "the search's order stays that of cheap scores"
 
 
 def test_a_finished_run_without_full_scores_has_no_best() -> None:
     state = run(0.3, 0.5)
     state.apply(RunClosed("finished"))
-    assert state.best is None
+    assert standings.best(state) is None
 
 
 def test_a_limit_is_judged_by_the_full_evaluation() -> None:
     state = run(0.3, 0.5, 0.4)
     full(state, "0001", 0.6, bad=0.7)
     full(state, "0002", 0.5)
-    assert [trial.id for trial in state.ranking()] == ["0002"]
-    assert [trial.id for trial in state.infeasible()] == ["0001"]
+    assert [trial.id for trial in standings.ranking(state)] == ["0002"]
+    assert [trial.id for trial in standings.infeasible(state)] == ["0001"]
 
 
 def test_a_trial_that_is_trained_again_has_to_be_scored_again() -> None:

@@ -31,7 +31,8 @@ def picture(state: RunState, search: Search) -> Any:
 
 
 def main(words: list[str]) -> None:
-    from summtune.tuning.launch import Witness, resume, start
+    from summtune.tuning.drive import Witness
+    from summtune.tuning.launch import resume, start
     from summtune.tuning.observer import Observer
     from summtune.tuning.session import current
 

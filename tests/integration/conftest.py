@@ -122,7 +122,8 @@ def tune_here(cluster: str, tmp_path: Path) -> Callable[..., tuple[RunPaths, Hea
     """Runs a search space in this process, on the shared cluster."""
 
     def run(file: Path, heard: Heard | None = None, output_dir: str | None = None) -> tuple[RunPaths, Heard]:
-        from summtune.tuning.launch import Witness, start
+        from summtune.tuning.drive import Witness
+        from summtune.tuning.launch import start
 
         heard = heard or Heard()
         witness = Witness(heard.opened, heard.event, lambda: None, heard.notes.append)
@@ -137,7 +138,8 @@ def resume_here(cluster: str) -> Callable[..., Heard]:
     """Resumes a run in this process, on the shared cluster."""
 
     def go_on(run: RunPaths, heard: Heard | None = None, **options: Any) -> Heard:
-        from summtune.tuning.launch import Witness, resume
+        from summtune.tuning.drive import Witness
+        from summtune.tuning.launch import resume
 
         heard = heard or Heard()
         resume(run, ["test"], Witness(heard.opened, heard.event, lambda: None, heard.notes.append), **options)

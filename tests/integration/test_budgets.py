@@ -10,6 +10,7 @@ import pytest
 
 from summtune.config.experiment import Experiment
 from summtune.errors import RunMistake, SettingsMistake
+from summtune.events import standings
 from summtune.events.kinds import Decided, Halted, RunResumed, TrialStarted
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
@@ -37,9 +38,10 @@ def test_a_budget_ends_a_run_and_a_higher_one_goes_on(tune_here: Tune, resume_he
     assert halted == [trial.id for trial in sorted(state.trials.values(), key=lambda one: one.ended_at or 0) if trial.cause == "budget"]
     assert len(state.searched) < 5
     assert any(note.startswith("Evaluating the likeliest in full: ") for note in heard.notes)
-    assert state.best is not None
-    assert state.full_score(state.best) is not None, "what there is is evaluated in full all the same"
-    assert run.trial(state.best.id).best_model.is_dir()
+    best = standings.best(state)
+    assert best is not None
+    assert state.full_score(best) is not None, "what there is is evaluated in full all the same"
+    assert run.trial(best.id).best_model.is_dir()
 
     said = resume_here(run).notes[-1]
     assert said.startswith("The run is finished: there is nothing to go on with (`--count N` adds trials). It ended since the budget of 6 ")

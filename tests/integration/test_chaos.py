@@ -109,8 +109,8 @@ class Mortal:
         self.compared += 1
 
 
-ENDING: dict[str, Any] = {"seeds": [7, 8], "budget": {"epochs": 16}}
-"""Points are repeated, until a budget is used up."""
+ENDING: dict[str, Any] = {"run_cap": 3, "early_terminate": {"type": "none"}, "seeds": [7, 8], "budget": {"epochs": 19}}
+"""Points are repeated after the search's 12 epochs, until the budget is used up."""
 
 
 def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
@@ -179,7 +179,7 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     assert not mortal.live(file, kill=False)
     mortal.check_replay()
     assert mortal.compared > chaos_kills // 4, "most drivers live long enough to be looked at"
-    state = check_nothing_forgotten(mortal.run(), SEARCH["run_cap"])
+    state = check_nothing_forgotten(mortal.run(), search["run_cap"])
     assert bool(state.repetitions) == bool(state.search_ended) == bool(ending)
     if at_once == 1:
         whole, _ = tune_here(file, output_dir=str(tmp_path / "whole"))

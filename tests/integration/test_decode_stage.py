@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from summtune.config.stages import DecodeStage
+from summtune.events import standings
 from summtune.events.kinds import Decoded
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
@@ -39,7 +40,7 @@ def test_the_best_checkpoints_are_decoded_again(tune_here: Tune, space_file: Spa
     assert state.status == "finished"
     assert state.opened is not None
     stage = DecodeStage.from_record(state.opened.experiment["decode"])
-    chosen = [trial.id for trial in state.to_decode(2)]
+    chosen = [trial.id for trial in standings.to_decode(state, 2)]
     assert sorted(decoded(run)) == sorted((trial, setting) for trial in chosen for setting in range(1, 6))
     assert len(state.searched) == 2, "settings of generation are no trials"
     assert any(note.startswith("Decoding the best checkpoints") for note in heard.notes)

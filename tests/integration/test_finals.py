@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from summtune.events import standings
 from summtune.events.kinds import Scored
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
@@ -29,10 +30,10 @@ def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> No
     run, heard = tune_here(space_file(settings=CHEAP))
     state = state_of(run)
     assert state.status == "finished"
-    likeliest = [trial.id for trial in state.candidates() if not trial.baseline][:2]
+    likeliest = [trial.id for trial in standings.candidates(state) if not trial.baseline][:2]
     assert sorted(scored(run)) == sorted(["0000", *likeliest])
     assert any(note.startswith("Evaluating the likeliest in full: 0000, ") for note in heard.notes)
-    assert state.best in state.ranking()
+    assert standings.best(state) in standings.ranking(state)
     for trial in state.trials.values():
         with run.trial(trial.id).predictions.open(encoding="utf-8", newline="") as stream:
             assert len(list(csv.DictReader(stream))) == (4 if trial.scored else 2), "all of dev, or the cheap evaluation's sample"
@@ -62,7 +63,7 @@ def test_stopped_by_a_person_while_evaluating(summtune_on_cluster: CommandLine, 
     state = state_of(run)
     assert state.status == "interrupted"
     assert len(scored(run)) < 3
-    assert state.best is not None
+    assert standings.best(state) is not None
     code, output = summtune_on_cluster("resume", "tiny")
     assert code == 0, output
     assert len(scored(run)) == 3

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from summtune.errors import RunMistake
+from summtune.events import standings
 from summtune.paths import RunPaths
 from summtune.reporting.views import write_views
 from tests.integration.conftest import Heard, state_of
@@ -43,7 +44,7 @@ def test_an_own_metric_is_searched_and_limited(
     write_views(run, state)
     assert state.opened is not None
     assert not state.maximize
-    assert state.best is None, "no summary has fewer than no letters"
+    assert standings.best(state) is None, "no summary has fewer than no letters"
     assert [trial.status for trial in state.searched] == ["finished", "finished"]
     trial = state.searched[0]
     settings = yaml.safe_load(run.trial(trial.id).settings.read_text(encoding="utf-8"))
@@ -79,8 +80,8 @@ def test_a_resumed_run_scores_by_its_copy(
     state = state_of(run)
     assert [trial.status for trial in state.searched] == ["finished", "finished"]
     assert all(trial.final["letters"] >= 0 for trial in state.searched), "not by the file as it is now"
-    assert state.best is not None
-    assert state.infeasible() == []
+    assert standings.best(state) is not None
+    assert standings.infeasible(state) == []
     (copy,) = run.metrics.glob("*/letters.py")
     copy.write_text(METRIC.replace("float(len(text))", "-1.0"), encoding="utf-8")
     with pytest.raises(RunMistake, match="was changed"):

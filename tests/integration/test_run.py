@@ -12,6 +12,7 @@ import pytest
 
 from summtune.config.experiment import load_experiment
 from summtune.errors import SettingsMistake
+from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import Event, Noted, Reported
 from summtune.paths import RunPaths
@@ -64,7 +65,9 @@ def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path:
     lines += [f"  {param}: {value}" for param, value in summary["best_params"].items()]
     assert lines[1].startswith("Best Model Path: outputs/tiny-")
     assert summary["total_runs"] == 3
-    assert summary["best_run_id"] == state.best.id if state.best else None
+    best = standings.best(state)
+    assert best is not None
+    assert summary["best_run_id"] == best.id
 
     # The guide's second snippet, verbatim but for the trial's folder.
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer

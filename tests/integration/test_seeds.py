@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from summtune.events import standings
 from summtune.events.kinds import PointDrawn, Scored, TrialStarted
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
@@ -29,16 +30,16 @@ def check(run: RunPaths) -> None:
     state = state_of(run)
     assert state.status == "finished"
     assert len(state.searched) == 3
-    assert state.best is not None
-    best = state.trainings(state.best)
-    assert [trial.seed for trial in best] == [None, 1, 2], "the best has all seeds"
-    assert len(state.full_scores(state.best)) == 3, "and each of them was evaluated in full"
-    assert state.ranking()[0] is state.best
+    best = standings.best(state)
+    assert best is not None
+    assert [trial.seed for trial in standings.trainings(state, best)] == [None, 1, 2], "the best has all seeds"
+    assert len(standings.full_scores(state, best)) == 3, "and each of them was evaluated in full"
+    assert standings.ranking(state)[0] is best
     for trial in state.trials.values():
         assert trial.status == "finished"
         assert run.trial(trial.id).best_model.is_dir()
         assert f"seed: {trial.seed or 42}" in run.trial(trial.id).settings.read_text(encoding="utf-8")
-    losses = [trial.reports[0].metrics["loss"] for trial in best]
+    losses = [trial.reports[0].metrics["loss"] for trial in standings.trainings(state, best)]
     assert len(set(losses)) == 3, "another seed is another training"
     events = read_events(run.events)[0]
     scored = [event.trial for event in events if isinstance(event, Scored)]

@@ -26,7 +26,8 @@ TRIALS = {"tiny_model_comparison_sweep": 8}
 
 
 def run_short(name: str, output_dir: Path) -> RunPaths:
-    from summtune.tuning.launch import Witness, start
+    from summtune.tuning.drive import Witness
+    from summtune.tuning.launch import start
 
     heard = Heard()
     assignments = [*SHORT, f"count={TRIALS.get(name, 2)}", "resources.gpus_per_trial=0"]

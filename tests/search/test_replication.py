@@ -7,6 +7,7 @@ from statistics import fmean
 
 import pytest
 
+from summtune.events import standings
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Ended, Event, PointDrawn, Reported, RunOpened, TrialStarted
 from summtune.search.replication import FIRST, Repetition, Wait, next_repetition
@@ -83,10 +84,10 @@ def test_the_leader_is_complete_and_no_seed_is_given_twice(seed: int) -> None:
     order = repeated(state, {point: [one + dice.gauss(0, scatter) for _ in range(3)] for point, one in level.items()})
     assert len(order) == len(set(order))
     assert len({one.partition(":")[0] for one in order}) <= 5, "a quarter of the points"
-    several = [point for point in map(state.trials.get, level) if point is not None and len(state.cheap_scores(point)) > 1]
-    leader = max(several, key=lambda point: fmean(state.cheap_scores(point)))
-    assert len(state.cheap_scores(leader)) == len(SEEDS)
-    assert state.candidates()[0] is leader
+    several = [point for point in map(state.trials.get, level) if point is not None and len(standings.cheap_scores(state, point)) > 1]
+    leader = max(several, key=lambda point: fmean(standings.cheap_scores(state, point)))
+    assert len(standings.cheap_scores(state, leader)) == len(SEEDS)
+    assert standings.candidates(state)[0] is leader
 
 
 def test_less_scatter_means_fewer_trainings() -> None:
@@ -120,7 +121,7 @@ def test_failed_repetitions_cost_nothing_but_their_seed() -> None:
     state = searched(0.10, 0.50, 0.30)
     order = repeated(state, {"0001": [None, 0.5, 0.5], "0002": [None, 0.3], "0000": [None, 0.1]})
     assert order == ["0001:1", "0002:1", "0000:1", "0001:2", "0001:3"], "as long as nobody has two all could win"
-    assert state.cheap_scores(state.trials["0001"]) == [0.5, 0.5, 0.5]
+    assert standings.cheap_scores(state, state.trials["0001"]) == [0.5, 0.5, 0.5]
 
 
 def test_what_a_rung_stopped_is_not_repeated_nor_what_failed() -> None:
@@ -132,4 +133,4 @@ def test_to_minimise() -> None:
     state = searched(0.9, 0.5, 0.1, goal="minimize")
     assert next_repetition(state) == Repetition("0002", 1)
     repeated(state, {"0002": [0.1, 0.1, 0.1], "0001": [0.5, 0.5, 0.5], "0000": [0.9, 0.9, 0.9]})
-    assert state.candidates()[0].id == "0002"
+    assert standings.candidates(state)[0].id == "0002"

@@ -15,10 +15,12 @@ from typing import Any, Literal
 
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import TrialFailure
-from summtune.events.fold import RunState, TrialState, fold
+from summtune.events import standings
+from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Event, Reported, RunOpened, RunResumed
 from summtune.events.log import EventLog, SomeEvent, as_line, read_events
 from summtune.events.mending import mended_run
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.study import Search
 from summtune.tuning.driver import Driver, SpaceUsedUp
@@ -194,10 +196,11 @@ def outcome(state: RunState) -> dict[str, Any]:
         )
         for trial in state.trials.values()
     }
+    best = standings.best(state)
     return {
         "trials": trials,
         "rungs": state.rungs,
-        "best": state.best.id if state.best else None,
-        "ranking": [one.id for one in state.ranking()],
+        "best": best.id if best else None,
+        "ranking": [one.id for one in standings.ranking(state)],
         "ended": (state.search_ended, state.unimproved, state.best_ended, state.spent.epochs),
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.screen import event_line, summary_lines
+from summtune.events import standings
 from summtune.events.kinds import Ended, Halted, PointDrawn, RunClosed, RunResumed, SearchEnded, Told
 from summtune.events.log import EventLog, SomeEvent, read_events
 from summtune.reporting.leaderboard import Figures, figures
@@ -92,7 +93,7 @@ def test_a_budget_of_epochs_ends_the_run_and_stops_what_is_under_way(runs: Runs)
         ("stopped", "budget", 2),
         ("stopped", "budget", 2),
     ]
-    assert state.best is state.trials[one], "what it has counts"
+    assert standings.best(state) is state.trials[one], "what it has counts"
     assert (driver.run.trial(one).best_model / "config.json").read_text(encoding="utf-8") == "best of 2"
     told = {event.trial: event.state for event in of(driver, Told)}
     assert told == {"0000": "COMPLETE", one: "PRUNED", other: "PRUNED"}
@@ -184,7 +185,7 @@ def test_killed_when_the_budget_was_used_up(runs: Runs) -> None:
             f"{fresh}  stopped: the budget of 3 epochs is used up (3), before"
         )
         write_views(again.run, again.state)
-        assert again.state.best is again.state.trials[one]
+        assert standings.best(again.state) is again.state.trials[one]
 
 
 def test_a_raised_budget_goes_on(runs: Runs) -> None:
@@ -228,7 +229,7 @@ def test_a_run_that_has_stopped_improving_begins_no_more_trials(runs: Runs) -> N
         step(driver, under_way, 0.96)
     driver.over(under_way)
     assert driver.complete
-    assert driver.state.best is driver.state.trials[under_way]
+    assert standings.best(driver.state) is driver.state.trials[under_way]
     assert (found(driver).not_begun, found(driver).iterations_cut) == (1, 0)
 
 

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from summtune.errors import RunMistake, TrialFailure
+from summtune.events import standings
 from summtune.events.fold import fold
 from summtune.events.kinds import Ended, PointDrawn, Retried, RunResumed, SearchEnded
 from summtune.events.log import EventLog, read_events
+from summtune.reporting.overview import overview
+from summtune.reporting.views import write_views
 from summtune.tuning import failures, launch, stop_request
+from summtune.tuning.drive import Witness
 from summtune.tuning.driver import Driver, SpaceUsedUp
 from summtune.tuning.stop_request import StopRequest
 from tests.tuning.driving import open_driver
@@ -133,7 +137,7 @@ def test_a_lost_repetition_is_tried_again_as_any_trial(opened: Opened) -> None:
     assert driver.state.trials[repetition].attempts == 2
     train(driver, repetition, 0.5, 0.5)
     assert driver.complete
-    assert driver.state.full_scores(driver.state.trials["0002"]) == [0.3, 0.5]
+    assert standings.full_scores(driver.state, driver.state.trials["0002"]) == [0.3, 0.5]
     assert len(events_of(driver.run, PointDrawn)) == 4
 
 
@@ -164,7 +168,7 @@ def test_a_repetition_that_failed_is_run_again_on_request_and_counts_then(opened
     driver.over(first, TrialFailure("bad_data", "a file has changed"))
     train(driver, second, 0.2, 0.2, 0.2)
     assert driver.complete
-    assert driver.state.full_scores(driver.state.trials["0002"]) == [0.3]
+    assert standings.full_scores(driver.state, driver.state.trials["0002"]) == [0.3]
     driver.close("finished")
     asked = failures.to_run_again(driver.state)
     assert asked == ([first], [])
@@ -172,7 +176,7 @@ def test_a_repetition_that_failed_is_run_again_on_request_and_counts_then(opened
     assert drawn(again) == first
     train(again, first, 0.5, 0.5)
     assert again.complete
-    assert again.state.full_scores(again.state.trials["0002"]) == [0.3, 0.5]
+    assert standings.full_scores(again.state, again.state.trials["0002"]) == [0.3, 0.5]
     assert again.state.spent.epochs == 12, "its first epoch counts once"
     assert fold(read_events(again.run.events)[0]) == again.state
 
@@ -220,7 +224,7 @@ def test_failed_trials_are_not_run_again_without_a_budget_for_it(opened: Opened)
     before = driver.run.events.read_bytes()
 
     def resume(**options: Any) -> None:
-        launch.resume(driver.run, [], launch.Witness(print, lambda event, state: None, print, print), failed=True, **options)
+        launch.resume(driver.run, [], Witness(print, lambda event, state: None, print, print), failed=True, **options)
 
     with pytest.raises(RunMistake, match="3 of 3 epochs are used up, so that no trial would be begun"):
         resume()
@@ -246,3 +250,19 @@ def test_a_raised_budget_lets_a_trial_go_on_whose_end_was_not_written_down(opene
     assert drawn(more) == one
     train(more, one, 0.2, 0.3)
     assert more.state.trials[one].status == "finished"
+
+
+def test_a_list_of_runs_shows_the_mean_of_a_repeated_best(opened: Opened) -> None:
+    """The same from the log as from the summary."""
+    driver = opened("seeds: [1]\n")
+    for score in (0.2, 0.5):
+        train(driver, drawn(driver), score, score, score)
+    train(driver, drawn(driver), 0.4, 0.4, 0.4)
+    train(driver, drawn(driver), 0.2, 0.2, 0.2)
+    driver.close("finished")
+    by_log = overview(driver.run, live=True)
+    write_views(driver.run, driver.state)
+    by_summary = overview(driver.run, live=False)
+    assert by_log.best == by_summary.best == pytest.approx(0.45)
+    assert by_log.evaluation == by_summary.evaluation == "full"
+    assert (by_log.ended, by_log.asked) == (by_summary.ended, by_summary.asked) == (2, 2)

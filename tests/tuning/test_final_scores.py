@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.screen import leaderboard, summary_lines
+from summtune.events import standings
 from summtune.events.kinds import Decoded, Noted, Scored
 from summtune.events.log import read_events
 from summtune.reporting.faithfulness import faithfulness
@@ -17,6 +18,7 @@ from summtune.reporting.page import write_page
 from summtune.reporting.views import last_iterations, write_views
 from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.referee import Refereed
+from summtune.tuning import afterwards
 from summtune.tuning.decode_race import Tried
 from summtune.tuning.driver import Driver
 from tests.tuning.driving import open_driver
@@ -51,20 +53,20 @@ def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> No
     for score in (0.1, 0.5, 0.3, 0.4, 0.2):
         trained(driver, score)
     assert driver.complete
-    assert [trial.id for trial in driver.to_score()] == ["0000", "0001", "0003"]
-    driver.scored("0003", refereed(0.45))
-    assert [trial.id for trial in driver.to_score()] == ["0000", "0001"]
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0001", "0003"]
+    afterwards.scored(driver, "0003", refereed(0.45))
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0001"]
     log.close()
 
     driver, log = open_driver(tmp_path / "run", SPACE)
-    assert [trial.id for trial in driver.to_score()] == ["0000", "0001"], "what has been scored is not scored again"
-    driver.scored("0001", refereed(0.35))
-    driver.scored("0000", refereed(0.15))
-    assert driver.to_score() == []
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0001"], "what has been scored is not scored again"
+    afterwards.scored(driver, "0001", refereed(0.35))
+    afterwards.scored(driver, "0000", refereed(0.15))
+    assert afterwards.to_score(driver) == []
     driver.close("finished")
     state, run = driver.state, driver.run
     assert [event for event in read_events(run.events)[0] if isinstance(event, Noted)][0].text == "Memory does not suffice."
-    assert state.best is state.trials["0003"]
+    assert standings.best(state) is state.trials["0003"]
     assert driver.study.best_value == 0.5, "the search was told cheap scores only"
 
     paths = run.trial("0003")
@@ -105,16 +107,16 @@ def test_other_decodings_stand_beside_what_was_trained(tmp_path: Path) -> None:
     for score in (0.1, 0.5, 0.3, 0.4, 0.2):
         trained(driver, score)
     for trial, score in (("0000", 0.15), ("0001", 0.35), ("0003", 0.30)):
-        driver.scored(trial, refereed(score))
+        afterwards.scored(driver, trial, refereed(score))
     before = faithfulness(driver.state)
     metrics = {"loss": 1.0, "rouge_combined_f1": 0.6}
     better = Decoded("0000", 1, {"generation.num_beams": 4}, {}, dialogues=1, score=0.6, best=True, metrics=metrics)
-    driver.decoded("0000", Tried(better, better.point, refereed(0.6).rows, "{}"))
+    afterwards.decoded(driver, "0000", Tried(better, better.point, refereed(0.6).rows, "{}"))
     worse = Decoded("0003", 1, {"generation.num_beams": 2}, {}, dialogues=1, score=0.2, metrics={**metrics, "rouge_combined_f1": 0.2})
-    driver.decoded("0003", Tried(worse, worse.point))
+    afterwards.decoded(driver, "0003", Tried(worse, worse.point))
     driver.close("finished")
     state, run = driver.state, driver.run
-    assert state.best is state.trials["0000"]
+    assert standings.best(state) is state.trials["0000"]
     assert faithfulness(state) == before, "cheap evaluations are compared with what they stand for"
     found = figures(state, last_iterations(state))
     assert (found.best, found.baseline) == (0.6, 0.15)
@@ -138,9 +140,9 @@ def test_a_trial_whose_full_evaluation_is_beyond_a_limit_makes_room(tmp_path: Pa
     for score in (0.1, 0.5, 0.3):
         trial = trained_within(driver, score, 0.0)
         (driver.run.trial(trial).best_model / SETTINGS_FILE).write_text('{"settings": {}}', encoding="utf-8")
-    assert [trial.id for trial in driver.to_score()] == ["0000", "0001"]
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0001"]
     found = refereed(0.6)
-    driver.scored("0001", Refereed({**found.metrics, KEY: 0.9}, found.rows, {}, 1.0))
-    assert [trial.id for trial in driver.to_score()] == ["0000", "0002"]
+    afterwards.scored(driver, "0001", Refereed({**found.metrics, KEY: 0.9}, found.rows, {}, 1.0))
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0002"]
     assert isinstance(driver.state.trials["0001"].scored, Scored)
     log.close()

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.screen import print_summary, stream_console
-from summtune.events.fold import TrialState
+from summtune.events import standings
 from summtune.events.kinds import Ended, Reported, Told
 from summtune.events.log import read_events
+from summtune.events.trial_state import TrialState
 from summtune.reporting.leaderboard import rows
 from summtune.reporting.page import write_page
 from summtune.reporting.views import best_model, write_views
@@ -84,7 +85,7 @@ def test_a_resumed_run_knows_the_limits(tmp_path: Path) -> None:
     log.close()
     again, log = open_driver(tmp_path / "run", SPACE)
     assert [trial.constraints for trial in again.study.get_trials()] == [trial.constraints for trial in driver.study.get_trials()]
-    assert again.state.best is again.state.trials["0000"]
+    assert standings.best(again.state) is again.state.trials["0000"]
     following = again.next_trial()
     assert isinstance(following, TrialState)
     assert following.id == "0002"

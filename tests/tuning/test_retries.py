@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from summtune.errors import TrialFailure
-from summtune.events.fold import TrialState, fold
+from summtune.events.fold import fold
 from summtune.events.kinds import Ended, Reported, Retried, RunResumed, TrialStarted
 from summtune.events.log import EventLog, read_events
+from summtune.events.trial_state import TrialState
 from summtune.tuning.driver import Driver, SpaceUsedUp
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries

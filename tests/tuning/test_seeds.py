@@ -11,6 +11,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from summtune.cli.screen import event_line, leaderboard, print_summary, stream_console, summary_lines
+from summtune.events import standings
 from summtune.events.fold import fold
 from summtune.events.kinds import Decided, PointDrawn, RunResumed, Told
 from summtune.events.log import read_events
@@ -20,6 +21,7 @@ from summtune.reporting.study_view import write_study
 from summtune.reporting.views import best_model, last_iterations, most_trials, write_views
 from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.referee import Refereed
+from summtune.tuning import afterwards
 from summtune.tuning.driver import Driver, NotYet, SpaceUsedUp
 from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import drawn, step
@@ -66,11 +68,11 @@ def repeat_all(driver: Driver) -> list[str]:
 
 
 def in_full(driver: Driver, add: float = 0.1) -> None:
-    while to_score := driver.to_score():
+    while to_score := afterwards.to_score(driver):
         for trial in to_score:
             score = SCORES[trial.id] + add
             line = {"fname": "a", "summary": "#Person1#은 간다.", "reference": "b", "rouge_combined_f1": score}
-            driver.scored(trial.id, Refereed({"loss": 1.0, "rouge_combined_f1": score}, [line], {}, 2.5, ()))
+            afterwards.scored(driver, trial.id, Refereed({"loss": 1.0, "rouge_combined_f1": score}, [line], {}, 2.5, ()))
 
 
 def test_promising_points_are_repeated_once_the_search_is_over(tmp_path: Path) -> None:
@@ -116,10 +118,10 @@ def finished(tmp_path: Path) -> Driver:
 def test_the_mean_names_the_winner_and_its_best_training_the_model(tmp_path: Path) -> None:
     driver = finished(tmp_path)
     run, state = driver.run, driver.state
-    assert state.best is state.trials["0002"], "0001 was lucky once"
-    assert [point.id for point in state.ranking()][:2] == ["0002", "0001"]
-    assert sorted(state.full_scores(state.trials["0002"])) == [0.64, 0.65, 0.66]
-    assert round(state.point_score(state.trials["0002"]) or 0, 6) == 0.65
+    assert standings.best(state) is state.trials["0002"], "0001 was lucky once"
+    assert [point.id for point in standings.ranking(state)][:2] == ["0002", "0001"]
+    assert sorted(standings.full_scores(state, state.trials["0002"])) == [0.64, 0.65, 0.66]
+    assert round(standings.point_score(state, state.trials["0002"]) or 0, 6) == 0.65
     model = best_model(run, state)
     assert model is not None
     assert model.folder.name == "0002-seed1"
@@ -147,7 +149,7 @@ def test_table_page_and_summary_show_mean_and_spread(tmp_path: Path) -> None:
     shown = rows(state)
     assert [row.trial for row in shown][:3] == ["0002", "0002-seed1", "0002-seed2"], "repetitions stand below their point"
     assert [row.best for row in shown].index(True) == 0
-    assert sum(row.rank is not None for row in shown) == len(state.ranking())
+    assert sum(row.rank is not None for row in shown) == len(standings.ranking(state))
     console = stream_console()
     with console.capture() as said:
         console.print(leaderboard(shown, state, last_iterations(state)))
@@ -222,8 +224,9 @@ def test_a_budget_ends_it_too(tmp_path: Path) -> None:
     assert isinstance(driver.next_trial(), SpaceUsedUp)
     assert driver.complete
     in_full(driver)
-    assert driver.state.best is driver.state.trials["0001"]
-    assert driver.state.full_scores(driver.state.best) == [0.7, 0.5], "what has been repeated counts"
+    best = driver.state.trials["0001"]
+    assert standings.best(driver.state) is best
+    assert standings.full_scores(driver.state, best) == [0.7, 0.5], "what has been repeated counts"
     log.close()
 
 
@@ -262,7 +265,7 @@ def test_the_model_that_a_point_hands_on_keeps_to_all_limits(tmp_path: Path) -> 
     limited(driver, 0.6, 0.5)
     assert driver.complete
     state = driver.state
-    assert [point.id for point in state.ranking()] == ["0001"]
-    assert state.point_score(state.trials["0001"]) == 0.5
-    assert state.model_of(state.trials["0001"]).id == "0001", "the other one is beyond the limit"
+    assert [point.id for point in standings.ranking(state)] == ["0001"]
+    assert standings.point_score(state, state.trials["0001"]) == 0.5
+    assert standings.model_of(state, state.trials["0001"]).id == "0001", "the other one is beyond the limit"
     log.close()

@@ -13,9 +13,10 @@ import ray
 from ray.tune.search import Searcher
 
 from summtune.errors import NothingUsable, TrialFailure
-from summtune.events.fold import RunState, TrialState
+from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
 from summtune.events.log import EventLog
+from summtune.events.trial_state import TrialState
 from summtune.paths import AttemptPaths
 from summtune.tuning.failures import write_failure
 from summtune.tuning.searcher import RememberingOptunaSearch

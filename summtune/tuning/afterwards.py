@@ -1,0 +1,86 @@
+"""What a driver decides and writes once nothing is trained any more: which models are evaluated in full or decoded with other settings, and
+what came of that. `finals` does the work; as in the driver itself, all is on record before it is acted upon.
+"""
+
+from __future__ import annotations
+
+from summtune.config.stages import DecodeStage
+from summtune.events import kinds, standings
+from summtune.events.trial_state import TrialState
+from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
+from summtune.training.referee import Refereed
+from summtune.tuning import promotion
+from summtune.tuning.decode_race import Race, Tried
+from summtune.tuning.driver import Driver
+
+
+def to_score(driver: Driver) -> list[TrialState]:
+    """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline.
+
+    Where full evaluations show some of them to be beyond a limit, the next ones take their places.
+    """
+    if not driver.state.by_proxy:
+        return []
+    likely = [point for point in (*standings.candidates(driver.state), *standings.infeasible(driver.state)) if _with_models(driver, point)]
+    searched = [point for point in likely if not point.baseline][: driver.experiment.base.settings.evaluation.proxy_top_k]
+    chosen = (*[point for point in likely if point.baseline], *searched)
+    return [trial for point in chosen for trial in _with_models(driver, point) if trial.scored is None]
+
+
+def scored(driver: Driver, trial_id: str, found: Refereed) -> None:
+    """A trial was evaluated in full."""
+    trial, paths = driver.state.trials[trial_id], driver.run.trial(trial_id)
+    assert trial.best is not None
+    for notice in found.notices:
+        driver.note(trial_id, notice)
+    write_predictions(paths.predictions, found.rows)
+    add_full_metrics(paths.best_model, found.metrics)
+    driver.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
+    promotion.write_results(paths, trial, driver.state)
+
+
+def races(driver: Driver) -> dict[str, Race]:
+    """Trials whose models are to be decoded with other settings, and how far each has come."""
+    if driver.state.decode is None:
+        return {}
+    stage = DecodeStage.from_record(driver.state.decode)
+    trials = [trial for trial in standings.to_decode(driver.state, stage.top_k) if driver.run.trial(trial.id).best_model.is_dir()]
+    return {trial.id: _race(driver, trial) for trial in trials if len(trial.decoded) - trial.decoded_before < stage.count}
+
+
+def decoded(driver: Driver, trial_id: str, tried: Tried) -> None:
+    """A setting of generation was tried on a trial's model."""
+    trial, paths = driver.state.trials[trial_id], driver.run.trial(trial_id)
+    if tried.decoded is not None:
+        driver.record(tried.decoded)
+        promotion.write_decodings(paths, trial)
+    if tried.rows:
+        write_predictions(paths.predictions, tried.rows)
+        adopt_decoding(paths.best_model, tried.point, tried.generation_config, tried.decoded.metrics if tried.decoded else {})
+        promotion.write_results(paths, trial, driver.state)
+
+
+def _with_models(driver: Driver, point: TrialState) -> list[TrialState]:
+    return [trial for trial in standings.trainings(driver.state, point) if driver.run.trial(trial.id).best_model.is_dir()]
+
+
+def _race(driver: Driver, trial: TrialState) -> Race:
+    metrics, own = driver.state.full_metrics(trial), driver.state.own_metrics(trial)
+    assert metrics is not None
+    assert own is not None
+    assert driver.state.decode is not None
+    return Race(
+        trial=trial.id,
+        folder=str(driver.run.trial(trial.id).best_model),
+        settings=driver.settings_of(trial).model_dump(mode="json"),
+        stage=driver.state.decode,
+        objective=driver.state.objective,
+        maximize=driver.state.maximize,
+        own_metrics=own,
+        limits=driver.state.limits,
+        past=tuple(trial.decoded[trial.decoded_before :]),
+        before=trial.decoded_before,
+        best_point=trial.decoding.point if trial.decoding is not None else {},
+        best_scores=promotion.scores_on_record(driver.run.trial(trial.id), driver.state.objective, metrics[driver.state.objective]),
+        best_is_feasible=not driver.state.violations(trial),
+    )

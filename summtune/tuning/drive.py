@@ -1,0 +1,143 @@
+"""Hands an open run to Ray Tune, and says how it was left: complete, interrupted, or since something gave way.
+
+It must not know what may be asked of a run, nor whether that can be done (`launch` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ray.tune import Callback
+
+from summtune.config.experiment import Experiment
+from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
+from summtune.events.fold import RunState
+from summtune.events.kinds import RunClosed
+from summtune.events.log import EventLog
+from summtune.paths import RunPaths
+from summtune.tuning import engine, mirror, resources, stop_request
+from summtune.tuning.driver import Driver, Watcher
+from summtune.tuning.finals import Finals
+from summtune.tuning.session import Session, open_session
+from summtune.tuning.trainable import Allotment
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What is known of a run when it begins or goes on; for whoever prints it.
+
+    Attributes:
+        concurrency: trials at once.
+        dashboard: Ray's, or empty.
+        notices: what was decided for the person, once each.
+    """
+
+    run: RunPaths
+    experiment: Experiment
+    state: RunState
+    allotment: Allotment
+    concurrency: int
+    dashboard: str
+    notices: tuple[str, ...]
+    resumed: str = ""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Who is told what happens.
+
+    Attributes:
+        opened: called once, when the run has been made or reopened.
+        event: called after every event.
+        stopping: called when a person asked it to stop.
+        note: called with a sentence that a person should read.
+    """
+
+    opened: Callable[[Opened], None]
+    event: Watcher
+    stopping: Callable[[], None]
+    note: Callable[[str], None]
+
+
+def drive(
+    run: RunPaths,
+    experiment: Experiment,
+    log: EventLog,
+    state: RunState,
+    cluster: engine.Cluster,
+    allotment: Allotment,
+    witness: Witness,
+    *,
+    resumed: str,
+    warnings: tuple[str, ...] = (),
+) -> None:
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way."""
+    engine.quiet(run.logs / "ray.log")
+
+    def room() -> int:
+        return resources.concurrency(allotment, cluster.nodes(), experiment.resources.max_concurrent_trials)
+
+    mirrored = mirror.wandb_mirror(experiment, run)
+    notices = (*warnings, *experiment.notices, *mirrored.notices)
+    interrupted = False
+
+    def note_interruption() -> None:
+        nonlocal interrupted
+        interrupted = True
+        witness.stopping()
+
+    try:
+        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
+        session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
+        if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
+            notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
+        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
+        open_session(session)
+        with engine.interruptible(note_interruption):
+            finals = Finals(driver, allotment, lambda: interrupted or driver.hear() == "now", witness.note)
+            if not driver.complete:
+                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
+            done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
+        if done:
+            driver.close("finished")
+        elif interrupted or state.stop:
+            driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")
+        else:
+            driver.close("failed", "Ray Tune ended before all trials had")
+            raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.logs / 'ray.log'}. `summtune resume` goes on.")
+    except KeyboardInterrupt:
+        interrupted = True
+        state.apply(log.append(RunClosed("interrupted", "stopped by a person, at once")))
+    finally:
+        open_session(None)
+        log.close()
+        stop_request.clear(run)
+    if (interrupted or state.stop) and state.status == "interrupted":
+        raise Interrupted("stopped; nothing is lost")
+
+
+def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool) -> None:
+    """Let Ray Tune work. A fault of a hook is raised as it was, not as what Ray Tune made of it."""
+    try:
+        engine.run_tune(run, allotment, callbacks, restore=restore)
+    except SummtuneError:
+        if session.fault is None:
+            raise
+    if session.fault is not None:
+        raise session.fault
+
+
+@contextmanager
+def surroundings(place: str) -> Iterator[None]:
+    """Call an error of the file system what it is: not the person's mistake, and not ours.
+
+    Raises:
+        SurroundingsFailure: there was one.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename or place}."
+        raise SurroundingsFailure(f"{reason} Nothing recorded is lost; `summtune resume` goes on.") from error

@@ -1,0 +1,68 @@
+"""What is to be said of a trial: by its rungs, and when it is over. The driver puts it on record.
+
+Asked of the run's state alone. It must not write anything.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from summtune.config.experiment import Experiment
+from summtune.errors import TrialFailure
+from summtune.events.fold import RunState
+from summtune.events.kinds import BUDGET, Decided, Ended
+from summtune.events.trial_state import TrialState
+from summtune.tuning.failures import PASSING
+
+
+def last_iteration(state: RunState, experiment: Experiment, trial: TrialState) -> int:
+    """The evaluation that a trial ends with if nothing stops it."""
+    origin = state.origin(trial)
+    return experiment.iterations({} if origin.baseline else origin.point)
+
+
+def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: TrialState, iteration: int) -> Decided | None:
+    """A rung's verdict on a trial; None where it is at no rung, or has been judged there.
+
+    Args:
+        state: the run.
+        experiment: what it was asked to do.
+        rule: a file of `search/stopping`.
+        trial: the one that was evaluated.
+        iteration: the evaluation.
+    """
+    if trial.repeats:
+        return None  # a mean of whole trainings and shortened ones would be none
+    stopping = experiment.stopping
+    rung = rule.rung(stopping, iteration, last_iteration(state, experiment, trial))
+    scores = [report.metrics[state.objective] for report in trial.reports]
+    if rung is None or not scores or trial.id in state.rungs.get(rung, {}):
+        return None
+    bracket = experiment.bracket(trial.point)
+    score, mark = rule.measure(stopping, scores, state.maximize)
+    cutoff, stop = rule.judge(stopping, score, state.seen(rung, bracket), state.maximize)
+    # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
+    stop = bool(stop) and not trial.baseline
+    return Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket)
+
+
+def end(state: RunState, trial: TrialState, failure: TrialFailure | None) -> Ended:
+    """How a trial ended that is not tried again."""
+    if failure is None and trial.best is None:
+        failure = TrialFailure("no_report", "the training returned without a single evaluation")
+    if failure is not None:
+        tried = f" Given up after {trial.attempts} attempts." if failure.cause in PASSING and trial.attempts > 1 else ""
+        message = f"{failure.message.rstrip('.')}.{tried}" if tried else failure.message
+        return Ended(trial.id, "failed", failure.cause, message)
+    beyond = state.violations(trial)
+    feasible = not beyond if state.limits else None
+    by_rung = trial.verdict is not None and trial.verdict.stop
+    by_budget = bool(trial.halted) and not by_rung
+    return Ended(
+        trial.id,
+        "stopped" if by_rung or by_budget else "finished",
+        cause=BUDGET if by_budget else "",
+        message=state.search_ended.reason if by_budget and state.search_ended is not None else "",
+        feasible=feasible,
+        violations=[one.to_record() for one in beyond],
+    )
