@@ -47,7 +47,7 @@ class Task:
 
 def _branin(x: float, y: float) -> float:
     """Branin and Hoo (1972), over [-5, 10] × [0, 15]; 0.3979 at best."""
-    return (y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6) ** 2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10
+    return float((y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6) ** 2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10)
 
 
 _A = np.array([[10, 3, 17, 3.5, 1.7, 8], [0.05, 10, 17, 0.1, 8, 14], [3, 3.5, 1.7, 10, 17, 8], [17, 8, 0.05, 10, 0.1, 14]])
@@ -76,7 +76,7 @@ def _training(point: Mapping[str, Any]) -> float:
     if rate > edge:
         return 1.2
     loss = 0.08 * (edge - 0.4 - rate) ** 2 + 0.02 * abs(math.log10(point["weight_decay"]) + 2) + 0.3 * (point["dropout"] - 0.1) ** 2
-    return min(1.0, loss + (0.05 if point["schedule"] == "constant" else 0.0))
+    return float(min(1.0, loss + (0.05 if point["schedule"] == "constant" else 0.0)))
 
 
 def _of(*parameters: Parameter) -> Space:

@@ -1,8 +1,8 @@
 """How soon the search finds good settings: replayed on recorded learning curves, and on functions that ship with this benchmark.
 
-The tables are judged by the referee that comes with them (BENCH_SEARCH names its file, replay.py; its head says what the figures are), all searches in
-one run beside its comparators; without it there are the functions alone. These are played the same way: four workers, the time of thirty
-whole trainings, a step of about one unit of time. Intervals are of a bootstrap over seeds, paired: every search has the same seeds.
+The tables are judged by the referee that comes with them (BENCH_SEARCH names its file, replay.py; its head says what the figures are), all
+searches in one run beside its comparators; without it there are the functions alone. These are played the same way: four workers, the time
+of thirty whole trainings, a step of about one unit of time. Intervals are of a bootstrap over seeds, paired: all have the same seeds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import heapq
 import importlib.util
 import math
 import os
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -68,7 +67,7 @@ def main() -> None:
         if REFEREE.is_file():
             tables = sorted((REFEREE.parent / "taskset").glob("*.json"))
             names = ["random", "random+asha", STOCK, *OURS]
-            found = {name: [] for name in names}
+            found: dict[str, list[list[Trace]]] = {name: [] for name in names}
             for path in tables:
                 for name, one in zip(names, pool.map(_on_table, [path] * len(names), names), strict=True):
                     found[name].append(one)
@@ -178,7 +177,7 @@ def _table(found: Mapping[str, Sequence[Sequence[Trace]]], stock: str, random: s
         for figure in (
             lambda seeds, one=name: finals[one][:, seeds].mean() / finals[stock][:, seeds].mean(),
             lambda seeds, one=name: aucs[one][:, seeds].mean() - aucs[stock][:, seeds].mean(),
-            lambda seeds, one=name: _speedup(hits[one][:, seeds], budget) / _speedup(hits[stock][:, seeds], budget),
+            lambda seeds, one=name, time=budget: _speedup(hits[one][:, seeds], time) / _speedup(hits[stock][:, seeds], time),
         ):
             low, high = _interval(figure, finals[name].shape[1])
             cells.append(f"{figure(np.arange(finals[name].shape[1])):.2f} ({low:.2f} – {high:.2f})")
@@ -193,7 +192,7 @@ def _hits(traces: Trace, goals: Trace) -> Trace:
     """When each trace comes down to its task's goal; the whole time where it doesn't. Of shape (tasks, seeds)."""
     budget = traces.shape[2]
     reached = traces <= goals[:, None, None]
-    return np.where(reached.any(axis=2), reached.argmax(axis=2) + 1, budget).astype(float)
+    return np.asarray(np.where(reached.any(axis=2), reached.argmax(axis=2) + 1, budget), dtype=np.float64)
 
 
 def _speedup(hits: Trace, budget: int) -> float:
@@ -214,4 +213,3 @@ def _suggestion_time() -> None:
     for method in ("bayes", "tpe"):
         found = milliseconds(method)
         print(f"| {method} | {np.median(found):.0f} | {min(found):.0f} – {max(found):.0f} |", flush=True)
-    time.sleep(0)

@@ -28,6 +28,7 @@ from summtune.events.kinds import (
     SearchEnded,
     StopAsked,
     TrialStarted,
+    WentOn,
 )
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
@@ -47,7 +48,7 @@ from summtune.reporting.wording import (
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
 
-STYLES = {"finished": "green", "stopped": "yellow", "failed": "red", "running": "cyan"}
+STYLES = {"finished": "green", "stopped": "yellow", "failed": "red", "running": "cyan", "paused": "yellow"}
 
 
 def stream_console(*, err: bool = False) -> Console:
@@ -144,6 +145,12 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             among = f" among {event.bracket}" if event.bracket else ""
             verdict = f"{event.score:.4f} at rung {event.rung}{among}, {event.cutoff:.4f} needed"
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
+        case Decided() if event.pause:
+            among = f" among {event.bracket}" if event.bracket else ""
+            needed = f", {event.cutoff:.4f} needed so far" if event.cutoff is not None else ", too few to compare with so far"
+            return f"{event.trial}  pauses after {event.iteration} of {last}: {event.score:.4f} at rung {event.rung}{among}{needed}"
+        case WentOn():
+            return f"{event.trial}  goes on from rung {event.rung}: it is among the best there now"
         case SearchEnded():
             under_way = "; those under way end at their next evaluation" if event.by_budget else ""
             return f"no more trials are begun: {event.reason}{under_way}"

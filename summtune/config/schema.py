@@ -79,7 +79,13 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
     if name == "decode":
         whole = {"type": "integer", "exclusiveMinimum": 0}
         counts = {"top_k": whole, "run_cap": _or_null(whole), "count": _or_null(whole)}
-        inner = _object({**counts, "method": {"enum": [*registry.names("search.methods"), *METHODS_NOT_YET]}, "parameters": {"$ref": "#/$defs/parameters"}})
+        inner = _object(
+            {
+                **counts,
+                "method": {"enum": [*registry.names("search.methods"), *METHODS_NOT_YET]},
+                "parameters": {"$ref": "#/$defs/parameters"},
+            }
+        )
         return {"anyOf": [{"const": "inline"}, inner]}
     return {key: value for key, value in field.items() if key not in ("default", "title", "description")}
 

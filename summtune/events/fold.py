@@ -32,10 +32,11 @@ from summtune.events.kinds import (
     StopAsked,
     Told,
     TrialStarted,
+    WentOn,
 )
 from summtune.events.limits import Limit, Violation, violations
 from summtune.events.spending import Spending
-from summtune.events.trial_state import TrialState
+from summtune.events.trial_state import Asked, TrialState
 
 
 @dataclass
@@ -50,6 +51,7 @@ class RunState:
         stop: what was asked of this session by `summtune stop`: nothing, `finishing` (no new trials), or `now`.
         lost: trials of which a damaged log kept nothing but their number.
         rungs: what trials are compared with at each rung, by rung and trial.
+        asked: what the study was asked for, in this order: each trial, and again each that went on after a pause.
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
         folder: where the run lay in its last session.
@@ -71,6 +73,7 @@ class RunState:
     ended: list[str] = field(default_factory=list)
     longest_wait_s: float = 0.0
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
     stop: Literal["", "finishing", "now"] = ""
@@ -80,6 +83,7 @@ class RunState:
     budget: dict[str, float] = field(default_factory=dict)
     search_ended: SearchEnded | None = None
     unimproved: int = 0
+    _rested: set[str] = field(default_factory=set)
     best_ended: float | None = None
 
     @property
@@ -106,10 +110,14 @@ class RunState:
         """After how many trials in a row without an improvement the run ends; None: it doesn't."""
         return self._experiment.get("patience_trials")
 
-    def seen(self, rung: int, bracket: str) -> list[float]:
-        """What a trial of a bracket is compared with at a rung."""
+    def seen(self, rung: int, bracket: str) -> dict[str, float]:
+        """What a trial of a bracket is compared with at a rung, by trial."""
         marks = self.rungs.get(rung, {})
-        return [mark for trial, mark in marks.items() if (verdict := self.trials[trial].verdict) is not None and verdict.bracket == bracket]
+        return {
+            trial: mark
+            for trial, mark in marks.items()
+            if (verdict := self.trials[trial].verdict) is not None and verdict.bracket == bracket
+        }
 
     @property
     def by_proxy(self) -> bool:
@@ -202,7 +210,8 @@ class RunState:
                 self.budget = dict(event.experiment.get("budget") or {})
                 self.sessions = 1
             case RunResumed():
-                self.unimproved = self.unimproved if event.count == self.count else 0  # a person wants more all the same
+                if event.count != self.count:  # a person wants more all the same
+                    self.unimproved, self._rested = 0, set()
                 self.count, self.folder = event.count, event.folder
                 self.status, self.reason, self.closed_at, self.stop = "running", "", None, ""
                 self.budget = self.budget if event.budget is None else dict(event.budget)
@@ -221,13 +230,19 @@ class RunState:
                 )
                 if event.repeats:
                     self.repetitions.setdefault(event.repeats, []).append(event.trial)
+                else:
+                    self.asked.append(Asked(event.trial))
+            case WentOn():
+                self._go_on(self.trials[event.trial])
             case TrialStarted():
                 trial = self.trials[event.trial]
+                if trial.paused:  # only a log that has lost lines says so
+                    self._go_on(trial)
                 if trial.over:  # nothing else can begin a trial that is over; only a log that has lost lines says so
                     self._run_again(trial.id, anew=False)
                 # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
-                trial.best = self._best_of(trial.reports)
+                trial.best = self.best_of(trial.reports)
                 trial.scored, trial.decoding, trial.decoded, trial.decoded_before = None, None, [], 0
                 trial.status, trial.attempts, trial.halted = "running", event.attempt, ""
                 trial.started_at = trial.started_at or event.time
@@ -242,7 +257,11 @@ class RunState:
                 self.notes += [event.text] if event.text not in self.notes else []
             case Decided():
                 self.rungs.setdefault(event.rung, {})[event.trial] = event.score if event.mark is None else event.mark
-                self.trials[event.trial].verdict = event
+                trial = self.trials[event.trial]
+                trial.verdict = event
+                if event.pause:
+                    trial.status = "paused"
+                    self._count_improvements(trial)
             case SearchEnded():
                 self.search_ended = event
             case Halted():
@@ -286,13 +305,23 @@ class RunState:
             for scores in self.rungs.values():
                 scores.pop(trial_id, None)
 
+    def _go_on(self, trial: TrialState) -> None:
+        """A paused trial has its turn again. What Optuna was told of it stays as it is: it is asked for once more."""
+        assert trial.verdict is not None
+        last = max(place for place, asked in enumerate(self.asked) if asked.trial == trial.id)
+        self.asked[last] = Asked(trial.id, paused_at=trial.verdict.rung)
+        self.asked.append(Asked(trial.id))
+        trial.status = "pending"
+
     def _count_improvements(self, trial: TrialState) -> None:
+        """Once for each trial that comes to rest: ends, or pauses."""
         if trial.baseline or trial.repeats or trial.status == "failed" or trial.best is None:
             return
         score = trial.best.metrics[self.objective]
         feasible = not violations(self.limits, trial.best.metrics)
         improves = feasible and (self.best_ended is None or self.better(score, than=self.best_ended))
-        self.unimproved = 0 if improves else self.unimproved + 1
+        self._rested = set() if improves else self._rested | {trial.id}
+        self.unimproved = len(self._rested)
         self.best_ended = score if improves else self.best_ended
 
     def _take_report(self, event: Reported) -> None:
@@ -303,9 +332,10 @@ class RunState:
             trial.longest_wait_s = max(trial.longest_wait_s, event.time - since)
             self.longest_wait_s = max(self.longest_wait_s, trial.longest_wait_s)
         trial.reports.append(event)
-        trial.best = self._best_of(trial.reports)
+        trial.best = self.best_of(trial.reports)
 
-    def _best_of(self, reports: list[Reported]) -> Reported | None:
+    def best_of(self, reports: list[Reported]) -> Reported | None:
+        """The report with the best score."""
         best: Reported | None = None
         for report in reports:
             if best is None or self.better(report.metrics[self.objective], than=best.metrics[self.objective]):

@@ -200,6 +200,7 @@ class Decided(Event):
         score: what was compared: the trial's best so far, unless the rule says otherwise.
         cutoff: what it had to reach; None where there was nothing to compare with.
         stop: whether it ends here.
+        pause: whether it pauses here; it goes on should it come to be among the best.
         mark: what later trials are compared with, where that is not the score.
         bracket: which trials it was compared with: those with the same value of the parameter that `brackets` names; empty: with all.
     """
@@ -213,6 +214,16 @@ class Decided(Event):
     stop: bool
     mark: float | None = None
     bracket: str = ""
+    pause: bool = False
+
+
+@dataclass(frozen=True)
+class WentOn(Event):
+    """A trial that paused at a rung has come to be among the best there, and goes on, in its next attempt."""
+
+    kind: ClassVar[str] = "went_on"
+    trial: str
+    rung: int
 
 
 @dataclass(frozen=True)
@@ -405,7 +416,7 @@ class RunClosed(Event):
 
 
 _ALL = (
-    *(RunOpened, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, Told, Ended, Promoted),
+    *(RunOpened, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, WentOn, Told, Ended, Promoted),
     *(SearchEnded, Halted, Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
 )
 

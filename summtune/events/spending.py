@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from summtune.events.kinds import Ended, Event, Reported, Retried, RunClosed, RunOpened, RunResumed, TrialStarted
+from summtune.events.kinds import Decided, Ended, Event, Reported, Retried, RunClosed, RunOpened, RunResumed, TrialStarted
 
 HOUR_S = 3600.0
 
@@ -59,6 +59,8 @@ class Spending:
                 epochs = event.metrics.get("epoch", 0.0)
                 self.epochs += max(0.0, epochs - max(trained.values(), default=0.0))
                 trained[event.iteration] = epochs
+            case Decided() if event.pause:
+                self._end_attempt(event.trial)
             case Ended() | Retried():
                 self._end_attempt(event.trial)  # what it has trained is remembered: a failed one may be run again, from where it was
             case RunClosed():

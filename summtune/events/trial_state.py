@@ -8,14 +8,22 @@ from typing import Any
 from summtune.events.kinds import Decided, Decoded, Metrics, Reported, Retried, Scored
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A place in the study: a trial, up to the rung that it went on from after a pause; None where this is its last place."""
+
+    trial: str
+    paused_at: int | None = None
+
+
 @dataclass
 class TrialState:
     """A trial as the events tell it.
 
     Attributes:
         id: its id, the same through every attempt.
-        status: pending, running, finished, stopped or failed; running also means "was running when the run was left", and pending "waits to
-            be retried".
+        status: pending, running, paused, finished, stopped or failed; running also means "was running when the run was left", and pending
+            "waits to be retried" or "to go on".
         began_at: when its present attempt began.
         retried: attempts that failed for a cause that can pass.
         retried_before: how many of them in earlier sessions.
@@ -63,6 +71,10 @@ class TrialState:
     @property
     def over(self) -> bool:
         return self.status in ("finished", "stopped", "failed")
+
+    @property
+    def paused(self) -> bool:
+        return self.status == "paused"
 
     @property
     def iteration(self) -> int:

@@ -49,14 +49,14 @@ class Column:
         """Where a value lies."""
         distribution = self.distribution
         if isinstance(distribution, CategoricalDistribution):
-            return (distribution.to_internal_repr(value) + 0.5) / self.steps
+            return (float(distribution.to_internal_repr(value)) + 0.5) / self.steps
         assert isinstance(distribution, (FloatDistribution, IntDistribution))
         low, high = distribution.low, distribution.high
         if self.steps:
-            return (round((value - low) / (distribution.step or 1)) + 0.5) / self.steps
+            return float((round((value - low) / (distribution.step or 1)) + 0.5) / self.steps)
         if low == high:
             return 0.5
-        return math.log(value / low) / math.log(high / low) if distribution.log else (value - low) / (high - low)
+        return float(math.log(value / low) / math.log(high / low) if distribution.log else (value - low) / (high - low))
 
     def value(self, place: float) -> Any:
         """The value that lies there."""

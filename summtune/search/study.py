@@ -16,6 +16,7 @@ from optuna.trial import TrialState as OptunaState
 from summtune import registry
 from summtune.events import limits
 from summtune.events.fold import RunState
+from summtune.events.kinds import Reported
 from summtune.events.trial_state import TrialState
 from summtune.search.asking import Request, adopt, ask_seed
 from summtune.search.walk import fresh_draw, fresh_point, mixed
@@ -75,7 +76,8 @@ class Search:
         self._trained: set[str] = set()
         self._drawn: set[str] = set()  # those of them that lie in the space
         self._nothing_left = False
-        self._observed: set[tuple[str, int]] = set()
+        self._observed: dict[str, set[int]] = {}
+        self._paused: set[str] = set()
 
     @property
     def used_up(self) -> bool:
@@ -86,14 +88,20 @@ class Search:
     def replay(self, state: RunState) -> None:
         """Make the study anew, as a run's state says that it was: the same trials, values and numbers."""
         self._begin()
-        for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
+        for place in state.asked:
+            trial = state.trials[place.trial]
+            reports = [one for one in trial.reports if place.paused_at is None or one.iteration <= place.paused_at]
+            if place.paused_at is not None and not reports:
+                continue  # it was begun anew since
             if trial.baseline:
                 self.adopt_baseline(trial.id, trial.point)
             else:
                 self.adopt(trial.id, Draw(trial.point, trial.params))
-            for report in trial.reports:
+            for report in reports:
                 self.observe(trial.id, report.iteration, report.metrics[state.objective])
-            if trial.told:
+            if place.paused_at is not None or trial.paused:
+                self.pause(trial.id, _excesses(state.best_of(reports), state))
+            elif trial.told:
                 self.tell(trial.id, *final_word(trial, state), excesses(trial, state))
 
     def propose(self, trial_id: str, number: int) -> Proposal | None:
@@ -131,6 +139,8 @@ class Search:
     def adopt(self, trial_id: str, draw: Draw) -> None:
         """Take in a point that was drawn before."""
         self._asked[trial_id] = adopt(self.study, self._space, draw).trial
+        self._observed.pop(trial_id, None)
+        self._paused.discard(trial_id)
         self._count_in(draw.point)
 
     def adopt_baseline(self, trial_id: str, point: Mapping[str, Any]) -> None:
@@ -147,9 +157,22 @@ class Search:
 
     def observe(self, trial_id: str, iteration: int, value: float) -> None:
         """One evaluation of a trial."""
-        if trial_id in self._asked and (trial_id, iteration) not in self._observed:
-            self._observed.add((trial_id, iteration))  # one that is done again is not said twice: Optuna keeps the first, and warns
+        seen = self._observed.setdefault(trial_id, set())
+        if trial_id in self._asked and iteration not in seen:
+            seen.add(iteration)  # one that is done again is not said twice: Optuna keeps the first, and warns
             self._asked[trial_id].report(value, iteration)
+
+    def pause(self, trial_id: str, beyond: Mapping[str, float]) -> None:
+        """A trial pauses: to Optuna it is one that was pruned, until it goes on. It is told no more of it if it doesn't."""
+        self.tell(trial_id, OptunaState.PRUNED, None, beyond)
+        self._paused.add(trial_id)
+
+    def go_on(self, trial: TrialState, objective: str) -> None:
+        """A paused trial goes on. Optuna's trials can't be untold: it becomes another one, with the evaluations it has had."""
+        if trial.id in self._asked:
+            self.adopt(trial.id, Draw(trial.point, trial.params))
+            for report in trial.reports:
+                self.observe(trial.id, report.iteration, report.metrics[objective])
 
     def tell(self, trial_id: str, state: OptunaState, value: float | None, beyond: Mapping[str, float] | None = None) -> None:
         """How a trial ended: COMPLETE with its score, PRUNED with its intermediate values, or FAIL.
@@ -160,7 +183,7 @@ class Search:
             value: its score.
             beyond: by how much it is beyond each limit; samplers prefer what is beyond none.
         """
-        if trial_id in self._asked:
+        if trial_id in self._asked and trial_id not in self._paused:
             for limit, excess in (beyond or {}).items():
                 self._asked[trial_id].set_constraint(limit, excess)
             self.study.tell(self._asked[trial_id], value if state is OptunaState.COMPLETE else None, state=state)
@@ -183,9 +206,11 @@ def final_word(trial: TrialState, state: RunState) -> tuple[OptunaState, float |
 
 def excesses(trial: TrialState, state: RunState) -> dict[str, float]:
     """By how much a trial's best evaluation is beyond each limit; nothing of a trial that failed."""
-    if trial.best is None or trial.status == "failed":
-        return {}
-    return limits.excesses(state.limits, trial.best.metrics)
+    return {} if trial.status == "failed" else _excesses(trial.best, state)
+
+
+def _excesses(best: Reported | None, state: RunState) -> dict[str, float]:
+    return {} if best is None else limits.excesses(state.limits, best.metrics)
 
 
 def _as_text(point: Mapping[str, Any]) -> str:

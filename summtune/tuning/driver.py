@@ -71,7 +71,7 @@ class Driver:
         self._search.replay(state)
         self._catch_up()
         # Trials that were under way when the run was left, and that Ray Tune does not bring back by itself; and those to be tried again.
-        self._waiting: list[str] = [trial.id for trial in state.unfinished()]
+        self._waiting: list[str] = [trial.id for trial in state.unfinished() if not trial.paused]
         self._look_for_end()
         self._end_left_behind()
 
@@ -82,9 +82,10 @@ class Driver:
         self._watch(event, self.state)
 
     def next_trial(self, *, at_once: bool = False) -> TrialState | SpaceUsedUp:
-        """The trial to run next: one that was left behind or is to be tried again, the baseline, a new point, or a promising one once more.
+        """The trial to run next.
 
-        Nothing once a person asked for a stop.
+        One that was left behind or is to be tried again, the baseline, one that goes on after a pause, a new point, or a promising one
+        with another seed. Nothing once a person asked for a stop.
 
         Args:
             at_once: don't let the one that is to be tried again pause first.
@@ -98,16 +99,43 @@ class Driver:
                 self._waiting.remove(trial_id)
                 return self.state.trials[trial_id]
         if self._budget_is_used_up:
+            self._end_paused()
             return SpaceUsedUp()
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
+        if (trial := self._to_go_on()) is not None:
+            return trial
         if not (len(self.state.searched) >= self.state.count or self.target_reached or self.state.search_ended):
             number = self.state.last_number
             trial_id = f"{number + 1:04d}"
             proposal = self._search.propose(trial_id, number)
             if proposal is not None:
                 return self._draw(trial_id, proposal.point, proposal.params)
+        if any(trial.paused for trial in self.state.trials.values()):
+            if any(trial.status in ("pending", "running") for trial in self.state.trials.values()):
+                return NotYet()  # those under way may yet show that a paused one is among the best
+            if (trial := self._to_go_on(last_call=True)) is not None:
+                return trial
+            self._end_paused()
         return self._repeat()
+
+    def _to_go_on(self, *, last_call: bool = False) -> TrialState | None:
+        """A paused trial that goes on; none once the search has ended."""
+        if self.target_reached or self.state.search_ended:
+            return None
+        trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
+        if trial is not None:
+            assert trial.verdict is not None
+            self.record(kinds.WentOn(trial.id, trial.verdict.rung))
+            self._search.go_on(trial, self.state.objective)
+        return trial
+
+    def _end_paused(self) -> None:
+        """Nothing is left that could let the paused trials go on."""
+        for trial in self.state.trials.values():
+            if trial.paused:
+                self.record(verdicts.end(self.state, trial, None))
+                self._conclude(trial)
 
     def _repeat(self) -> TrialState | SpaceUsedUp:
         """A promising point with another seed. Each is a trial of its own, which neither sampler nor rungs hear of."""
@@ -218,7 +246,7 @@ class Driver:
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed. It is over then, or is to be tried again."""
         trial = self.state.trials[trial_id]
-        if trial.over:
+        if trial.over or trial.paused:
             return
         if failure is not None and failure.cause in PASSING:
             self._look_for_end()
@@ -323,7 +351,9 @@ class Driver:
         if decided is None:
             return False
         self.record(decided)
-        return decided.stop
+        if decided.pause:
+            self._search.pause(trial.id, excesses(trial, self.state))
+        return decided.stop or decided.pause
 
     def _conclude(self, trial: TrialState) -> None:
         """Tell the study, promote the results: what follows a trial's end, as far as it has not been done."""

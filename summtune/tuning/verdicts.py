@@ -40,10 +40,35 @@ def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: Tr
         return None
     bracket = experiment.bracket(trial.point)
     score, mark = rule.measure(stopping, scores, state.maximize)
-    cutoff, stop = rule.judge(stopping, score, state.seen(rung, bracket), state.maximize)
+    cutoff, weak = rule.judge(stopping, score, list(state.seen(rung, bracket).values()), state.maximize)
     # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
-    stop = bool(stop) and not trial.baseline
-    return Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket)
+    weak = bool(weak) and not trial.baseline
+    stop, pause = weak and not rule.PAUSES, weak and rule.PAUSES
+    return Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket, pause)
+
+
+def to_go_on(state: RunState, experiment: Experiment, rule: ModuleType, *, last_call: bool) -> TrialState | None:
+    """The paused trial that has come to be among the best at its rung, from the highest rung that has one; None where none has.
+
+    Args:
+        state: the run.
+        experiment: what it was asked to do.
+        rule: a file of `search/stopping`.
+        last_call: whether no other trial will come to any rung unless one of these goes on.
+    """
+    if not rule.PAUSES:
+        return None
+    paused = [trial for trial in state.trials.values() if trial.paused]
+    for rung in sorted({trial.verdict.rung for trial in paused if trial.verdict is not None}, reverse=True):
+        there = [trial for trial in paused if trial.verdict is not None and trial.verdict.rung == rung]
+        for bracket in dict.fromkeys(experiment.bracket(trial.point) for trial in there):
+            # At the last call the baseline doesn't count: it was never stopped, and somebody else shall go on.
+            marks = {trial: mark for trial, mark in state.seen(rung, bracket).items() if not (last_call and state.trials[trial].baseline)}
+            gone_on = marks.keys() - {trial.id for trial in there}
+            found = rule.promote(experiment.stopping, marks, gone_on, state.maximize, last_call=last_call)
+            if found is not None:
+                return state.trials[found]
+    return None
 
 
 def end(state: RunState, trial: TrialState, failure: TrialFailure | None) -> Ended:
@@ -56,7 +81,7 @@ def end(state: RunState, trial: TrialState, failure: TrialFailure | None) -> End
         return Ended(trial.id, "failed", failure.cause, message)
     beyond = state.violations(trial)
     feasible = not beyond if state.limits else None
-    by_rung = trial.verdict is not None and trial.verdict.stop
+    by_rung = trial.paused or (trial.verdict is not None and trial.verdict.stop)
     by_budget = bool(trial.halted) and not by_rung
     return Ended(
         trial.id,

@@ -90,7 +90,7 @@ def test_the_guide_s_files_load(load: Load) -> None:
     assert settings.model.checkpoint == settings.general.model_name == "digit82/kobart-summarization"
     assert settings.wandb.entity is None
     assert list(experiment.space.parameters) == ["training.learning_rate", "training.warmup_ratio", "training.label_smoothing"]
-    assert experiment.stopping == Stopping("asha", 3, 3, 3)
+    assert experiment.stopping == Stopping("hyperband", 3, 3, 3)
     assert experiment.notices == (
         "no data are named, neither by the base nor here: the sample data are used.",
         "no trial will be stopped early: the first rung, 3, is not below the last iteration, 3."
@@ -198,8 +198,8 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ),
         ("settings: {training.learning_rate: 1e-4}\n", "A setting stands in its section: `training: {learning_rate: 0.0001}`."),
         ("data: {train: ., dev: .}\n", "is no file. Check the path"),
-        ("method: bayess\n", "method: bayess is not one of bayes, tpe, random, grid. Did you mean bayes?"),
-        ("method: cmaes\n", "not yet: the method cmaes is understood, but can't be run so far."),
+        ("method: bayess\n", "method: bayess is not one of bayes, cmaes, gp, grid, random, tpe. Did you mean bayes?"),
+        ("method: nsga2\n", "not yet: the method nsga2 is understood, but can't be run so far."),
         ("run_cap: 0\n", "run_cap: 0 is too small: it must be above 0."),
         ("run_cap: '5'\n", 'run_cap: "5" is text, where a whole number is meant. Remove the quotes.'),
         ("run_cap: 5\ncount: 6\n", "count: 6 contradicts run_cap, which is 5. Keep one of them."),

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     [
         "objectives: [{name: loss}]",
         "warm_start: [other]",
-        "method: gp",
         "method: nsga2",
         "resources: {accelerator_type: A100}",
         "decode: {method: nsga2, parameters: {num_beams: {values: [1, 4]}}}",

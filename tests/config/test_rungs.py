@@ -81,7 +81,7 @@ def test_rungs_lie_below_the_last_iteration() -> None:
         ({"type": "median", "eta": 2}, "median has no `eta`."),
         ({"type": "median", "s": 2}, "median has no `s`."),
         ({"type": "none", "min_iter": 2}, "none has no `min_iter`. Leave it out."),
-        ({"type": "annealing"}, "annealing is not one of asha, median, none, hyperband"),
+        ({"type": "annealing"}, "annealing is not one of asha, hyperband, median, none"),
     ],
 )
 def test_what_makes_no_sense(spec: dict[str, object], message: str) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from summtune.config.stopping import Stopping
-from summtune.search.stopping import asha, median, none
+from summtune.search.stopping import asha, hyperband, median, none
 
 ASHA = Stopping("asha", eta=3, min_iter=1, max_iter=20)
+HYPERBAND = Stopping("hyperband", eta=3, min_iter=1, max_iter=20)
 MEDIAN = Stopping("median", min_iter=2, max_iter=20)
 
 
@@ -19,20 +20,45 @@ def test_rungs_are_powers_below_the_last_iteration() -> None:
 
 
 @pytest.mark.parametrize("maximize", [True, False])
-def test_one_in_eta_goes_on(maximize: bool) -> None:
-    rng = np.random.default_rng(0)
-    seen: list[float] = []
-    went_on = 0
-    for score in rng.normal(size=3000):
-        cutoff, stop = asha.judge(ASHA, score, seen, maximize)
+def test_one_in_eta_goes_on_at_once_or_later(maximize: bool) -> None:
+    scores = np.random.default_rng(0).normal(size=900)
+    marks: dict[str, float] = {}
+    gone_on: set[str] = set()
+    for number, score in enumerate(scores):
+        cutoff, pause = asha.judge(ASHA, score, list(marks.values()), maximize)
+        marks[str(number)] = score
         if cutoff is not None:
-            assert stop == (score < cutoff if maximize else score > cutoff)
-        went_on += not stop
-        seen.append(float(score))
-    assert went_on / 3000 == pytest.approx(1 / 3, abs=0.03)
+            assert pause == (score < cutoff if maximize else score > cutoff)
+        if not pause:
+            gone_on.add(str(number))
+        while (found := asha.promote(ASHA, marks, gone_on, maximize, last_call=False)) is not None:
+            gone_on.add(found)
+    best = sorted(marks, key=lambda name: -marks[name] if maximize else marks[name])[:300]
+    assert set(best) <= gone_on, "none of the best third is left behind"
+    assert len(gone_on) < 900 * (1 / 3 + 1 / asha.CHANCE)
 
 
-def test_the_verdict_is_rays_own() -> None:
+def test_the_first_to_come_pause_until_there_are_enough() -> None:
+    assert asha.judge(ASHA, 0.9, [], True) == (None, True)
+    assert asha.judge(ASHA, 0.9, [0.1], True) == (None, True)
+    assert asha.judge(ASHA, 0.9, [0.1, 0.2], True) == (0.2, False)
+    assert asha.promote(ASHA, {"a": 0.9, "b": 0.1}, (), True, last_call=False) is None
+    assert asha.promote(ASHA, {"a": 0.9, "b": 0.1, "c": 0.2}, (), True, last_call=False) == "a"
+    assert asha.promote(ASHA, {"a": 0.9, "b": 0.1, "c": 0.2}, ("a",), True, last_call=False) is None
+
+
+def test_at_the_last_call_the_best_goes_on_where_nobody_has() -> None:
+    assert asha.promote(ASHA, {"a": 0.2, "b": 0.1}, (), True, last_call=True) == "a"
+    assert asha.promote(ASHA, {"a": 0.2, "b": 0.1}, ("b",), True, last_call=True) is None
+
+
+def test_every_tenth_goes_on_whatever_its_score() -> None:
+    seen = [float(number) for number in range(1, asha.CHANCE)]
+    assert asha.judge(ASHA, 0.0, seen, True) == (None, False)
+    assert asha.judge(ASHA, 0.0, [*seen, 20.0], True)[1]
+
+
+def test_hyperband_s_verdict_is_rays_own() -> None:
     """The same scores through the bracket of Ray's ASHAScheduler."""
     from ray.tune.schedulers.async_hyperband import _Bracket
 
@@ -41,14 +67,14 @@ def test_the_verdict_is_rays_own() -> None:
     for number, score in enumerate(np.random.default_rng(1).normal(size=200)):
         trial = type("Trial", (), {"trial_id": str(number)})()
         theirs = bracket.on_result(trial, 1, float(score))
-        assert asha.judge(ASHA, float(score), seen, True)[1] == (theirs == "STOP")
+        assert hyperband.judge(HYPERBAND, float(score), seen, True)[1] == (theirs == "STOP")
         seen.append(float(score))
 
 
 @pytest.mark.parametrize(("strict", "maximize", "score"), [(False, True, 0.7), (True, True, 0.4), (False, False, 0.2), (True, False, 0.4)])
 def test_strict_judges_the_evaluation_at_the_rung(strict: bool, maximize: bool, score: float) -> None:
-    stopping = Stopping("asha", 3, 1, 20, strict=strict)
-    assert asha.measure(stopping, [0.2, 0.7, 0.4], maximize) == (score, score)
+    stopping = Stopping("hyperband", 3, 1, 20, strict=strict)
+    assert hyperband.measure(stopping, [0.2, 0.7, 0.4], maximize) == (score, score)
 
 
 def test_the_median_judges_from_min_iter_on() -> None:

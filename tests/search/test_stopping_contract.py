@@ -29,15 +29,20 @@ SCORES = st.lists(st.integers(-50, 50).map(lambda score: score / 10), min_size=1
 every_rule = pytest.mark.parametrize("name", NAMES)
 
 
+NEEDED = {"hyperband": {"min_iter": 1}}
+"""What a person has to say besides a rule's name."""
+
+
 def of(name: str, iterations: int = 9) -> tuple[ModuleType, Stopping]:
-    """A rule, and what it is told where a person gives its name alone."""
-    return registry.load("search.stopping", name), stopping(EarlyTerminateSpec(type=name), iterations)
+    """A rule, and what it is told where a person says no more than has to be said."""
+    return registry.load("search.stopping", name), stopping(EarlyTerminateSpec(type=name, **NEEDED.get(name, {})), iterations)
 
 
 @every_rule
 def test_it_declares_itself(name: str) -> None:
     rule, _ = of(name)
     assert rule.SUMMARY
+    assert rule.PAUSES in (True, False)
     assert set(rule.TAKES) <= set(EarlyTerminateSpec.model_fields) - {"type"}
 
 
@@ -53,10 +58,24 @@ def test_no_trial_is_judged_at_its_last_iteration_or_after(name: str) -> None:
 
 @every_rule
 @given(scores=SCORES, maximize=st.booleans())
-def test_the_first_to_arrive_goes_on(name: str, scores: list[float], maximize: bool) -> None:
+def test_the_first_to_arrive_is_never_stopped_for_good(name: str, scores: list[float], maximize: bool) -> None:
     rule, told = of(name)
     score, _ = rule.measure(told, scores, maximize)
-    assert rule.judge(told, score, [], maximize) == (None, False)
+    assert rule.judge(told, score, [], maximize) == (None, rule.PAUSES)
+
+
+@every_rule
+@given(marks=st.lists(st.integers(-50, 50), min_size=1, max_size=12), maximize=st.booleans())
+def test_of_those_that_pause_the_best_goes_on_and_at_the_last_call_somebody_does(name: str, marks: list[int], maximize: bool) -> None:
+    rule, told = of(name)
+    if not rule.PAUSES:
+        return
+    named = {str(place): float(mark) for place, mark in enumerate(marks)}
+    best = max(named.values()) if maximize else min(named.values())
+    found = rule.promote(told, named, (), maximize, last_call=False)
+    assert found is None or named[found] == best
+    assert named[rule.promote(told, named, (), maximize, last_call=True)] == best
+    assert rule.promote(told, named, set(named), maximize, last_call=True) is None
 
 
 @every_rule
@@ -88,8 +107,9 @@ def test_what_is_stopped_is_below_the_cutoff_and_what_is_worse_is_stopped_too(
     rule, told = of(name)
     cutoff, stop = rule.judge(told, score, seen, maximize)
     worse = score - 1 if maximize else score + 1
-    assert not rule.judge(told, max(seen) if maximize else min(seen), seen, maximize)[1], "as good as the best is never stopped"
-    if stop:
+    if not rule.PAUSES:
+        assert not rule.judge(told, max(seen) if maximize else min(seen), seen, maximize)[1], "as good as the best is never stopped"
+    if stop and cutoff is not None:
         assert score < cutoff if maximize else score > cutoff
         assert rule.judge(told, worse, seen, maximize)[1]
 
@@ -117,7 +137,7 @@ parameters: {{learning_rate: {{distribution: log_uniform_values, min: 1e-5, max:
 run_cap: 6
 baseline: false
 metric: {{name: {metric}}}
-early_terminate: {name}
+early_terminate: {{type: {name}{"".join(f", {key}: {value}" for key, value in NEEDED.get(name, {}).items())}}}
 settings: {{training: {{num_train_epochs: 4}}}}
 """
     driver, log = open_driver(folder, space)
@@ -136,7 +156,7 @@ settings: {{training: {{num_train_epochs: 4}}}}
         under_way = {drawn(driver): CURVES[begun + place] for place in range(2)}
         for iteration in range(4):
             for trial, curve in under_way.items():
-                if not driver.state.trials[trial].over and not step(driver, trial, curve[iteration]):
+                if driver.state.trials[trial].status == "running" and not step(driver, trial, curve[iteration]):
                     driver.over(trial)
                 driver = after(driver)
         for trial in under_way:
@@ -144,7 +164,7 @@ settings: {{training: {{num_train_epochs: 4}}}}
     log.close()
     events: list[Event] = read_events(driver.run.events)[0]
     judged = [event for event in events if isinstance(event, Decided)]
-    return [(one.trial, one.rung, one.score, one.mark, one.cutoff, one.stop) for one in judged]
+    return [(one.trial, one.rung, one.score, one.mark, one.cutoff, one.stop or one.pause) for one in judged]
 
 
 @pytest.mark.parametrize("metric", ["rouge_combined_f1", "loss"])
@@ -159,6 +179,7 @@ RULE = '''"""A rule that stops whatever is below a half."""
 
 SUMMARY = "a half"
 TAKES = ("min_iter",)
+PAUSES = False
 
 
 def rung(stopping, iteration, last):

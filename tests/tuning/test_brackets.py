@@ -18,7 +18,7 @@ method: grid
 parameters: {size: {bundle: {small: {weight_decay: 0.0}, large: {weight_decay: 0.1}}}, max_grad_norm: {values: [0.3, 0.5, 0.8]}}
 run_cap: 6
 baseline: false
-early_terminate: {type: asha, eta: 2, min_iter: 1BRACKETS}
+early_terminate: {type: hyperband, eta: 2, min_iter: 1BRACKETS}
 settings: {training: {num_train_epochs: 4}, evaluation: {strategy: full}}
 """
 
@@ -37,7 +37,7 @@ def test_values_of_the_named_parameter_compete_among_themselves(tmp_path: Path) 
     assert [event.bracket for event in judged.values()] == ["small"] * 3 + ["large"] * 3
     assert [event.cutoff for event in judged.values()] == [None, 0.5, 0.55, None, 0.2, 0.25]
     assert [trial for trial, event in judged.items() if event.stop] == ["0006"]
-    assert driver.state.seen(1, "large") == [0.2, 0.3, 0.1]
+    assert driver.state.seen(1, "large") == {"0004": 0.2, "0005": 0.3, "0006": 0.1}
     assert fold(read_events(driver.run.events)[0]) == driver.state
     said = event_line(judged["0006"], driver.state, 4)
     assert said == "0006  stopped after 1 of 4: 0.1000 at rung 1 among large, 0.2500 needed"
@@ -52,7 +52,7 @@ def test_without_brackets_all_compete(tmp_path: Path) -> None:
 
 def test_the_median_s_averages_are_in_the_events(tmp_path: Path) -> None:
     """A best is compared with averages: both are recorded, since reports may be taken back by a restart."""
-    driver, log = open_driver(tmp_path / "run", SPACE.replace("{type: asha, eta: 2, min_iter: 1BRACKETS}", "median"))
+    driver, log = open_driver(tmp_path / "run", SPACE.replace("{type: hyperband, eta: 2, min_iter: 1BRACKETS}", "median"))
     trials = [drawn(driver) for _ in range(4)]
     for scores in ((0.2, 0.4, 0.6, 0.50), (0.6, 0.6, 0.2, 0.1)):
         for trial, score in zip(trials, scores, strict=True):
@@ -65,7 +65,7 @@ def test_the_median_s_averages_are_in_the_events(tmp_path: Path) -> None:
 
 
 def test_strict_judges_by_the_evaluation_at_the_rung(tmp_path: Path) -> None:
-    space = SPACE.replace("BRACKETS", ", strict: true").replace("asha", "hyperband").replace("min_iter: 1", "min_iter: 2")
+    space = SPACE.replace("BRACKETS", ", strict: true").replace("min_iter: 1", "min_iter: 2")
     driver, log = open_driver(tmp_path / "run", space)
     first, second = drawn(driver), drawn(driver)
     for score in (0.5, 0.4):

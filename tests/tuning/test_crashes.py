@@ -257,4 +257,4 @@ def test_a_study_forgets_what_no_longer_counts(begun: tuple[RunPaths, Experiment
 
 def until_one_is_under_way(driver: Driver) -> None:
     """Fails once a trial that the study knows has been evaluated, and goes on."""
-    assert not any(trial.iteration and not trial.over for trial in driver.state.searched), "under way"
+    assert not any(trial.iteration and trial.status == "running" for trial in driver.state.searched), "under way"

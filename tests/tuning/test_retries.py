@@ -23,7 +23,7 @@ SPACE = """
 name: plain
 parameters: {learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}}
 run_cap: 3
-early_terminate: {type: asha, min_iter: 1, eta: 2}
+early_terminate: {type: hyperband, min_iter: 1, eta: 2}
 settings: {training: {num_train_epochs: 4}}
 """
 

@@ -17,6 +17,9 @@ TAKES = ("min_iter", "max_iter", "eta", "brackets")
 
 PAUSES = True
 
+CHANCE = 10
+"""Every so many-th trial that comes to a rung goes on from it whatever its score, so that what begins slowly and ends well is found out."""
+
 
 def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
     """The rung at an iteration, if one lies there, below the trial's last: stopping at the last would save nothing."""
@@ -38,6 +41,8 @@ def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: boo
         seen: other trials' scores at this rung.
         maximize: whether more is better.
     """
+    if (len(seen) + 1) % CHANCE == 0:
+        return None, False
     places = _places(stopping, len(seen) + 1)
     if not places:
         return None, True

@@ -1,7 +1,7 @@
 """W&B's hyperband, and Ray's: successive halving that stops trials for good, by the rule of Ray's ASHAScheduler.
 
-At each rung a trial goes on if it is among the best 1/eta of those that have been there; the first to arrive has nobody to be compared with,
-and goes on. The rungs are W&B's. With `strict` a trial is judged by its evaluation at the rung, instead of its best so far.
+At each rung a trial goes on if it is among the best 1/eta of those that have been there; the first to arrive has nobody to be compared
+with, and goes on. The rungs are W&B's. With `strict` a trial is judged by its evaluation at the rung, instead of its best so far.
 """
 
 from __future__ import annotations

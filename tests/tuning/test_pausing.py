@@ -1,0 +1,142 @@
+"""Trials that pause at a rung: who goes on when, and what is left of those that never do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from summtune.cli.screen import event_line
+from summtune.events.fold import fold
+from summtune.events.kinds import Decided, Ended, Told, TrialStarted, WentOn
+from summtune.events.log import EventLog, read_events
+from summtune.tuning.driver import Driver, NotYet, SpaceUsedUp
+from tests.tuning.driving import open_driver
+from tests.tuning.test_driver import drawn, step
+
+SPACE = """
+name: plain
+parameters: {learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-2}}
+run_cap: 4
+baseline: false
+early_terminate: {type: asha, min_iter: 1, eta: 2}
+settings: {training: {num_train_epochs: 2}}
+"""
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[tuple[Driver, EventLog]]:
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    yield driver, log
+    log.close()
+
+
+def evaluated(driver: Driver, score: float) -> str:
+    """The next trial, evaluated once; Ray Tune is done with it if it pauses."""
+    trial = drawn(driver)
+    if not step(driver, trial, score):
+        driver.over(trial)
+    return trial
+
+
+def test_a_trial_pauses_and_goes_on_once_it_is_among_the_best(opened: tuple[Driver, EventLog]) -> None:
+    driver, _ = opened
+    first = evaluated(driver, 0.5)
+    assert driver.state.trials[first].status == "paused"
+    second = evaluated(driver, 0.2)
+    trial = driver.next_trial()
+    assert not isinstance(trial, SpaceUsedUp)
+    assert trial.id == first, "the best of two, rather than a new point"
+    assert trial.status == "pending"
+    driver.start(first)
+    started = [event for event in read_events(driver.run.events)[0] if isinstance(event, TrialStarted) and event.trial == first]
+    assert [(event.attempt, event.iteration) for event in started] == [(1, 0), (2, 1)], "from where it paused"
+    assert step(driver, first, 0.6)
+    driver.over(first)
+    assert driver.state.trials[first].status == "finished"
+    assert driver.state.trials[second].status == "paused"
+
+
+def test_those_that_never_go_on_end_with_the_search(opened: tuple[Driver, EventLog]) -> None:
+    driver, _ = opened
+    trials = [evaluated(driver, score) for score in (0.1, 0.2, 0.05, 0.04)]
+    assert [driver.state.trials[trial].status for trial in trials] == ["paused", "running", "paused", "paused"], "0.2 is the best of two"
+    assert drawn(driver) == trials[0], "0.1 is among the best two of four"
+    assert isinstance(driver.next_trial(), NotYet), "those under way may still show more"
+    for trial in trials[:2]:
+        assert step(driver, trial, 0.3)
+        driver.over(trial)
+    assert not driver.complete
+    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert driver.complete
+    assert [driver.state.trials[trial].status for trial in trials] == ["finished", "finished", "stopped", "stopped"]
+    events = read_events(driver.run.events)[0]
+    assert [event.state for event in events if isinstance(event, Told)] == ["COMPLETE", "COMPLETE", "PRUNED", "PRUNED"]
+    assert all(driver.run.trial(trial).best_model.is_dir() for trial in trials), "paused ones leave a model, too"
+
+
+def test_with_too_few_to_compare_the_best_goes_on_at_the_last_call(tmp_path: Path) -> None:
+    driver, log = open_driver(tmp_path / "run", SPACE.replace("run_cap: 4", "run_cap: 1"))
+    only = evaluated(driver, 0.1)
+    trial = driver.next_trial()
+    assert not isinstance(trial, SpaceUsedUp)
+    assert trial.id == only
+    log.close()
+
+
+def test_the_baseline_is_compared_with_and_somebody_else_goes_on(tmp_path: Path) -> None:
+    driver, log = open_driver(tmp_path / "run", SPACE.replace("baseline: false", "baseline: true").replace("run_cap: 4", "run_cap: 1"))
+    baseline, only = drawn(driver), drawn(driver)
+    assert step(driver, baseline, 0.9)
+    assert not step(driver, only, 0.1)
+    driver.over(only)
+    assert isinstance(driver.next_trial(), NotYet), "the baseline is under way"
+    step(driver, baseline, 0.9)
+    driver.over(baseline)
+    trial = driver.next_trial()
+    assert not isinstance(trial, SpaceUsedUp)
+    assert trial.id == only
+    log.close()
+
+
+def test_a_driver_that_dies_between_the_word_and_the_deed_goes_on_alike(tmp_path: Path) -> None:
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    first, _ = evaluated(driver, 0.5), evaluated(driver, 0.2)
+    trial = driver.next_trial()
+    assert not isinstance(trial, SpaceUsedUp)
+    log.close()
+    again, log = open_driver(tmp_path / "run", SPACE)
+    assert again.state.trials[first].status == "pending"
+    assert again.waiting == [first]
+    assert drawn(again) == first
+    assert fold(read_events(again.run.events)[0]) == again.state
+    log.close()
+
+
+def test_patience_counts_each_trial_that_comes_to_rest_once(tmp_path: Path) -> None:
+    driver, log = open_driver(tmp_path / "run", SPACE + "patience_trials: 2\n")
+    first, _ = evaluated(driver, 0.5), evaluated(driver, 0.2)
+    assert driver.state.unimproved == 1
+    assert drawn(driver) == first
+    step(driver, first, 0.4)
+    driver.over(first)
+    assert driver.state.unimproved == 2, "the first has come to rest once more, and is no better"
+    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert driver.state.search_ended is not None
+    assert driver.state.search_ended.by == "patience_trials"
+    assert driver.complete
+    log.close()
+
+
+def test_what_is_said(opened: tuple[Driver, EventLog]) -> None:
+    driver, _ = opened
+    evaluated(driver, 0.5), evaluated(driver, 0.2)
+    driver.next_trial()
+    events = read_events(driver.run.events)[0]
+    said = [event_line(event, driver.state, 2) for event in events if isinstance(event, (Decided, WentOn, Ended))]
+    assert said == [
+        "0001  pauses after 1 of 2: 0.5000 at rung 1, too few to compare with so far",
+        "0002  pauses after 1 of 2: 0.2000 at rung 1, 0.5000 needed so far",
+        "0001  goes on from rung 1: it is among the best there now",
+    ]
