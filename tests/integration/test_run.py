@@ -14,7 +14,8 @@ from summtune.config.experiment import load_experiment
 from summtune.errors import SettingsMistake
 from summtune.events import standings
 from summtune.events.fold import RunState
-from summtune.events.kinds import Event, Noted, Reported
+from summtune.events.kinds import Event, Noted, Reported, TrialStarted
+from summtune.events.log import read_events
 from summtune.paths import RunPaths
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
@@ -97,7 +98,7 @@ def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path:
 def test_a_stopped_trial_is_shown_and_told_as_stopped(tune_here: Tune, space_file: SpaceFile) -> None:
     """One at a time, the best first: what comes after it can't reach it."""
     file = space_file(
-        early_terminate={"type": "asha", "min_iter": 1, "eta": 3},
+        early_terminate={"type": "hyperband", "min_iter": 1, "eta": 3},
         metric={"name": "loss", "goal": "minimize"},
         resources={"max_concurrent_trials": 1},
         baseline=False,
@@ -111,6 +112,28 @@ def test_a_stopped_trial_is_shown_and_told_as_stopped(tune_here: Tune, space_fil
     assert by_rate[1e-7].verdict is not None
     assert by_rate[1e-7].verdict.cutoff == by_rate[1e-2].reports[0].metrics["loss"]
     assert run.trial(by_rate[1e-7].id).best_model.is_dir(), "a stopped trial keeps the best that it had"
+
+
+def test_trials_that_paused_and_were_not_needed_end_as_stopped(tune_here: Tune, space_file: SpaceFile) -> None:
+    """One at a time: each pauses at the rung, since there are no three yet; the best goes on from where it was, and nobody else."""
+    file = space_file(
+        early_terminate={"type": "asha", "min_iter": 1, "eta": 3},
+        metric={"name": "loss", "goal": "minimize"},
+        resources={"max_concurrent_trials": 1},
+        baseline=False,
+    )
+    run, _ = tune_here(file)
+    state = state_of(run)
+    by_rate = {trial.point["training.learning_rate"]: trial for trial in state.searched}
+    assert {rate: (trial.status, trial.iteration, trial.attempts) for rate, trial in by_rate.items()} == {
+        1e-2: ("finished", 2, 2),
+        1e-7: ("stopped", 1, 1),
+        1e-3: ("stopped", 1, 1),
+    }
+    events, _ = read_events(run.events)
+    (again,) = [event for event in events if isinstance(event, TrialStarted) and event.attempt == 2]
+    assert again.iteration == 1, "it went on from its checkpoint"
+    assert all(run.trial(trial.id).best_model.is_dir() for trial in state.searched), "a stopped trial keeps the best that it had"
 
 
 def test_two_trials_share_a_gpu(tune_here: Tune, space_file: SpaceFile) -> None:
