@@ -200,7 +200,7 @@ class Driver:
             objective=self.state.objective,
             maximize=self.state.maximize,
         )
-        durable.write_json(paths.progress, orders.to_record())
+        durable.write_json(paths.progress, orders.to_record(), synced=False)
         return settings
 
     def settings_of(self, trial: TrialState) -> Settings:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ray import tune
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
@@ -20,6 +21,8 @@ from ray.train.torch import TorchTrainer
 from summtune import paths as run_paths
 from summtune.config.description import read_resolved
 from summtune.config.settings import Settings
+from summtune.documents import parse_document
+from summtune.training.job import Job, Report
 from summtune.tuning.failures import failure_of, write_failure
 from summtune.tuning.orders import Orders
 from summtune.tuning.scheduler import ATTEMPT_KEY, CHECKPOINT_KEY, NOTICES_KEY
@@ -41,8 +44,25 @@ class Allotment:
     gpus: float
 
 
-def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment) -> None:
+Work = Callable[[Job, Report, Callable[[str], None]], None]
+"""What a trial does: told its job, how to report, and how to say something to the person."""
+
+
+def training(job: Job, report: Report, note: Callable[[str], None]) -> None:
+    """The work of every real trial."""
+    from summtune.training.train import train
+
+    train(job, report, note)
+
+
+def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment, work: Work = training) -> None:
     """Train the trial that `config` names, from where its orders say.
+
+    Args:
+        config: Ray Tune's, of the trial.
+        run_folder: the run's directory.
+        allotment: what the actor has.
+        work: what is done in it; another one where a benchmark asks what all the rest costs.
 
     Raises:
         TrialFailure: with its cause, which also lies in the attempt's folder.
@@ -54,16 +74,19 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
     orders = Orders.read(paths.progress)
 
     def loop() -> None:
-        _train(run, paths, orders, allotment)
+        _train(run, paths, orders, allotment, work)
 
     # Local mode: the loop runs in this very process, Tune keeps reports and checkpoints, and actors can be used again.
     TorchTrainer(loop, scaling_config=ScalingConfig(num_workers=0, use_gpu=allotment.gpus > 0)).fit()
 
 
-def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment) -> None:
-    from summtune.training.job import Job
-    from summtune.training.train import train
+@lru_cache(maxsize=1)
+def _baseline(settings: Path) -> Settings:
+    """The same for all trials of a run, and so for all of an actor's."""
+    return read_resolved(settings.read_text(encoding="utf-8"))
 
+
+def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders, allotment: Allotment, work: Work) -> None:
     attempt = paths.attempt(orders.attempt)
     notices: list[str] = []  # they travel with the next report
 
@@ -72,13 +95,16 @@ def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders,
         told = {ATTEMPT_KEY: orders.attempt, CHECKPOINT_KEY: relative, NOTICES_KEY: list(notices)}
         notices.clear()
         result = {**metrics, "reported": sorted(metrics), "evaluation": settings.evaluation.strategy, **told}
+        if checkpoint is None:
+            tune.report(result)
+            return
         with tempfile.TemporaryDirectory() as folder:
             # Tune's checkpoint names the sealed one instead of holding it: a checkpoint's bytes lie once.
             Path(folder, POINTER).write_text(json.dumps({"trial": paths.folder.name, "folder": relative}), encoding="utf-8")
             tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))
 
     try:
-        settings = Settings.model_validate(yaml.safe_load(paths.settings.read_text(encoding="utf-8")))
+        settings = Settings.model_validate(parse_document(paths.settings.read_text(encoding="utf-8"), str(paths.settings)).value)
         job = Job(
             settings=settings,
             objective_name=orders.objective,
@@ -89,9 +115,9 @@ def _train(run: run_paths.RunPaths, paths: run_paths.TrialPaths, orders: Orders,
             best_iteration=orders.best_iteration,
             best_score=orders.best_score,
             threads=max(1, int(allotment.cpus)),
-            baseline=read_resolved(run.settings.read_text(encoding="utf-8")),
+            baseline=_baseline(run.settings),
         )
-        train(job, report, notices.append)
+        work(job, report, notices.append)
     except Exception as error:  # the one trial boundary: whatever it was becomes a cause on record, and goes on its way
         failure = failure_of(error)
         write_failure(attempt, failure)
