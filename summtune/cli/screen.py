@@ -135,7 +135,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  {begun} ({event.cause}), and is tried again: {event.message}"
         case Reported():
             trial = state.trials[event.trial]
-            star = "  * best so far" if trial.best is event and standings.candidates(state)[:1] == [trial] else ""
+            star = "  * best so far" if trial.best is event and standings.likeliest(state) is trial else ""
             named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
             scores = f"{named} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"

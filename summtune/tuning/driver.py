@@ -105,14 +105,14 @@ class Driver:
             return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         if (trial := self._to_go_on()) is not None:
             return trial
-        if not (len(self.state.searched) >= self.state.count or self.target_reached or self.state.search_ended):
+        if not (self.state.drawn >= self.state.count or self.state.search_ended or self.target_reached):
             number = self.state.last_number
             trial_id = f"{number + 1:04d}"
             proposal = self._search.propose(trial_id, number)
             if proposal is not None:
                 return self._draw(trial_id, proposal.point, proposal.params)
-        if any(trial.paused for trial in self.state.trials.values()):
-            if any(trial.status in ("pending", "running") for trial in self.state.trials.values()):
+        if self.state.statuses["paused"]:
+            if self.state.statuses["pending"] or self.state.statuses["running"]:
                 return NotYet()  # those under way may yet show that a paused one is among the best
             if (trial := self._to_go_on(last_call=True)) is not None:
                 return trial
@@ -121,7 +121,7 @@ class Driver:
 
     def _to_go_on(self, *, last_call: bool = False) -> TrialState | None:
         """A paused trial that goes on; none once the search has ended."""
-        if self.target_reached or self.state.search_ended:
+        if self.state.search_ended or self.target_reached:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
@@ -275,7 +275,12 @@ class Driver:
     @property
     def target_reached(self) -> bool:
         """Whether some trial's score, as the search is told it, is as good as `metric.target`."""
-        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in standings.candidates(self.state))
+        objective = self.experiment.objective
+        if objective.target is None:
+            return False
+        if self.state.repetitions:  # few; the likeliest is then the best by the mean
+            return any(objective.reached(self.state.score(trial)) for trial in standings.candidates(self.state))
+        return (best := standings.likeliest(self.state)) is not None and objective.reached(self.state.score(best))
 
     @property
     def hopeless(self) -> str:
@@ -294,12 +299,12 @@ class Driver:
         """Whether all that was asked for has ended."""
         used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
         baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
-        through = used_up and baseline_done and not any(True for _ in self.state.unfinished())
+        through = used_up and baseline_done and not self.state.under_way
         return through and self._next_repetition() is None
 
     @property
     def _all_drawn(self) -> bool:
-        return len(self.state.searched) >= self.state.count or self._search.used_up
+        return self.state.drawn >= self.state.count or self._search.used_up
 
     @property
     def _budget_is_used_up(self) -> bool:
@@ -340,8 +345,7 @@ class Driver:
         self._waiting = [] if self._budget_is_used_up else self._waiting
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
-        number = 1 + max((trial.number for trial in self.state.trials.values()), default=-1)
-        self.record(kinds.PointDrawn(trial_id, number, point, params, baseline))
+        self.record(kinds.PointDrawn(trial_id, self.state.next_place, point, params, baseline))
         if baseline:
             self._search.adopt_baseline(trial_id, point)
         return self.state.trials[trial_id]
