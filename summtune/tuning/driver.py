@@ -75,9 +75,14 @@ class Driver:
         self._look_for_end()
         self._end_left_behind()
 
-    def record(self, event: kinds.Event) -> None:
-        """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
-        event = self._log.append(event)
+    def record(self, event: kinds.Event, *, sync: bool = True) -> None:
+        """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten.
+
+        Args:
+            event: what happened.
+            sync: False where another event is synced, or all are, before anything but memory changes.
+        """
+        event = self._log.append(event, sync=sync)
         self.state.apply(event)
         self._watch(event, self.state)
 
@@ -220,11 +225,13 @@ class Driver:
         trial = self.state.trials[report.trial]
         if trial.status != "running" or report.attempt != trial.attempts:
             return False
-        self.record(report)
+        self.record(report, sync=False)
         self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
         stopped = self._judge(trial, report.iteration)
         self._look_for_end()
-        return not (stopped or self._halt(trial))
+        goes_on = not (stopped or self._halt(trial))
+        self._log.sync()  # the report and what was decided on it; only then the trial hears of it
+        return goes_on
 
     def note(self, trial_id: str, text: str) -> None:
         """A trial has something to say to the person. What another has said in the same words is not said again."""
@@ -239,9 +246,13 @@ class Driver:
                 if trial.halted or (trial.verdict is not None and trial.verdict.stop):
                     self.over(trial.id)
             elif trial.over:
-                self._conclude(trial)
+                if not (trial.told and trial.promoted):
+                    self._conclude(trial)
                 if trial.scored is not None:
                     promotion.write_results(self.run.trial(trial.id), trial, self.state)
+                if not promotion.is_written(self.run.trial(trial.id), trial):
+                    promotion.write_settings(self.run.trial(trial.id), self.settings_of(trial))
+                    promotion.promote(self.run.trial(trial.id), trial, self.state)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed. It is over then, or is to be tried again."""
@@ -259,7 +270,7 @@ class Driver:
             self.record(kinds.Retried(trial_id, trial.attempts, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return
-        self.record(verdicts.end(self.state, trial, failure))
+        self.record(verdicts.end(self.state, trial, failure), sync=False)
         self._conclude(trial)
         self._look_for_end()
 
@@ -354,7 +365,7 @@ class Driver:
         decided = verdicts.at_rung(self.state, self.experiment, self._rule, trial, iteration)
         if decided is None:
             return False
-        self.record(decided)
+        self.record(decided, sync=False)
         if decided.pause:
             self._search.pause(trial.id, excesses(trial, self.state))
         return decided.stop or decided.pause
@@ -364,8 +375,9 @@ class Driver:
         if not trial.told and not trial.repeats:
             state, value = final_word(trial, self.state)
             beyond = excesses(trial, self.state)
-            self.record(kinds.Told(trial.id, state.name, value, beyond))
+            self.record(kinds.Told(trial.id, state.name, value, beyond), sync=False)
             self._search.tell(trial.id, state, value, beyond)
+        self._log.sync()
         if not trial.promoted:
             attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
-            self.record(kinds.Promoted(trial.id, attempt))
+            self.record(kinds.Promoted(trial.id, attempt), sync=False)  # where it is forgotten it is done again
