@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from summtune.events.fold import RunState
+from summtune.events.kinds import Ended, Event
 
 REPORTS = 10
 AT_ONCE = 2
@@ -25,12 +28,12 @@ class Cost:
     Attributes:
         seconds: from the beginning of the search to its end, Ray being up.
         cpu_s: of this process, Ray's own threads included.
-        peak_mb: most memory that this process held.
+        marks: by number of finished trials: CPU seconds and MB of this process by then.
     """
 
     seconds: float
     cpu_s: float
-    peak_mb: float
+    marks: dict[int, tuple[float, float]]
 
 
 def evaluated(learning_rate: float, iteration: int) -> dict[str, float]:
@@ -79,14 +82,27 @@ def ours(trials: int, method: str = "random") -> Cost:
         file = Path(folder) / "trivial.yaml"
         file.write_text(yaml.safe_dump(space), encoding="utf-8")
         experiment = load_experiment(file, environ={})
-        witness = Witness(lambda opened: None, lambda event, state: None, lambda: None, print)
-        return _cost(lambda: start(experiment, folder, [], witness, work=trivial))
+        marks = Marks()
+        watch = partial(_on_event, marks)
+        witness = Witness(lambda opened: None, watch, lambda: None, print)
+        return _cost(lambda: start(experiment, folder, [], witness, work=trivial), marks)
 
 
-def bare(trials: int, loggers: bool = False) -> Cost:
-    """A search by Ray Tune alone."""
+def _on_event(marks: Marks, event: Event, state: RunState) -> None:
+    if isinstance(event, Ended):
+        marks.ended()
+
+
+def bare(trials: int, loggers: bool = True) -> Cost:
+    """A search by Ray Tune alone: as it comes, or without what it logs of each result (JSON, CSV), which summtune turns off, too."""
     import ray
     from ray import tune
+
+    marks = Marks()
+
+    class Counting(tune.Callback):  # type: ignore[misc]  # Ray ships no types
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+            marks.ended()
 
     if not loggers:
         os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
@@ -97,15 +113,33 @@ def bare(trials: int, loggers: bool = False) -> Cost:
             tune.with_resources(trivial_alone, {"CPU": 1}),
             param_space={"learning_rate": tune.loguniform(1e-5, 1e-2)},
             tune_config=tune.TuneConfig(num_samples=trials, reuse_actors=True, max_concurrent_trials=AT_ONCE),
-            run_config=tune.RunConfig(name="bare", storage_path=folder, verbose=0),
+            run_config=tune.RunConfig(name="bare", storage_path=folder, verbose=0, callbacks=[Counting()]),
         )
-        found = _cost(tuner.fit)
+        found = _cost(tuner.fit, marks)
     ray.shutdown()
     return found
 
 
-def _cost(search: Callable[[], object]) -> Cost:
+class Marks:
+    """Counts finished trials, and looks at this process at every hundredth."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[float, float]] = {}
+        self._finished = 0
+
+    def ended(self) -> None:
+        self._finished += 1
+        if self._finished % 100 == 0:
+            self.found[self._finished] = (time.process_time(), resident_mb())
+
+
+def resident_mb() -> float:
+    """Memory that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _cost(search: Callable[[], object], marks: Marks) -> Cost:
     began, cpu = time.perf_counter(), time.process_time()
     search()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Cost(time.perf_counter() - began, time.process_time() - cpu, peak)
+    return Cost(time.perf_counter() - began, time.process_time() - cpu, marks.found)

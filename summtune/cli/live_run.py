@@ -27,7 +27,7 @@ REFRESH_S = 10.0
 """Least time between two rewritings of the result files while trials end quickly; the end of the run always writes them."""
 
 MOST_SHARE = 0.05
-"""Of the driver's time, what these rewritings may take: they take the longer the more trials there are. Ray Tune's snapshots keep to the same."""
+"""Of the driver's time, what these rewritings may take: they take the longer the more trials there are."""
 
 
 class LiveRun:
