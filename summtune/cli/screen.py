@@ -49,6 +49,9 @@ from summtune.reporting.wording import (
 MOST_SHARE = 0.05
 """Of the driver's time, what showing a run may take."""
 
+QUICK_S = 0.01
+"""What takes no longer than this is done at every event."""
+
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
 
@@ -88,6 +91,7 @@ class Screen:
         self._experiment = Experiment.from_record(state.opened.experiment)
         self._lasts = {trial.id: last_iteration(state, self._experiment, trial) for trial in state.trials.values()}
         self._count = most_trials(state)
+        self._ended = state.ended_points
         self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
@@ -102,6 +106,7 @@ class Screen:
     def event(self, event: Event, state: RunState) -> None:
         """Take notice of an event."""
         line = event_line(event, state, self._last(event, state))
+        self._ended = state.ended_points
         if self._live is not None and time.monotonic() >= self._next_picture:
             self._picture(state)
         if line and not (self._live is not None and isinstance(event, (Reported, TrialStarted))):
@@ -116,14 +121,14 @@ class Screen:
     def _picture(self, state: RunState) -> None:
         """Make the table now, in the thread that changes the state; the one that draws it only reads what was made.
 
-        It takes the longer the more trials there are: the next one waits until this one's time is a small share.
+        It takes the longer the more trials there are: unless it is quick, the next one waits until this one's time is a small share.
         """
         began = time.monotonic()
         shown = rows(state)
         self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        self._ended = sum(trial.over for trial in state.searched)
         self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
-        self._next_picture = time.monotonic() + (time.monotonic() - began) / MOST_SHARE
+        took = time.monotonic() - began
+        self._next_picture = began + (took / MOST_SHARE if took > QUICK_S else 0.0)
 
     def _render(self) -> Group:
         progress = f"{self._ended}/{self._count} trials, {duration(time.monotonic() - self._began)}{self._rest}"

@@ -194,6 +194,13 @@ class RunState:
         """How many trials are not over, those that pause among them."""
         return self.statuses["pending"] + self.statuses["running"] + self.statuses["paused"]
 
+    @property
+    def ended_points(self) -> int:
+        """How many trials but the baseline and repetitions are over."""
+        others = [BASELINE_ID, *(one for repetitions in self.repetitions.values() for one in repetitions)]
+        over = self.statuses["finished"] + self.statuses["stopped"] + self.statuses["failed"]
+        return over - sum(self.trials[one].over for one in others if one in self.trials)
+
     def unfinished(self) -> Iterator[TrialState]:
         return (trial for trial in self.trials.values() if not trial.over)
 
