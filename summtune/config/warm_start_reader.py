@@ -42,7 +42,8 @@ class WarmStartReader:
         here = None if typed else Path(self._space.document.file).absolute().parent
         found: list[str] = []
         for place, name in enumerate(top.warm_start):
-            path = ("warm_start", place) if ("warm_start", place) in self._space.document.marks else ("warm_start",)
+            listed = not typed and ("warm_start", place) in self._space.document.marks
+            path = ("warm_start", place) if listed else ("warm_start",)
             try:
                 folder = str(the_run(name, results, here).folder)
             except Unfit as unfit:

@@ -196,11 +196,10 @@ def _default(key: str) -> Any:
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], objective: str) -> str:
     """What makes two trainings, or their scores, different ones, in words; empty where nothing does."""
     one, other = _compared(theirs, objective), _compared(ours, objective)
-    keys = [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
-    named = [
-        f"{key.rpartition('.')[2]} {brief(theirs.get(key, _default(key)))} (here {brief(ours.get(key, _default(key)))})"
-        for key in keys[:_MOST_NAMED]
-    ]
+    differing = [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
+    values = {key: tuple(brief(flat.get(key, _default(key))) for flat in (theirs, ours)) for key in differing}
+    keys = [key for key, (there, here) in values.items() if there != here] or differing  # others are idle in one of them alone
+    named = [f"{key.rpartition('.')[2]} {values[key][0]} (here {values[key][1]})" for key in keys[:_MOST_NAMED]]
     return ", ".join([*named, *([f"{len(keys) - _MOST_NAMED} more"] if len(keys) > _MOST_NAMED else [])])
 
 
