@@ -144,14 +144,47 @@ def _scored_by(experiment: Experiment, new: Experiment, copies: Mapping[str, str
 
 
 def _lesson(earlier: _Earlier, experiment: Experiment) -> Taught:
-    told, dropped = [], Counter[str]()
+    told, outside = [], []
     trials = [trial for trial in earlier.state.trials.values() if not trial.repeats]
     for trial in trials:
         try:
             told.append(_told(earlier, trial, experiment))
-        except Outside as outside:
-            dropped[str(outside)] += 1
+        except Outside as reason:
+            outside.append(reason)
+    dropped = Counter(_reasons(outside))
     return Taught(earlier.run.folder.name, str(earlier.run.folder), len(trials), told, dict(dropped.most_common()))
+
+
+class _OtherTraining(Outside):
+    """A trial that is no training of the new space, since settings differ.
+
+    Args:
+        keys: which.
+        text: their values there and here.
+    """
+
+    def __init__(self, keys: Sequence[str], text: str) -> None:
+        self.keys = keys
+        super().__init__(f"with {text}")
+
+    @property
+    def other(self) -> str:
+        """The reason without the values of one trial."""
+        return f"with another {_listed([key.rpartition('.')[2] for key in self.keys])}"
+
+
+def _reasons(outside: Sequence[Outside]) -> list[str]:
+    """Why each trial was dropped, in words that can be counted: values are named where all that differ in the same settings have the same."""
+    texts: dict[str, set[str]] = {}
+    for one in outside:
+        if isinstance(one, _OtherTraining):
+            texts.setdefault(one.other, set()).add(str(one))
+    return [one.other if isinstance(one, _OtherTraining) and len(texts[one.other]) > 1 else str(one) for one in outside]
+
+
+def _listed(words: Sequence[str]) -> str:
+    """The first few of them."""
+    return ", ".join([*words[:_MOST_NAMED], *([f"{len(words) - _MOST_NAMED} more"] if len(words) > _MOST_NAMED else [])])
 
 
 def _told(earlier: _Earlier, trial: TrialState, experiment: Experiment) -> dict[str, Any]:
@@ -166,8 +199,7 @@ def _told(earlier: _Earlier, trial: TrialState, experiment: Experiment) -> dict[
         raise Outside("never evaluated")
     theirs = earlier.experiment.values_for({} if trial.baseline else trial.point)
     draw = experiment.space.located(_point(theirs, experiment.space.keys))
-    if others := _differences(theirs, experiment.values_for(draw.point), experiment.objective.name):
-        raise Outside(f"with {others}")
+    _check_same(theirs, experiment.values_for(draw.point), experiment.objective.name)
     best = trial.best.metrics
     if unknown := [limit.metric for limit in experiment.limits if limit.metric not in best]:
         raise Outside(f"without {unknown[0]}, which a limit is on")
@@ -193,14 +225,18 @@ def _default(key: str) -> Any:
     return argument.default if argument else None
 
 
-def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any], objective: str) -> str:
-    """What makes two trainings, or their scores, different ones, in words; empty where nothing does."""
+def _check_same(theirs: Mapping[str, Any], ours: Mapping[str, Any], objective: str) -> None:
+    """Refuse what makes two trainings, or their scores, different ones.
+
+    Raises:
+        _OtherTraining: something does.
+    """
     one, other = _compared(theirs, objective), _compared(ours, objective)
     differing = [key for key in dict.fromkeys([*one, *other]) if one.get(key) != other.get(key)]
     values = {key: tuple(brief(flat.get(key, _default(key))) for flat in (theirs, ours)) for key in differing}
     keys = [key for key, (there, here) in values.items() if there != here] or differing  # others are idle in one of them alone
-    named = [f"{key.rpartition('.')[2]} {values[key][0]} (here {values[key][1]})" for key in keys[:_MOST_NAMED]]
-    return ", ".join([*named, *([f"{len(keys) - _MOST_NAMED} more"] if len(keys) > _MOST_NAMED else [])])
+    if keys:
+        raise _OtherTraining(keys, _listed([f"{key.rpartition('.')[2]} {values[key][0]} (here {values[key][1]})" for key in keys]))
 
 
 def _compared(values: Mapping[str, Any], objective: str) -> dict[str, str]:

@@ -133,6 +133,18 @@ def test_what_varies_there_and_is_fixed_here_must_be_the_same(tmp_path: Path, te
     assert lesson.dropped == {"never evaluated": 1, "with per_device_train_batch_size 4 (here 8)": 1}
 
 
+def test_many_values_are_one_reason(tmp_path: Path, teach: Teach) -> None:
+    space = FIRST.replace("run_cap", "  weight_decay: {min: 0, max: 0.1}\nrun_cap")
+    points = [
+        {"training.learning_rate": 1e-3, "training.per_device_train_batch_size": 4, "training.weight_decay": decay}
+        for decay in (0.01, 0.02, 0.0, 0.04, 0.05, 0.06)
+    ]
+    told_run(tmp_path / "first", space, points)
+    (lesson,) = teach()
+    assert [one["of"] for one in lesson.told] == ["0001"], "0.01 is what the base has"
+    assert lesson.dropped == {"with another weight_decay": 4, "never evaluated": 1, "failed": 1}
+
+
 def test_what_was_fixed_there_and_varies_here_has_its_value_of_then(tmp_path: Path, teach: Teach) -> None:
     told_run(tmp_path / "first")
     (lesson,) = teach(SPACE.replace("run_cap", "  weight_decay: {min: 0, max: 0.1}\n  adam_beta2: {min: 0.9, max: 0.9999}\nrun_cap"))
