@@ -174,7 +174,7 @@ class _OtherTraining(Outside):
 
 
 def _reasons(outside: Sequence[Outside]) -> list[str]:
-    """Why each trial was dropped, in words that can be counted: values are named where all that differ in the same settings have the same."""
+    """Why each trial was dropped, in words that can be counted: values are named where all that differ in these settings share them."""
     texts: dict[str, set[str]] = {}
     for one in outside:
         if isinstance(one, _OtherTraining):
