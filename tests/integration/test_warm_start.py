@@ -26,11 +26,17 @@ SpaceFile = Callable[..., Path]
 SECOND: dict[str, Any] = {
     "name": "second",
     "method": "bayes",
+    "metric": {"name": "loss"},
     "parameters": {"learning_rate": {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}},
     "run_cap": 3,
     "resources": {"max_concurrent_trials": 1},
 }
-FIRST = {"name": "first", "baseline": False, "parameters": {"learning_rate": {"values": [1e-2, 1e-7, 1e-3, 3e-4]}}}
+FIRST = {
+    "name": "first",
+    "baseline": False,
+    "metric": {"name": "loss"},
+    "parameters": {"learning_rate": {"values": [1e-2, 1e-7, 1e-3, 3e-4]}},
+}
 
 
 def check_asked_as_told(run: RunPaths) -> None:
@@ -43,7 +49,7 @@ def check_asked_as_told(run: RunPaths) -> None:
     for number, place in enumerate(places):
         event = events[place]
         assert isinstance(event, PointDrawn)
-        search = Search(experiment.space, "bayes", maximize=True, seed=42, count=experiment.count, identity=experiment.identity)
+        search = Search(experiment.space, "bayes", maximize=False, seed=42, count=experiment.count, identity=experiment.identity)
         search.replay(fold(events[:place]))
         proposal = search.propose(event.trial, number)
         assert proposal is not None
