@@ -80,8 +80,8 @@ def test_what_was_learned_survives_the_driver_and_the_run_that_it_is_from(
         {
             "run": first.folder.name,
             "folder": str(first.folder),
-            "trials": 5,
-            "told": 4,
+            "trials": 4,
+            "told": 3,
             "dropped": {"outside the range of learning_rate": 1},
         }
     ]
