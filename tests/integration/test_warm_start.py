@@ -64,7 +64,7 @@ def test_what_was_learned_survives_the_driver_and_the_run_that_it_is_from(
     first, _ = tune_here(space_file(**FIRST), output_dir=str(summtune.folder / "results"))
     text = f"3 of 4 trials of {first.folder.name}: 1 outside the range of learning_rate"
     file = space_file(**SECOND)
-    summtune.kill_at(r"0001  finished", "run", file, "--warm-start", "first")
+    summtune.kill_at(r"0000  finished", "run", file, "--warm-start", "first")
     assert f"note: warm start: {text}" in summtune.output()
     shutil.rmtree(first.folder)
     code, said = summtune("resume", "second")
