@@ -103,7 +103,7 @@ def _against(earlier: _Earlier, experiment: Experiment, fingerprints: Mapping[st
     theirs, ours = earlier.experiment.objective, experiment.objective
     if (theirs.name, theirs.goal) != (ours.name, ours.goal):
         found.append((f"searched for {theirs.goal} {theirs.name}, and this space for {ours.goal} {ours.name}.", _LEAVE_OUT))
-    elif _scored_by(earlier.experiment, experiment, _copies(earlier)) != _scored_by(experiment, experiment):
+    elif (files := _scored_by(earlier.experiment, experiment, _copies(earlier))) and files != _scored_by(experiment, experiment):
         found.append(("was scored by another content of a metric's file.", _LEAVE_OUT))
     before = _fingerprints(earlier.run)
     for split in ("train", "dev"):
@@ -130,7 +130,7 @@ def _copies(earlier: _Earlier) -> dict[str, str]:
 
 
 def _scored_by(experiment: Experiment, new: Experiment, copies: Mapping[str, str] | None = None) -> set[str]:
-    """Digests of the files by which the new run's objective and limited metrics are scored; of the folder's own metrics an empty one."""
+    """Digests of people's own files by which the new run's objective and limited metrics are scored."""
     wanted = {new.objective.name, *(limit.metric for limit in new.limits)} - {LOSS}
     found = set()
     for name in experiment.base.settings.evaluation.metrics:
@@ -140,7 +140,7 @@ def _scored_by(experiment: Experiment, new: Experiment, copies: Mapping[str, str
             found.add("unreadable")
             continue
         found |= {declaration.sha256} if wanted.intersection(declaration.keys) else set()
-    return found
+    return found - {""}
 
 
 def _lesson(earlier: _Earlier, experiment: Experiment) -> Taught:

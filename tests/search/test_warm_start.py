@@ -253,6 +253,15 @@ def test_limits_are_those_of_the_new_run(tmp_path: Path, teach: Teach) -> None:
     assert f"3 without {key}, which a limit is on" in found
 
 
+def test_a_limit_on_what_was_not_scored_is_said_to_be_that(tmp_path: Path, teach: Teach) -> None:
+    by_loss = FIRST + "metric: {name: loss}\n"
+    told_run(tmp_path / "first", by_loss.replace("strategy: full", "strategy: full, metrics: [length_ratio]"))
+    key = registry.load("metrics", "guardrails").KEYS[0]
+    extra = by_loss.replace("strategy: full", "strategy: full, metrics: [guardrails]")
+    (found,) = refused(teach, f"{extra}constraints: [{{require_metric: '{key} < 0.5'}}]\n")
+    assert f"3 without {key}, which a limit is on" in found
+
+
 OWN = """KEYS = ("mine",)
 GOAL = {{"mine": "maximize"}}
 UNIT = {{"mine": "share, 0..1"}}
