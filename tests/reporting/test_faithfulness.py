@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from scipy.stats import kendalltau
 
 from summtune.reporting.faithfulness import MOST_NOISE, agreement, noise
+from summtune.reporting.wording import proxy_texts
 
 
 def test_the_same_as_scipys_without_ties() -> None:
@@ -71,3 +73,10 @@ def test_few_or_equal_trials_say_nothing_of_noise() -> None:
     assert noise([(1, 1), (2, 2), (3, 3)], [1, 2, 3, 4, 5]) is None
     assert noise([(1, 2)] * 5, [1.0] * 5) is None
     assert not agreement([(1, 3), (2, 2), (3, 1)]).doubtful
+
+
+def test_doubt_is_said_with_what_helps() -> None:
+    told = agreement([(1, 1), (2, 3), (3, 2), (4, 4)])
+    assert len(proxy_texts(replace(told, noise=0.2))) == 1
+    _, doubt = proxy_texts(replace(told, noise=0.49))
+    assert doubt.startswith("Cheap scores scatter around full ones by 70% of what they differ by among all trials. More evaluation.proxy_")
