@@ -234,7 +234,7 @@ def test_wandb_offline_mirrors_each_attempt(tune_here: Tune, space_file: SpaceFi
 
 
 def logged(file: Path) -> dict[str, float]:
-    """What a W&B run logged, from its offline file: protocol buffers in LevelDB's log format (blocks of 32 KiB of chunks, each with a head)."""
+    """What a W&B run logged, from its offline file: protocol buffers in LevelDB's log format (chunks in blocks of 32 KiB)."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     content, place, whole, found = file.read_bytes(), 7, b"", dict[str, float]()
