@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-overhead clean
+.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-search bench-overhead clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -52,6 +52,9 @@ bench-eval: $(STAMP)  ## What cheap evaluations and the decode stage cost, and h
 
 bench-overhead: $(STAMP)  ## What a run costs beside Ray Tune alone when training costs nothing
 	$(BIN)/python -m benchmarks overhead
+
+bench-search: $(STAMP)  ## How soon the search finds good settings, on recorded curves and on functions; BENCH_SEARCH names the referee, BENCH_SEEDS how many seeds
+	$(BIN)/python -m benchmarks search
 
 clean:  ## Remove the environment and caches; runs stay
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

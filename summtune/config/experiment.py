@@ -72,6 +72,7 @@ class Experiment:
         budget: what the run may use up, by name (`config.budget`); the number of trials is `count`.
         patience_trials: after how many trials in a row without an improvement the run ends; None: it doesn't.
         seeds: that promising points are trained with once the search is over; empty: each is trained once.
+        warm_start: folders of the earlier runs whose trials teach the search.
         train_rows: rows of the training data; None until they have been read.
         notices: what a person should know, said once at the start.
     """
@@ -95,6 +96,7 @@ class Experiment:
     budget: Mapping[str, float] = field(default_factory=dict)
     patience_trials: int | None = None
     seeds: tuple[int, ...] = ()
+    warm_start: tuple[str, ...] = ()
     train_rows: int | None = None
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
@@ -209,6 +211,7 @@ class Experiment:
             "budget": dict(self.budget),
             "patience_trials": self.patience_trials,
             "seeds": list(self.seeds),
+            "warm_start": list(self.warm_start),
             "train_rows": self.train_rows,
             "notices": list(self.notices),
         }
@@ -242,6 +245,7 @@ class Experiment:
             budget=record.get("budget", {}),
             patience_trials=record.get("patience_trials"),
             seeds=tuple(record.get("seeds", ())),
+            warm_start=tuple(record.get("warm_start", ())),
             train_rows=record.get("train_rows"),
             notices=tuple(record["notices"]),
         )

@@ -26,6 +26,7 @@ from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECO
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
 from summtune.config.stopping_reader import StoppingReader
 from summtune.config.top_level import TopLevel
+from summtune.config.warm_start_reader import WarmStartReader
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
@@ -103,6 +104,8 @@ class _Loading:
         aims = AimReader(self.space, self.problems, settings)
         found, limits = aims.objective(top.metric), aims.limits(constraints)
         decode = self._decode_stage(top, decoded, afterwards, found)
+        warm = WarmStartReader(self.space, self.problems)
+        earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         budget = top.budget.model_dump(exclude_none=True) if top.budget else {}
@@ -130,6 +133,7 @@ class _Loading:
             budget=budget,
             patience_trials=top.patience_trials,
             seeds=top.seeds,
+            warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 

@@ -32,6 +32,7 @@ from summtune.events.kinds import (
     Scored,
     SearchEnded,
     StopAsked,
+    Taught,
     Told,
     TrialStarted,
     WentOn,
@@ -63,6 +64,7 @@ class RunState:
         last_number: the highest number in a trial's id, also of one that was lost; 0 before the first.
         next_place: in the study, of the next trial.
         leaders: trials by what the search was told of them; `standings` asks for the first.
+        taught: what the search learned of earlier runs; it is nothing that this run did, and counts nowhere.
         asked: what the study was asked for, in this order: each trial, and again each that went on after a pause.
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
@@ -92,6 +94,7 @@ class RunState:
     next_place: int = 0
     leaders: Leaders = field(default_factory=Leaders, compare=False)
     _places: dict[str, int] = field(default_factory=dict)  # the last place of each trial in `asked`
+    taught: list[Taught] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
@@ -225,6 +228,8 @@ class RunState:
                 self.decode = event.experiment.get("decode")
                 self.budget = dict(event.experiment.get("budget") or {})
                 self.sessions = 1
+            case Taught():
+                self.taught.append(event)
             case RunResumed():
                 if event.count != self.count:  # a person wants more all the same
                     self.unimproved, self._rested = 0, set()
