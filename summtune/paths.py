@@ -30,6 +30,10 @@ class AttemptPaths:
     def log(self) -> Path:
         return self.folder / "training.log"
 
+    def log_of(self, rank: int) -> Path:
+        """What one of several workers has to say: rank 0 in the training's log, and the others beside it."""
+        return self.log if rank == 0 else self.folder / f"training.rank-{rank}.log"
+
     @property
     def history(self) -> Path:
         return self.folder / "history.jsonl"
