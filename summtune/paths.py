@@ -53,6 +53,11 @@ class AttemptPaths:
         return self.folder / "checkpoints"
 
     @property
+    def train(self) -> Path:
+        """What Ray Train writes where several workers share the training."""
+        return self.folder / "train"
+
+    @property
     def models(self) -> Path:
         return self.folder / "models"
 

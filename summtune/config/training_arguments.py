@@ -100,7 +100,7 @@ DECIDED: Mapping[str, Decided] = {
     "auto_find_batch_size": Decided("training.per_device_train_batch_size decides it", (False,)),
     "enable_jit_checkpoint": Decided("a checkpoint is written at every evaluation", (False,)),
     "debug": Decided("a loss that is no finite number ends a trial anyway (transformers' own check fails on attention masks)", ("", [])),
-    "parallelism_config": Decided("a trial has one worker", (None,)),
+    "parallelism_config": Decided("workers share the rows of a step (resources.workers_per_trial), or its model by fsdp", (None,)),
     "logging_strategy": Decided("the loss is recorded at every evaluation", ("epoch", "steps", "no")),
 }
 

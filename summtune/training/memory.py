@@ -120,6 +120,14 @@ def smaller_parts(rows: int, workers: int, before: Parts, following: Parts, when
     return f"Memory ran out {when}: each step of {rows} rows {each} {following} instead of {before}."
 
 
+def smaller_than(job: Job, workers: int, problem: DoesNotFit) -> tuple[tuple[int, int], str]:
+    """What all workers begin again with where one alone ran out of memory: the parts of a step, for `Job.parts`, and what to say."""
+    assert problem.next is not None
+    before = Parts(*job.parts) if job.parts is not None else Parts.asked(job.settings.training, workers)
+    said = smaller_parts(step_rows(job.settings.training), workers, before, problem.next, problem.when)
+    return (problem.next.rows, problem.next.accumulation), said
+
+
 def from_last_checkpoint(job: Job) -> Job:
     """The job as it goes on: from this attempt's last whole checkpoint, or as it began."""
     whole = first_whole(reversed(sealed_checkpoints(job.attempt.checkpoints))).folder

@@ -66,6 +66,19 @@ class Ranks:
         self.gathered(None)
 
 
+_GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Connection refused", "recvBytes failed", "gloo")
+"""What gloo and torch's store say in a plain RuntimeError where another process is gone."""
+
+
+def has_lost_another(error: BaseException) -> bool:
+    """Whether an error says that another worker is gone, rather than what is wrong with this one."""
+    import torch.distributed
+
+    if not torch.distributed.is_available() or not isinstance(error, RuntimeError):
+        return False
+    return isinstance(error, torch.distributed.DistError) or any(words in str(error) for words in _GONE)
+
+
 def rank_of_this_process() -> int:
     """Its number among those that torch's process group joins."""
     import torch.distributed

@@ -69,9 +69,12 @@ def to_run_again(state: RunState) -> tuple[list[str], list[str]]:
 def failure_of(error: Exception) -> TrialFailure:
     """What went wrong, as a cause and a sentence."""
     from summtune.training.devices import is_out_of_memory
+    from summtune.training.ranks import has_lost_another
 
     if isinstance(error, TrialFailure):
         return error
+    if has_lost_another(error):
+        return TrialFailure(WORKER_LOST, f"one of its workers was lost ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})")
     if isinstance(error, (CheckpointMistake, OSError)) and _out_of_reach(error):
         return TrialFailure(UNREACHABLE, str(error))
     if isinstance(error, SurroundingsFailure) or (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS):

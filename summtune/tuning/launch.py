@@ -29,7 +29,7 @@ from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.allotment import Allotment
 
 
 def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:

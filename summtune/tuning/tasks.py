@@ -14,7 +14,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.tuning.failures import WORKER_LOST, failure_of
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.allotment import Allotment
 
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""

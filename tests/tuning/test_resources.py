@@ -5,7 +5,7 @@ import pytest
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import SettingsMistake
 from summtune.tuning.resources import allot, check_fit, concurrency
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.allotment import Allotment
 
 
 def experiment(tmp_path: Path, text: str = "") -> Experiment:
