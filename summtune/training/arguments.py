@@ -157,6 +157,9 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
         names = {field.name for field in fields(Seq2SeqTrainingArguments)}
         ours["activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"] = True
     extras = _checked_extras(training, {field.name for field in fields(Seq2SeqTrainingArguments)})
+    if extras.get("fsdp") and hardware.device == "cpu":
+        reason = "accelerate shards models over GPUs only; on this node it would train whole copies, and not say so."
+        raise SettingsMistake(Problem(reason, "Leave it out, or run where there are GPUs.", key="training.fsdp"))
     if extras.get("logging_steps") or extras.get("logging_first_step"):
         ours["logging_strategy"] = "steps"
     try:

@@ -112,10 +112,10 @@ def read_failure(attempt: AttemptPaths, handed_on: BaseException | None = None) 
             if isinstance(error, TrialFailure):
                 return error
             error = getattr(error, "cause", None) or error.__cause__
-        return TrialFailure(WORKER_LOST, _how_it_was_lost(handed_on))
+        return TrialFailure(WORKER_LOST, how_it_was_lost(handed_on))
 
 
-def _how_it_was_lost(handed_on: BaseException | None) -> str:
+def how_it_was_lost(handed_on: BaseException | None, what: str = "the trial's process") -> str:
     """What Ray knows of a process that ended without a word."""
     told = str(handed_on)
     if getattr(handed_on, "preempted", False):
@@ -124,4 +124,4 @@ def _how_it_was_lost(handed_on: BaseException | None) -> str:
         return "Ray's memory monitor ended its process, since the node ran low on memory"
     if "node has died" in told:
         return "its node was lost"
-    return "the trial's process ended without a word (killed, out of memory, or its node was lost)"
+    return f"{what} ended without a word (killed, out of memory, or its node was lost)"

@@ -215,5 +215,6 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     nodes = cluster.nodes()
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from summtune.config.experiment import Experiment
-from summtune.config.workers import workers_of
+from summtune.config.workers import FSDP, workers_of
 from summtune.errors import Problem, SettingsMistake
 from summtune.tuning.allotment import ACCELERATOR, Allotment
 
@@ -76,6 +76,17 @@ def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) 
         problems.append(Problem(reason, "Lower their number, or what each is given.", key=key))
     if problems:
         raise SettingsMistake(problems)
+
+
+def check_sharding(experiment: Experiment, allotment: Allotment) -> None:
+    """Refuse at once to shard a model over workers without GPUs: accelerate would train whole copies instead, and not say so.
+
+    Raises:
+        SettingsMistake: so it is.
+    """
+    if (experiment.base.settings.training.model_extra or {}).get("fsdp") and allotment.gpus == 0:
+        remedy = "Leave it out, or run where there are GPUs."
+        raise SettingsMistake(Problem("accelerate shards models over GPUs only, and a trial is given none.", remedy, key=FSDP))
 
 
 def check_gpu_hours(allotment: Allotment, limited: bool) -> None:

@@ -19,19 +19,20 @@ from itertools import count
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, WorkerGroupError
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.torch.config import _TorchBackend
 from ray.train.v2._internal.callbacks import placement_group_callback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
+from ray.train.v2._internal.exceptions import RayTrainError, UserExceptionWithTraceback
 from ray.train.v2._internal.execution.controller import placement_group_cleaner
 from ray.train.v2._internal.execution.controller.placement_group_cleaner import PlacementGroupCleaner
 
 from summtune.errors import TrialFailure
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import WORKERS_KEY, Assignment
-from summtune.tuning.failures import WORKER_LOST, failure_of
+from summtune.tuning.failures import WORKER_LOST, failure_of, how_it_was_lost
 
 LOOK_EVERY_S = 1.0
 """How often the actor looks whether the group has ended while nothing is reported."""
@@ -194,21 +195,16 @@ class _Fit:
 
 def _telling(failures: list[Exception]) -> TrialFailure:
     """Of the workers' failures the one that says most: once one has failed the others only find that it is gone."""
-    found = [failure for failure in map(_of_a_worker, failures) if failure is not None]
-    found.sort(key=lambda failure: (failure.cause == "error", failure.cause == WORKER_LOST))
-    return found[0]
+    return min(map(_of_a_worker, failures), key=lambda failure: (failure.cause == "error", failure.cause == WORKER_LOST))
 
 
-def _of_a_worker(error: BaseException | None) -> TrialFailure:
-    """What one worker's error comes to; Ray Train wraps those of its function."""
-    seen = error
-    while seen is not None:
-        if isinstance(seen, TrialFailure):
-            return seen
-        if isinstance(seen, RayActorError):
-            return TrialFailure(WORKER_LOST, f"one of its workers was lost: {str(seen).splitlines()[0]}")
-        seen = getattr(seen, "_base_exc", None) or getattr(seen, "cause", None) or seen.__cause__
-    assert isinstance(error, Exception)
+def _of_a_worker(error: Exception) -> TrialFailure:
+    """What one worker's error comes to."""
+    if isinstance(error, UserExceptionWithTraceback):
+        return _of_a_worker(error._base_exc)
+    if isinstance(error, (RayTrainError, RayError)):
+        lost = getattr(error, "health_check_failure", error)
+        return TrialFailure(WORKER_LOST, how_it_was_lost(lost, "the process of one of the trial's workers"))
     return failure_of(error)
 
 
