@@ -68,7 +68,7 @@ def _run(rank: int, size: int, port: int, pipe: Any, work: Callable[..., Any], a
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), OMP_NUM_THREADS="1")
     import torch.distributed
 
-    torch.distributed.init_process_group("gloo")
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         pipe.send(Came(work(*arguments)))
     except BaseException as error:  # whatever it was: the test says what it expects

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from summtune.config.architectures import family_of
 from summtune.config.effects import BETWEEN_WORKERS
 from summtune.config.layers import Layer
 from summtune.config.settings import Settings
@@ -47,8 +48,8 @@ def problems(settings: Settings, layer: Layer, searched: Mapping[str, Searched],
     if fsdp and workers == 1:
         reason = "it shards a model over several workers, and a trial has one."
         yield at(layer, FSDP, reason, "Give resources.workers_per_trial (`summtune train` has one worker), or leave it out.")
-    if fsdp and workers > 1 and settings.general.device == "cpu":
-        yield at(layer, FSDP, "accelerate shards models on GPUs only, and general.device is cpu.", "Leave one of them out.")
+    if fsdp and workers > 1:
+        yield from _sharding(settings, layer)
     if workers == 1:
         return
     rows = _least(searched.get(ROWS), training.per_device_train_batch_size)
@@ -59,6 +60,23 @@ def problems(settings: Settings, layer: Layer, searched: Mapping[str, Searched],
     if (training.model_extra or {}).get("train_sampling_strategy") == "batch_rebalance":
         reason = "it deals rows out to workers by rules of its own, so that a step would be another one than one worker's."
         yield at(layer, "training.train_sampling_strategy", reason, "Leave it out: group_by_length balances workers, too.")
+
+
+def _sharding(settings: Settings, layer: Layer) -> Iterator[Problem]:
+    """What can't be sharded."""
+    config = (settings.training.model_extra or {}).get("fsdp_config") or {}
+    config = {name.removeprefix("fsdp_"): value for name, value in config.items()} if isinstance(config, dict) else {}
+    if settings.general.device == "cpu":
+        yield at(layer, FSDP, "accelerate shards models on GPUs only, and general.device is cpu.", "Leave one of them out.")
+    if settings.model.lora is not None or settings.model.quantization != "none":
+        reason = "adapters and quantised weights can't be put together again for evaluating."
+        yield at(layer, FSDP, reason, "Leave it out: they need little memory as they are.")
+    if config.get("state_dict_type", "FULL_STATE_DICT") != "FULL_STATE_DICT":
+        reason = "checkpoints in shards hold pickles, which summtune doesn't load."
+        yield at(layer, "training.fsdp_config", reason, "Leave state_dict_type out.")
+    if family_of(settings.model.architecture) == "seq2seq" and config.get("version", 2) != 1:
+        reason = "FSDP2 can't shard a model whose encoder and decoder share their embeddings."
+        yield at(layer, FSDP, reason, "Write `fsdp_config: {version: 1}`, where transformers still has it, or use deepspeed.")
 
 
 def notices(settings: Settings, layer: Layer, workers: int) -> Iterator[str]:

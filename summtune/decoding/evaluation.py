@@ -81,7 +81,7 @@ class Evaluator:
         self.batch_size = BatchSize(settings.training.per_device_eval_batch_size)
         self._dialogues = dialogues
         self._references = references
-        self._sharing: Sharing = sharing or Alone()
+        self._sharing: Sharing = Alone() if sharing is None else sharing
         self._scoring = Scoring(settings.evaluation, cache, NEEDS)
         self._proxy: Proxy | None = proxy(settings, columns["input_ids"], columns["labels"]) if cheap else None
 
@@ -98,16 +98,18 @@ class Evaluator:
     def evaluate(self, model: Any) -> Evaluated:
         """Loss, predictions and metrics of the model as it is now.
 
+        Args:
+            model: None in a process that has none to evaluate, and leaves the work to the others.
+
         Raises:
             MetricMistake: a person's own metric doesn't do what it declares.
         """
         began = time.perf_counter()
         places = list(range(len(self._dialogues))) if self._proxy is None else self._proxy.places
         settings = self._settings if self._proxy is None else self._settings.model_copy(update={"generation": self._proxy.generation})
-        mine = self._share(places)
-        columns = {name: [column[place] for place in mine] for name, column in self._columns.items() if name in ("input_ids", "labels")}
-        losses = loss_over(self._family, model, self._tokenizer, columns, self.batch_size)
-        done = generate_watched(self._family, model, self._tokenizer, columns["input_ids"], settings, batch_size=self.batch_size)
+        mine, losses, done = self._share(places, model), (0.0, 0), Generated([], [], [])
+        if model is not None:
+            losses, done = self._work(model, mine, settings)
         parts = self._sharing.gathered((mine, losses, done))
         self.batch_size.now = min(self._sharing.gathered(self.batch_size.now))
         # The others get the scores alone: whoever writes and reports is rank 0.
@@ -115,11 +117,21 @@ class Evaluator:
         assert isinstance(evaluated, Evaluated)
         return evaluated
 
-    def _share(self, places: list[int]) -> list[int]:
+    def _work(self, model: Any, mine: list[int], settings: Settings) -> tuple[tuple[float, int], Generated]:
+        """This process's part: the sum of losses and its tokens, and the summaries."""
+        columns = {name: [column[place] for place in mine] for name, column in self._columns.items() if name in ("input_ids", "labels")}
+        losses = loss_over(self._family, model, self._tokenizer, columns, self.batch_size)
+        done = generate_watched(self._family, model, self._tokenizer, columns["input_ids"], settings, batch_size=self.batch_size)
+        return losses, done
+
+    def _share(self, places: list[int], model: Any) -> list[int]:
         """This process's part of the dialogues: as long as the others' are, so that none waits for another."""
+        able = [rank for rank, has_model in enumerate(self._sharing.gathered(model is not None)) if has_model]
+        if model is None:
+            return []
         lengths = [len(self._columns["input_ids"][place]) for place in places]
         order = sorted(range(len(places)), key=lambda index: (-lengths[index], index))
-        return sorted(places[index] for index in order[self._sharing.rank :: self._sharing.size])
+        return sorted(places[index] for index in order[able.index(self._sharing.rank) :: len(able)])
 
     def _scored(self, places: list[int], parts: Sequence[tuple[list[int], tuple[float, int], Generated]], began: float) -> Evaluated:
         """The evaluation that all parts make: of each, which dialogues it is over, its sum of losses and tokens, and the summaries."""

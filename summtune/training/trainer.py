@@ -28,12 +28,14 @@ from summtune.training.checkpoints import bytes_on_disk, checkpoint_folder, seal
 from summtune.training.counts import Counts
 from summtune.training.disk import Writing
 from summtune.training.ranks import Ranks
+from summtune.training.sharded import OPTIMIZER_FILE, WEIGHTS_FILE, whole_model
 
 PROGRESS_FILE = "summtune.json"
 
 MODEL_ONLY_STATE = (
     *("optimizer.pt", "scheduler.pt", "scaler.pt", "trainer_state.json", "training_args.bin", PROGRESS_FILE),
     *("latest", "zero_to_fp32.py", "zero_to_torch.py"),  # DeepSpeed's
+    *(OPTIMIZER_FILE, WEIGHTS_FILE),
 )
 
 
@@ -67,6 +69,7 @@ def trainer_class() -> Any:
                 ranks: the workers.
                 **arguments: Trainer's.
             """
+            self._plain = type(arguments["model"])
             super().__init__(**arguments)
             self._family, self._assess, self._record = family, assess, record
             self._step_rows, self._ranks = step_rows, ranks
@@ -152,7 +155,8 @@ def trainer_class() -> Any:
 
         def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
             self._check_loss(self.counts.loss_of_last_step())
-            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(bare(self.model)).items()}
+            model = whole_model(self, self._plain, first=self._ranks.first) if self.is_fsdp_enabled else bare(self.model)
+            metrics = {f"{metric_key_prefix}_{name}": value for name, value in self._assess(model).items()}
             self.log(dict(metrics))
             return metrics
 
@@ -200,6 +204,8 @@ def trainer_class() -> Any:
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
             super()._save(output_dir, state_dict)
+            if not self._ranks.first:
+                return
             folder = Path(output_dir or self.args.output_dir)
             (folder / "training_args.bin").unlink(missing_ok=True)
             for weights in folder.glob("*.safetensors"):
