@@ -18,6 +18,13 @@ from summtune.space.parameters import Parameter
 
 ROWS, ACCUMULATION, FSDP = "training.per_device_train_batch_size", "training.gradient_accumulation_steps", "training.fsdp"
 
+_DEALING = {
+    "train_sampling_strategy": ("batch_rebalance", "it deals rows out to workers by rules of its own, so that a step would be another one"),
+    "dataloader_drop_last": (True, "which rows are left out would depend on the number of workers"),
+    "accelerator_config": (None, "how rows come to several workers is decided: the steps are those of one"),
+}
+"""transformers' arguments that would make several workers' steps other ones: the value, and why."""
+
 
 def workers_of(workers: int | None, gpus: float | None) -> int:
     """Workers of a trial: as asked for, else one for each of several GPUs.
@@ -57,9 +64,9 @@ def problems(settings: Settings, layer: Layer, searched: Mapping[str, Searched],
     if rows * accumulation < workers:
         reason = f"a step of {rows * accumulation} rows can't be shared by {workers} workers."
         yield at(layer, ROWS, reason, "Give resources.workers_per_trial fewer, or steps more rows.")
-    if (training.model_extra or {}).get("train_sampling_strategy") == "batch_rebalance":
-        reason = "it deals rows out to workers by rules of its own, so that a step would be another one than one worker's."
-        yield at(layer, "training.train_sampling_strategy", reason, "Leave it out: group_by_length balances workers, too.")
+    for key, value in (training.model_extra or {}).items():
+        if key in _DEALING and value == _DEALING[key][0] or key == "accelerator_config" and value:
+            yield at(layer, f"training.{key}", f"{_DEALING[key][1]}.", "Leave it out.")
 
 
 def _sharding(settings: Settings, layer: Layer) -> Iterator[Problem]:

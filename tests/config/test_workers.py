@@ -58,6 +58,17 @@ def test_a_worker_for_each_of_several_gpus(workers: int | None, gpus: float | No
             f"{TWO}settings: {{training: {{train_sampling_strategy: batch_rebalance}}}}",
             "it deals rows out to workers by rules of its own",
         ),
+        (f"{TWO}settings: {{training: {{dataloader_drop_last: true}}}}", "which rows are left out would depend on the number of workers."),
+        (f"{TWO}settings: {{training: {{accelerator_config: {{split_batches: true}}}}}}", "how rows come to several workers is decided"),
+        (f"{TWO}settings: {{training: {{fsdp: true}}}}", "FSDP2 can't shard a model whose encoder and decoder share their embeddings."),
+        (
+            f"{TWO}base: tiny-kogpt2\nsettings: {{training: {{fsdp: true, fsdp_config: {{state_dict_type: SHARDED_STATE_DICT}}}}}}",
+            "training.fsdp_config: checkpoints in shards hold pickles, which summtune doesn't load.",
+        ),
+        (
+            f"{TWO}base: tiny-kogpt2\nsettings: {{training: {{fsdp: true}}, model: {{lora: {{r: 4}}}}}}",
+            "adapters and quantised weights can't be put together again for evaluating.",
+        ),
     ],
 )
 def test_what_is_refused(text: str, said: str, refuse: Refuse) -> None:
@@ -71,7 +82,9 @@ def test_what_is_refused(text: str, said: str, refuse: Refuse) -> None:
         TWO,
         "resources: {gpus_per_trial: 2}",
         "resources: {workers_per_trial: 2, gpus_per_trial: 2, accelerator_type: A100}",
-        f"{TWO}settings: {{training: {{fsdp: true, fsdp_config: {{reshard_after_forward: true}}}}}}",
+        f"{TWO}base: tiny-kogpt2\nsettings: {{training: {{fsdp: true, fsdp_config: {{reshard_after_forward: true}}}}}}",
+        f"{TWO}settings: {{training: {{fsdp: full_shard, fsdp_config: {{version: 1}}}}}}",
+        f"{TWO}settings: {{training: {{dataloader_drop_last: false}}}}",
         f"{TWO}settings: {{training: {{ddp_timeout: 60}}}}",
     ],
 )

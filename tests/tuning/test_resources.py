@@ -115,7 +115,7 @@ def test_what_a_worker_reserves() -> None:
 
 
 def test_models_are_sharded_over_gpus_only(tmp_path: Path) -> None:
-    text = "settings: {training: {fsdp: true}}\nresources: {workers_per_trial: 2}"
+    text = "base: tiny-kogpt2\nsettings: {training: {fsdp: true}}\nresources: {workers_per_trial: 2}"
     sharded = experiment(tmp_path, text)
     with pytest.raises(SettingsMistake, match="training.fsdp: accelerate shards models over GPUs only, and a trial is given none"):
         check_sharding(sharded, allot(sharded, [{"CPU": 4.0}]))
