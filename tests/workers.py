@@ -56,10 +56,11 @@ def _collect(receivers: Sequence[Any], timeout_s: float) -> list[Came]:
         ready = wait([receiver for rank, receiver in enumerate(receivers) if rank not in came], timeout_s)
         assert ready, f"nothing more came in {timeout_s} s"
         for receiver in ready:
+            found: Any = receiver
             try:
-                came[receivers.index(receiver)] = receiver.recv()  # type: ignore[union-attr, arg-type]
+                came[receivers.index(found)] = found.recv()
             except EOFError:
-                came[receivers.index(receiver)] = Came(error="the process was lost")
+                came[receivers.index(found)] = Came(error="the process was lost")
     return [came.get(rank, Came(error="ended, since another had failed")) for rank in range(len(receivers))]
 
 

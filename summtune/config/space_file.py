@@ -75,7 +75,8 @@ class ResourcesSpec(Section):
     """What a trial gets."""
 
     gpus_per_trial: Annotated[Real, Field(ge=0.0)] | None = Field(
-        None, description="GPUs: a fraction of one, or whole ones, of which each has a worker; left out: one for each worker where there are any."
+        None,
+        description="GPUs: a fraction of one, or whole ones, each with a worker; left out: one for each worker where there are any.",
     )
     cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(
         None, description="CPUs, of all workers together; left out: a fair share."

@@ -151,7 +151,7 @@ class Evaluator:
 def loss_over(
     family: ModuleType, model: Any, tokenizer: Any, columns: Mapping[str, Sequence[Any]], batch_size: int | BatchSize
 ) -> tuple[float, int]:
-    """Cross entropy (nats), summed over all target tokens, and their number; without label smoothing, so that trials can be compared by it."""
+    """Cross entropy (nats) summed over all target tokens, and their number; without label smoothing, so that trials can be compared."""
     import torch
 
     was_training = model.training

@@ -9,8 +9,8 @@ from typing import Any
 def write(model: Any, folder: Path) -> None:
     """Write a model's weights and configuration.
 
-    transformers leaves it to rank 0 as soon as torch's process group is there: on another node than rank 0's nobody would write, and where another
-    rank is the first to need the folder it would stay without weights.
+    transformers leaves it to rank 0 as soon as torch's process group is there: on another node than rank 0's nobody would write, and where
+    another rank is the first to need the folder it would stay without weights.
     """
     model.should_save_on_this_rank = lambda is_main_process: is_main_process
     try:

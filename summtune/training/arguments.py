@@ -168,7 +168,7 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
     if training.lr_scheduler_type in _WATCHING:
         ways = {**_WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
         arguments.lr_scheduler_kwargs = {**ways, **(arguments.lr_scheduler_kwargs or {})}
-    # The loss of a step is the mean over its target tokens, whoever has them; without this it would be another with every number of workers.
+    # The loss of a step is the mean over its target tokens, whichever worker has them.
     arguments.average_tokens_across_devices = True
     # With two GPUs visible transformers would silently use DataParallel; more GPUs mean more workers, never one with several.
     if arguments.n_gpu > 1:

@@ -1,7 +1,7 @@
 """The processes of one training: which of them this is, and how they agree on what only one of them knows.
 
-Gradients are none of its business: those are reduced by torch's DistributedDataParallel, which accelerate wraps the model in. It must not know
-who started the processes: whoever did has made torch's process group.
+Gradients are none of its business: torch's DistributedDataParallel, which accelerate wraps the model in, reduces them. It must not know who
+started the processes: whoever did has made torch's process group.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 PATIENCE = timedelta(days=30)
-"""How long the others wait for one of them: as long as it takes, while it summarises, writes, or waits for whoever it reports to. A process that is
-gone is noticed at once, since its connections close, and one that hangs by whoever watches the training."""
+"""How long the others wait for one of them: as long as it takes, while it summarises, writes, or waits for whoever it reports to.
+
+A process that is gone is noticed at once, since its connections close, and one that hangs by whoever watches the training.
+"""
 
 
 @dataclass(frozen=True)

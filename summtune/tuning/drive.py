@@ -18,10 +18,10 @@ from summtune.events.kinds import RunClosed
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.tuning import engine, mirror, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.session import Session, open_session
-from summtune.tuning.allotment import Allotment
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from ray.tune import TuneError
 
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
-from summtune.tuning.allotment import Allotment
 from summtune.tuning.trainable import train_trial
 
 TRAINABLE_NAME = "summtune_trial"
@@ -119,8 +119,8 @@ def trainable(run: RunPaths, allotment: Allotment) -> Any:
     function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment)
     function.__name__ = TRAINABLE_NAME  # type: ignore[attr-defined]  # Tuner.restore asks for the same name
 
-    # Several workers have a placement group of their own. Their trial's actor computes nothing, and takes no part of a CPU, of which a worker might
-    # then have too little; Ray Tune asks that it reserve something.
+    # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
+    # missing to a worker, and Ray Tune asks that it reserve something.
     bundle = allotment.bundle if allotment.workers == 1 else {"memory": 1}
     return tune.with_resources(function, tune.PlacementGroupFactory([bundle]))
 

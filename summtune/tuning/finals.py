@@ -18,11 +18,11 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.decode_race import Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.failures import SURROUNDINGS, WORKER_LOST
 from summtune.tuning.tasks import RETRIES, in_parallel, streamed
-from summtune.tuning.allotment import Allotment
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from summtune.events.mending import mended_run
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
-from summtune.tuning.allotment import Allotment
 
 
 def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:

@@ -45,7 +45,9 @@ def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) 
         kinds = {name.removeprefix(ACCELERATOR) for node in nodes for name in node if name.startswith(ACCELERATOR)}
         if kind not in kinds:
             there = f"there are {', '.join(sorted(kinds))}" if kinds else "no node names any"
-            problems.append(Problem(f"no node has accelerators of type {kind}; {there}.", "Leave it out.", key="resources.accelerator_type"))
+            problems.append(
+                Problem(f"no node has accelerators of type {kind}; {there}.", "Leave it out.", key="resources.accelerator_type")
+            )
         nodes = [node for node in nodes if f"{ACCELERATOR}{kind}" in node] or nodes
     share = allotment.of_a_worker
     who = "a trial" if allotment.workers == 1 else "a worker"
@@ -101,7 +103,7 @@ def check_gpu_hours(allotment: Allotment, limited: bool) -> None:
 
 
 def concurrency(allotment: Allotment, nodes: Sequence[Node], limit: int | None) -> int:
-    """How many trials the nodes can run at once. A worker doesn't span nodes, and a trial's workers may. 0 while there is no room for one."""
+    """How many trials the nodes can run at once: a worker doesn't span nodes, a trial's workers may. 0 while there is no room for one."""
     total = sum(_workers(allotment, node) for node in nodes) // allotment.workers
     return total if limit is None else min(total, limit)
 

@@ -13,8 +13,8 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from summtune.errors import SurroundingsFailure, TrialFailure
-from summtune.tuning.failures import WORKER_LOST, failure_of
 from summtune.tuning.allotment import Allotment
+from summtune.tuning.failures import WORKER_LOST, failure_of
 
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""

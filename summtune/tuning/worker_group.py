@@ -1,9 +1,9 @@
 """Several workers train one trial: a Ray Train worker group in a placement group of its own, started by the trial's actor.
 
-The actor itself computes nothing. It starts the group, hands rank 0's reports to Ray Tune, and lets rank 0 go on when the driver has heard: Ray
-Train's own reports (`ray.tune.integration.ray_train.TuneReportCallback`) would let it go on at once, and delete what the driver still
-counts on. When the actor ends, also by a stop or a kill, Ray ends all that it has started: controller, workers, relay; the placement group is given back
-by Ray Train's cleaner.
+The actor itself computes nothing. It starts the group, hands rank 0's reports to Ray Tune, and lets rank 0 go on when the driver has heard:
+Ray Train's own reports (`ray.tune.integration.ray_train.TuneReportCallback`) would let it go on at once, and delete what the driver still
+counts on. A group that is stopped is ended at once, and its placement group given back. When the actor is killed, Ray ends all that it has
+started, and Ray Train's cleaner gives the placement group back.
 
 It must not know what is trained.
 """
@@ -26,8 +26,10 @@ from ray.train.torch.config import _TorchBackend
 from ray.train.v2._internal.callbacks import placement_group_callback
 from ray.train.v2._internal.callbacks.placement_group_callback import PlacementGroupCleanerCallback
 from ray.train.v2._internal.exceptions import RayTrainError, UserExceptionWithTraceback
+from ray.train.v2._internal.execution.context import get_train_context
 from ray.train.v2._internal.execution.controller import placement_group_cleaner
 from ray.train.v2._internal.execution.controller.placement_group_cleaner import PlacementGroupCleaner
+from ray.util.placement_group import remove_placement_group
 
 from summtune.errors import TrialFailure
 from summtune.tuning.allotment import Allotment
@@ -51,6 +53,24 @@ class Smaller:
     notice: str
 
 
+@dataclass(frozen=True)
+class Started:
+    """What has to be ended with a group.
+
+    Attributes:
+        controller: Ray Train's, which owns the workers.
+        placement: where they are.
+    """
+
+    controller: Any
+    placement: Any
+
+    def end(self) -> None:
+        """End it at once. An actor can't end before the tasks that it waits for have, and the controller's is the whole training."""
+        ray.kill(self.controller)
+        remove_placement_group(self.placement)
+
+
 class _Relay:
     """Stands between the workers and the trial's actor, which waits inside Ray Tune and can't be called itself."""
 
@@ -59,10 +79,15 @@ class _Relay:
         self._heard = asyncio.Event()
         self._workers: dict[int, str] = {}
         self._smaller: Smaller | None = None
+        self._started: Started | None = None
 
-    async def here(self, rank: int, where: str) -> None:
+    async def here(self, rank: int, where: str, started: Started) -> None:
         """A worker began."""
-        self._workers[rank] = where
+        self._workers[rank], self._started = where, started
+
+    async def started(self) -> Started | None:
+        """The group, once a worker has begun."""
+        return self._started
 
     async def report(self, result: dict[str, Any]) -> None:
         """Rank 0 reports; returns when it has been heard."""
@@ -152,13 +177,17 @@ def train_in_group(assignment: Assignment, allotment: Allotment, hand_on: Callab
     for number in count(1):
         relay = ray.remote(num_cpus=0)(_Relay).remote()
         fit = _Fit(_trainer(assignment, allotment, relay, smaller, number))
-        while not fit.ended:
-            result = ray.get(relay.next.remote(LOOK_EVERY_S))
-            if result is not None:
-                hand_on(result)
-                ray.get(relay.heard.remote())
-        smaller = ray.get(relay.smaller.remote())  # ever smaller ones, until nothing is left to halve, which is a failure
-        ray.kill(relay)
+        try:
+            while not fit.ended:
+                result = ray.get(relay.next.remote(LOOK_EVERY_S))
+                if result is not None:
+                    hand_on(result)
+                    ray.get(relay.heard.remote())
+            smaller = ray.get(relay.smaller.remote())  # ever smaller ones, until nothing is left to halve, which is a failure
+        finally:
+            if not fit.ended and (started := ray.get(relay.started.remote())) is not None:
+                started.end()
+            ray.kill(relay)
         if smaller is None:
             fit.raise_failure()
             return
@@ -235,7 +264,8 @@ def _work(assignment: Assignment, relay: Any, smaller: Smaller | None) -> None:
     from summtune.training.train import train
 
     context = ray.train.get_context()
-    ray.get(relay.here.remote(context.get_world_rank(), f"{ray.util.get_node_ip_address()}:{os.getpid()}"))
+    started = Started(get_train_context().controller_actor, ray.util.get_current_placement_group())
+    ray.get(relay.here.remote(context.get_world_rank(), f"{ray.util.get_node_ip_address()}:{os.getpid()}", started))
     notices: list[str] = []
 
     def report(metrics: dict[str, float | int], checkpoint: Any) -> None:

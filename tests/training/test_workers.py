@@ -51,7 +51,8 @@ def all_trained(jobs: Sequence[Job]) -> list[Reports]:
 def by_two(*jobs: Job) -> list[Reports]:
     """What rank 0 of two workers reports of each."""
     first, second = together(2, all_trained, jobs)
-    assert not first.error and not second.error, f"{first.error}\n{second.error}"
+    assert not first.error, first.error
+    assert not second.error, second.error
     assert all(reports.metrics == [] for reports in second.value), "rank 0 alone reports"
     found: list[Reports] = first.value
     return found
@@ -137,12 +138,12 @@ def test_a_rehearsal_finds_what_fits_all(shared: Path) -> None:
     settings = settings_of(shared, "seq2seq")
     asked = job(shared, settings, "rehearsed", rehearse=True)
     first, second = together(2, with_little_memory, asked, 1, 300, 0)
-    assert not first.error and not second.error, first.error + second.error
+    assert not first.error, first.error
+    assert not second.error, second.error
     assert [line["micro_batch_size"] for line in first.value.metrics] == [4, 4], "rank 0 would have had room for 8"
     assert_the_same(first.value, trained(job(shared, settings, "unrehearsed")))
-    assert json.loads(asked.attempt.results.read_text())["notices"] == [
-        "Memory ran out in a rehearsal with the longest rows: each step of 16 rows is dealt out to 2 workers as 2 times 4 instead of 1 times 8."
-    ]
+    (said,) = json.loads(asked.attempt.results.read_text())["notices"]
+    assert said.endswith("each step of 16 rows is dealt out to 2 workers as 2 times 4 instead of 1 times 8.")
 
 
 def test_memory_that_runs_out_later_is_answered_by_beginning_again_together(shared: Path) -> None:
@@ -190,12 +191,13 @@ def sharded(jobs: Sequence[Job]) -> list[Reports]:
 
 def test_a_sharded_model_is_trained_evaluated_and_kept_whole(shared: Path) -> None:
     """torch's FSDP2, by accelerate, over gloo. accelerate itself shards on GPUs only, and is told that these are some."""
-    changes = {"num_train_epochs": 2, "save_total_limit": 9}
+    changes: dict[str, Any] = {"num_train_epochs": 2, "save_total_limit": 9}
     settings = settings_of(shared, "causal", **changes, fsdp=True)
     asked = job(shared, settings, "sharded")
     resumed = job(shared, settings, "sharded-resumed", resume_from=asked.attempt.checkpoints / "checkpoint-3")
     first, second = together(2, sharded, [asked, resumed])
-    assert not first.error and not second.error, first.error + second.error
+    assert not first.error, first.error
+    assert not second.error, second.error
     several, going_on = first.value
     whole = settings_of(shared, "causal", **changes)
     assert_the_same(several, trained(job(shared, whole, "whole")))
@@ -222,8 +224,8 @@ def test_two_gpus_train_what_one_does(shared: Path, fsdp: bool) -> None:
     """Never run so far: needs two GPUs."""
     if torch.cuda.device_count() < 2:
         pytest.skip("needs two GPUs")
-    training = {"precision": "fp32", **({"fsdp": True} if fsdp else {})}
-    settings = settings_of(shared, "causal", **training)
+    sharded: dict[str, Any] = {"fsdp": True} if fsdp else {}
+    settings = settings_of(shared, "causal", precision="fp32", **sharded)
     general = settings.general.model_copy(update={"device": "cuda"})
     (several,) = by_two(job(shared, settings.model_copy(update={"general": general}), f"two-gpus-{fsdp}"))
     assert_the_same(several, trained(job(shared, settings_of(shared, "causal", precision="fp32"), f"one-gpu-{fsdp}")))

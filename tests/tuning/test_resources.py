@@ -100,7 +100,7 @@ def test_workers_that_never_fit_together_are_refused() -> None:
 
 def test_a_type_of_accelerator_that_no_node_has_is_refused() -> None:
     nodes = [{"CPU": 8.0, "GPU": 1.0, "accelerator_type:T4": 1.0}]
-    with pytest.raises(SettingsMistake, match="resources.accelerator_type: no node has accelerators of type A100; there are T4. Leave it out."):
+    with pytest.raises(SettingsMistake, match="accelerator_type: no node has accelerators of type A100; there are T4. Leave it out."):
         check_fit(Allotment(1, 1, accelerator_type="A100"), nodes, wants_cuda=False)
     with pytest.raises(SettingsMistake, match="no node has accelerators of type A100; no node names any."):
         check_fit(Allotment(1, 1, accelerator_type="A100"), [{"CPU": 8.0, "GPU": 1.0}], wants_cuda=False)
