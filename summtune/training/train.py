@@ -177,14 +177,14 @@ def _optimise(
         return training_arguments(settings, hardware, job.attempt.checkpoints, job.objective_name, maximize=job.maximize)
 
     arguments = arguments_of(parts.within(job.settings))
-    if arguments.ddp_find_unused_parameters is None:
-        # transformers would look for weights without a gradient in every step. There are none, unless layers are left out by chance.
-        config = loaded.model.config
-        arguments.ddp_find_unused_parameters = any(getattr(config, f"{part}layerdrop", 0) for part in ("", "encoder_", "decoder_"))
     first = parts == Parts.asked(job.settings.training, ranks.size)
     if first and ranks.first:
         undealt = arguments if not ranks.several else arguments_of(job.settings)
         progress.facts["differs_from_baseline"] = differs_from(job.baseline, job.settings, undealt, job.attempt.checkpoints)
+    if ranks.several and arguments.ddp_find_unused_parameters is None:
+        # transformers would look for weights without a gradient in every step. There are none, unless layers are left out by chance.
+        config = loaded.model.config
+        arguments.ddp_find_unused_parameters = any(getattr(config, f"{part}layerdrop", 0) for part in ("", "encoder_", "decoder_"))
     rehearsing = first and (job.rehearse if job.rehearse is not None else hardware.device == "cuda")
     rehearsal = [rehearsal_class()(parts, ranks)] if rehearsing else []
     trainer = trainer_class()(

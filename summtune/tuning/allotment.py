@@ -40,5 +40,9 @@ class Allotment:
     def bundle(self) -> dict[str, float]:
         """What a worker reserves, by Ray's names."""
         share = self.of_a_worker
-        kind = {f"{ACCELERATOR}{self.accelerator_type}": _A_LITTLE} if self.accelerator_type else {}
-        return {"CPU": share.cpus} | ({"GPU": share.gpus} if share.gpus else {}) | kind
+        return {"CPU": share.cpus} | ({"GPU": share.gpus} if share.gpus else {}) | self.kind
+
+    @property
+    def kind(self) -> dict[str, float]:
+        """What tells the nodes apart that a worker may be on, as a resource of theirs."""
+        return {f"{ACCELERATOR}{self.accelerator_type}": _A_LITTLE} if self.accelerator_type else {}

@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # Ray Tune would start one actor at a time; the driver bounds what is drawn
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # Ray Tune would try such a trial again by itself, without a limit and without telling
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how late it is noticed that a group of workers has ended; 2 s otherwise
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each group of workers, that says earlier what is answered in the same way
     "TUNE_FORCE_TRIAL_CLEANUP_S": "30",  # an ended trial's actor that does not react would keep its slot for ten minutes
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",

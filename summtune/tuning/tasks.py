@@ -40,7 +40,7 @@ def in_parallel(
     Raises:
         SurroundingsFailure: the cluster gave way.
     """
-    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0)
+    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, resources=allotment.kind, max_retries=0)
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
     lost = Counter[str]()
     try:
@@ -69,7 +69,12 @@ def streamed(
         SurroundingsFailure: the cluster gave way.
     """
     remote = ray.remote(_guarded_stream).options(
-        num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0, num_returns="streaming", _generator_backpressure_num_objects=2
+        num_cpus=allotment.cpus,
+        num_gpus=allotment.gpus,
+        resources=allotment.kind,
+        max_retries=0,
+        num_returns="streaming",
+        _generator_backpressure_num_objects=2,
     )
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
     try:
