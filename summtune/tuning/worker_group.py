@@ -14,6 +14,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -46,11 +47,11 @@ class Smaller:
 
     Attributes:
         parts: rows of a micro-batch, and micro-batches in a step, that are tried next.
-        notice: what to say.
+        notices: what to say of it, and of those before.
     """
 
     parts: tuple[int, int]
-    notice: str
+    notices: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -184,9 +185,12 @@ def train_in_group(assignment: Assignment, allotment: Allotment, hand_on: Callab
                     hand_on(result)
                     ray.get(relay.heard.remote())
             smaller = ray.get(relay.smaller.remote())  # ever smaller ones, until nothing is left to halve, which is a failure
+        except RayError as error:
+            raise TrialFailure(WORKER_LOST, how_it_was_lost(error, "the process that hands on what its workers report")) from error
         finally:
-            if not fit.ended and (started := ray.get(relay.started.remote())) is not None:
-                started.end()
+            with suppress(RayError):
+                if not fit.ended and (started := ray.get(relay.started.remote())) is not None:
+                    started.end()
             ray.kill(relay)
         if smaller is None:
             fit.raise_failure()
@@ -271,13 +275,13 @@ def _work(assignment: Assignment, relay: Any, smaller: Smaller | None) -> None:
     def report(metrics: dict[str, float | int], checkpoint: Any) -> None:
         ray.get(relay.report.remote(assignment.told(metrics, checkpoint, notices)))
 
-    parts, said = (smaller.parts, (smaller.notice,)) if smaller is not None else (None, ())
+    parts, said = (smaller.parts, smaller.notices) if smaller is not None else (None, ())
     job = assignment.job(parts=parts, notices=said)
     try:
         train(job, report, notices.append)
     except DoesNotFit as problem:
         parts, notice = smaller_than(job, context.get_world_size(), problem)
-        ray.get(relay.too_large.remote(Smaller(parts, notice)))
+        ray.get(relay.too_large.remote(Smaller(parts, (*said, notice))))
         raise TrialFailure("out_of_memory", notice) from None
     except Exception as error:  # the trial's actor decides which of the workers' failures is the trial's
         raise _of_a_worker(error) from error
