@@ -56,7 +56,7 @@ class LiveRun:
         say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
         gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
         at_once = f"{opened.concurrency} trial{'s' if opened.concurrency != 1 else ''} at once"
-        workers = f" for {opened.allotment.workers} workers" if opened.allotment.workers > 1 else ""
+        workers = f", for {opened.allotment.workers} workers" if opened.allotment.workers > 1 else ""
         say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}{workers}")
         if opened.dashboard:
             say(f"  {'dashboard':<{COLUMN}}{opened.dashboard}")

@@ -78,6 +78,7 @@ def test_two_workers_train_what_one_does_and_a_killed_one_is_replaced(tune_here:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_rungs_pause_groups_and_let_them_go_on(tune_here: Tune, space_file: SpaceFile) -> None:
     """Two at a time on four CPUs; what a rung stops gives its workers back, and goes on in another group."""
     file = space_file(
@@ -101,6 +102,7 @@ def test_rungs_pause_groups_and_let_them_go_on(tune_here: Tune, space_file: Spac
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_suspended_worker_is_noticed_and_ended(tune_here: Tune, space_file: SpaceFile) -> None:
     suspended: list[int] = []
 
@@ -109,7 +111,7 @@ def test_a_suspended_worker_is_noticed_and_ended(tune_here: Tune, space_file: Sp
             suspended.extend(pids(event))
             os.kill(suspended[1], signal.SIGSTOP)
 
-    resources = {"workers_per_trial": 2, "hung_after_s": 30}
+    resources = {"workers_per_trial": 2, "hung_after_s": 100}  # a group takes long to start where others start, too
     run, _ = tune_here(space_file(**{**ONE_TRIAL, "resources": resources, "settings": THREE_EPOCHS}), Heard(hook=suspend))
     (trial,) = state_of(run).searched
     assert (trial.status, trial.attempts, [one.cause for one in trial.retried]) == ("finished", 2, ["hung"]), trial.message
@@ -121,12 +123,18 @@ def test_a_suspended_worker_is_noticed_and_ended(tune_here: Tune, space_file: Sp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_killed_driver_s_groups_end_and_its_run_goes_on(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(**{**TWO, "settings": THREE_EPOCHS}, parameters={"learning_rate": {"values": [1e-2, 1e-3]}})
-    summtune_on_cluster.kill_at(r"epoch 1", "run", file)
+    process = summtune_on_cluster.start("run", file)
+    try:
+        summtune_on_cluster.wait_for("epoch 1", process, timeout_s=280)
+    finally:
+        process.kill()
+        process.wait(60)
     run = summtune_on_cluster.run_called("tiny")
     assert nothing_is_held(), "whoever started them is gone"
-    code, output = summtune_on_cluster("resume", "tiny")
+    code, output = summtune_on_cluster("resume", "tiny", timeout_s=280)
     assert code == 0, output
     state = state_of(run)
     assert [trial.status for trial in state.searched] == ["finished", "finished"]
