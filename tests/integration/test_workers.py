@@ -130,7 +130,7 @@ def test_a_killed_driver_s_groups_end_and_its_run_goes_on(summtune_on_cluster: C
     file = space_file(**{**TWO, "settings": settings}, parameters={"learning_rate": {"values": [1e-2, 1e-3]}})
     process = summtune_on_cluster.start("run", file)
     try:
-        summtune_on_cluster.wait_for("epoch 1", process, timeout_s=280)
+        summtune_on_cluster.wait_for(r"\d{4}  2/60", process, timeout_s=280)
     finally:
         process.kill()
         process.wait(60)
