@@ -40,6 +40,8 @@ class Resources:
     Attributes:
         max_failures: retries of a trial for causes that can pass, in each session.
         hung_after_s: how long it may keep silent; None: judged by how long evaluations take.
+        workers_per_trial: that share a training; None: one, or one for each of several GPUs.
+        accelerator_type: which GPUs, by Ray's names.
     """
 
     gpus_per_trial: float | None = None
@@ -47,6 +49,8 @@ class Resources:
     max_concurrent_trials: int | None = None
     max_failures: int = 2
     hung_after_s: float | None = None
+    workers_per_trial: int | None = None
+    accelerator_type: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune.config import presets, synonyms, validation
+from summtune.config import presets, synonyms, validation, workers
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
@@ -82,13 +82,16 @@ class _Loading:
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
+            at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible))
+                self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
+            self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):

@@ -197,6 +197,7 @@ class Reported(Event):
         checkpoint: folder of the sealed checkpoint, relative to the trial's folder.
         node: address of the node that it ran on.
         pid: the actor's process there.
+        workers: where several train it together, `address:process` of each, by rank.
     """
 
     kind: ClassVar[str] = "reported"
@@ -207,6 +208,7 @@ class Reported(Event):
     checkpoint: str | None
     node: str = ""
     pid: int = 0
+    workers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
 from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
-from summtune.tuning.trainable import Allotment
 
 
 def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:
@@ -232,5 +232,6 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     nodes = cluster.nodes()
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment
