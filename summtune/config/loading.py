@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune.config import presets, synonyms, validation
+from summtune.config import presets, several, synonyms, validation
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
@@ -101,8 +101,11 @@ class _Loading:
         beneath = [base, *(resolved for _, resolved in models)]
         stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
         aims = AimReader(self.space, self.problems, settings)
-        found, limits = aims.objective(top.metric), aims.limits(constraints)
-        decode = self._decode_stage(top, decoded, afterwards, found)
+        objectives, limits = aims.objectives(top), aims.limits(constraints)
+        decode = self._decode_stage(top, decoded, afterwards, objectives[0])
+        if len(objectives) > 1:
+            self.problems.extend(several.problems(self.space, top, decoded))
+            self.notices.extend(several.notices(stop, beneath, objectives))
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         budget = top.budget.model_dump(exclude_none=True) if top.budget else {}
@@ -119,8 +122,9 @@ class _Loading:
             base=base,
             models=models,
             space=space,
-            method="bayes" if top.method == "tpe" else top.method,
-            objective=found,
+            method=top.method,
+            objective=objectives[0],
+            further=objectives[1:],
             limits=limits,
             stopping=stop,
             count=count or DEFAULT_COUNT,
@@ -282,8 +286,7 @@ class _Loading:
             self.problems.append(
                 self.space.problem(decoded.places[space.searched[0]], reason, "Search for another metric, or leave it out.")
             )
-        method = "bayes" if wanted.method == "tpe" else wanted.method
-        return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
+        return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
 def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:

@@ -12,8 +12,6 @@ from pydantic import BaseModel, ValidationError
 from summtune import registry
 from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
-from summtune.config.metrics import goals
-from summtune.config.objective import objective
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import (
     MEANINGLESS,
@@ -128,11 +126,6 @@ class TopLevel:
             self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
         if top.objectives and "metric" in self.space.value:
             self._note(("objectives",), "`metric` names one, too.", "Keep one of them.")
-        for index, spec in enumerate(top.objectives):
-            try:
-                objective(spec.name, spec.goal, spec.target, goals(registry.names("metrics")))
-            except Unfit as unfit:
-                self._note(("objectives", index), unfit.reason, unfit.remedy)
         if isinstance(top.decode, DecodeSpec):
             self._decode_stage(top.decode)
 

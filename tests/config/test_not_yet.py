@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "text",
     [
-        "objectives: [{name: loss}]",
         "warm_start: [other]",
-        "method: nsga2",
+        "method: qmc",
         "resources: {accelerator_type: A100}",
-        "decode: {method: nsga2, parameters: {num_beams: {values: [1, 4]}}}",
+        "decode: {method: qmc, parameters: {num_beams: {values: [1, 4]}}}",
         "settings: {model: {architecture: mamba, checkpoint: a/b}}",
         "parameters: {model_architecture: {values: [kobart, mamba]}}",
         "settings: {general: {storage: 's3://x'}}",

@@ -22,6 +22,8 @@ from summtune.space.space import Space
 
 SUMMARY = "CMA-ES, for numbers"
 
+ONE_OBJECTIVE = "it moves one normal distribution towards the best by one score"
+
 SIGMA = 1 / 6
 """The first generation's standard deviation: a sixth of each range, as in Optuna."""
 
