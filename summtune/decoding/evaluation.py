@@ -79,6 +79,7 @@ class Evaluator:
         self._dialogues = dialogues
         self._references = references
         self._scoring = Scoring(settings.evaluation, cache, NEEDS)
+        self._warm = not self._scoring.by_the_clock
         self._proxy: Proxy | None = proxy(settings, columns["input_ids"], columns["labels"]) if cheap else None
 
     @property
@@ -102,11 +103,21 @@ class Evaluator:
         settings = self._settings if self._proxy is None else self._settings.model_copy(update={"generation": self._proxy.generation})
         columns = {name: [column[place] for place in places] for name, column in self._columns.items() if name in ("input_ids", "labels")}
         loss = mean_loss(self._family, model, self._tokenizer, columns, self.batch_size)
+        self._warm_up(model, columns["input_ids"], settings)
         done = generate_watched(self._family, model, self._tokenizer, columns["input_ids"], settings, batch_size=self.batch_size)
         references, dialogues = [self._references[place] for place in places], [self._dialogues[place] for place in places]
         scores = self._scoring.score(Summaries(done.summaries, references, dialogues, done.seconds, done.finished))
         metrics = {"loss": loss, **scores.means}
         return Evaluated(metrics, places, done.summaries, scores.per_dialogue, time.perf_counter() - began)
+
+    def _warm_up(self, model: Any, sources: Sequence[Sequence[int]], settings: Settings) -> None:
+        """Summarise the shortest dialogue once, unscored, where summaries are timed.
+
+        The first takes longer, since libraries load and choose what they need; no model is to blame for being the first in its process.
+        """
+        if not self._warm and sources:
+            generate_watched(self._family, model, self._tokenizer, [min(sources, key=len)], settings, batch_size=1)
+        self._warm = True
 
 
 def mean_loss(family: ModuleType, model: Any, tokenizer: Any, columns: Mapping[str, Sequence[Any]], batch_size: int | BatchSize) -> float:
