@@ -34,6 +34,10 @@ class AimReader:
         if not top.objectives:
             return (self._objective(("metric",), top.metric),)
         found = tuple(self._objective(("objectives", place), spec) for place, spec in enumerate(top.objectives))
+        for place, spec in enumerate(top.objectives):
+            if "name" not in spec.model_fields_set:
+                reason = "an objective among several needs a name."
+                self.problems.append(self.space.problem(("objectives", place), reason, "Write {name: rouge_combined_f1}."))
         names = [one.name for one in found]
         for place, name in enumerate(names):
             if name in names[:place] and not self.problems:

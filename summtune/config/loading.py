@@ -11,6 +11,7 @@ from summtune.config import presets, several, synonyms, validation
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
+from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
@@ -105,7 +106,7 @@ class _Loading:
         decode = self._decode_stage(top, decoded, afterwards, objectives[0])
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
-            self.notices.extend(several.notices(stop, beneath, objectives))
+            self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         budget = top.budget.model_dump(exclude_none=True) if top.budget else {}

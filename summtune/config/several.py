@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from summtune import registry
-from summtune.config.evaluations import evaluations
-from summtune.config.layers import Resolved
 from summtune.config.objective import Objective
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import SpaceFile
@@ -36,10 +34,16 @@ def problems(space: SpaceDocument, top: SpaceFile, decoded: Parsed) -> Iterator[
         yield space.problem(decoded.places[varying.name], reason, "Write `decode: inline` to train with each, or give one `metric`.")
 
 
-def notices(stopping: Stopping, beneath: Iterable[Resolved], objectives: Sequence[Objective]) -> Iterator[str]:
-    """What a person who searches for several should know."""
+def notices(stopping: Stopping, iterations: int, objectives: Sequence[Objective]) -> Iterator[str]:
+    """What a person who searches for several should know.
+
+    Args:
+        stopping: the rule.
+        iterations: evaluations of the longest trial.
+        objectives: what is searched for.
+    """
     first, others = objectives[0].name, ", ".join(one.name for one in objectives[1:])
-    if any(stopping.judged_at(evaluations(resolved.flat, None)) for resolved in beneath):
+    if stopping.judged_at(iterations):
         yield (
             f"rungs judge by {first} alone: a trial that is weak in it goes no further, however good it is in {others}. "
             "`early_terminate: none` trains all to their end."

@@ -23,9 +23,8 @@ class Aim:
     maximize: bool
 
     def loss(self, metrics: Mapping[str, float]) -> float:
-        """Its value, less being better; nothing is worse than one that is no number."""
-        value = metrics[self.name]
-        return math.inf if math.isnan(value) else -value if self.maximize else value
+        """Its value, less being better."""
+        return -metrics[self.name] if self.maximize else metrics[self.name]
 
 
 def at_least_as_good(one: Losses, other: Losses) -> bool:
@@ -68,7 +67,7 @@ def _crowding(points: Sequence[Losses]) -> list[float]:
         # The first objective's best is the run's best: it outlasts the ends of the others.
         distances[order[0]] += math.inf if objective == 0 else _END
         distances[order[-1]] += _END
-        if not (most > least and math.isfinite(most - least)):
+        if most == least:
             continue
         for before, here, after in zip(order, order[1:], order[2:], strict=False):
             distances[here] += (points[after][objective] - points[before][objective]) / (most - least)

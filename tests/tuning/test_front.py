@@ -16,10 +16,12 @@ from summtune.errors import RunMistake
 from summtune.events import standings
 from summtune.events.kinds import Reported, Scored, Told
 from summtune.events.log import read_events
+from summtune.events.trial_state import TrialState
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
 from summtune.reporting.views import last_iterations, model_of_trial, write_views
+from summtune.search.observed import observed
 from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.referee import Refereed
 from summtune.tuning import afterwards
@@ -206,3 +208,31 @@ def test_a_run_that_is_opened_again_draws_what_it_would_have_drawn(tmp_path: Pat
         return [trial.point for trial in driver.state.trials.values()]
 
     assert drawn_in(tmp_path / "whole", again=None) == drawn_in(tmp_path / "halved", again=10)
+
+
+def test_trials_that_pause_and_go_on_are_known_as_they_are_when_the_run_is_opened_again(tmp_path: Path) -> None:
+    halving = "early_terminate: {type: asha, min_iter: 1, eta: 2}"
+    space = SPACE.replace("early_terminate: none", halving).replace("num_train_epochs: 1", "num_train_epochs: 3")
+    driver, log = open_driver(tmp_path / "run", space)
+    went_on = 0
+    for number in range(12):
+        trial = driver.next_trial()
+        if not isinstance(trial, TrialState):
+            break
+        went_on += bool(trial.reports)
+        driver.start(trial.id)
+        attempt = trial.attempts
+        for iteration in range(trial.iteration + 1, 4):
+            checkpoint = worked(driver.run.trial(trial.id).attempt(attempt), iteration, best=True)
+            values = metrics(0.1 * (5 - number % 5) + 0.01 * iteration, 0.05 * (number % 3) + 0.01 * iteration)
+            if not driver.report(Reported(trial.id, attempt, iteration, values, checkpoint)):
+                break
+        driver.over(trial.id)
+    assert went_on
+    assert any(trial.status == "stopped" for trial in driver.state.trials.values()), "one paused for good"
+    log.close()
+
+    again, log = open_driver(tmp_path / "run", space)
+    assert observed(again.study) == observed(driver.study)
+    assert [one.state for one in again.study.trials] == [one.state for one in driver.study.trials]
+    log.close()

@@ -5,9 +5,9 @@ anew from a run's events lacks. Here the parents are the best of all points that
 from the study alone, no trial waits for a generation to be full, and none is wasted (the steady state of Nebro and Durillo, On the effect
 of applying a steady-state selection scheme in the multi-objective genetic algorithm NSGA-II, 2009).
 
-A point beyond limits is beaten by all that are within, and one that could not be trained by all others. One that a rung stopped, or that
-pauses there, is not compared by what a longer training would have bettered: it comes behind all that were trained to their end, the sooner
-the fewer evaluations it got to, and among those of the same rung by the first objective, as the rung saw it.
+A point beyond limits is beaten by all that are within, and one that could not be trained by all others. One that was not trained to its
+end, since a rung stopped it, it pauses or it still runs, is not compared by what a longer training would better: it comes behind all that
+were, the further the fewer evaluations it has had, and among those that have had as many by the first objective, as rungs see it.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ _NEVER = datetime.fromtimestamp(0)
 def _behind(known: Sequence[Observed]) -> list[float]:
     """How far each point is behind those that were trained to their end within all limits, which are behind nothing.
 
-    From 0 to 1: stopped by a rung; from 1 to 2: beyond a limit, more the further; 3: could not be trained at all.
+    From 0 to 1: not trained to its end; from 1 to 2: beyond a limit, more the further; 3: could not be trained at all.
     """
     stopped = [place for place, one in enumerate(known) if one.usable and not one.complete]
     stopped.sort(key=lambda place: (-len(known[place].curve), known[place].best))
