@@ -30,7 +30,7 @@ TWO: dict[str, Any] = {
     "objectives": [{"name": "loss"}, {"name": "latency_s", "goal": "minimize"}],
     "decode": "inline",
     "parameters": {"learning_rate": {"min": 1e-5, "max": 1e-1, "distribution": "log_uniform_values"}, "num_beams": {"values": [1, 2, 4]}},
-    "run_cap": 9,
+    "run_cap": 8,
     "settings": {
         "training": {"num_train_epochs": 1},
         "evaluation": {"metrics": ["rouge", "latency"], "strategy": "proxy", "proxy_samples": 2, "proxy_top_k": 1, "proxy_front_k": 2},
@@ -43,7 +43,7 @@ def check(run: RunPaths) -> None:
     """What must hold of every run for two objectives."""
     state = state_of(run)
     assert state.status == "finished"
-    assert len(state.searched) == 9
+    assert len(state.searched) == 8
     assert all(trial.status == "finished" for trial in state.trials.values())
     events = read_events(run.events)[0]
     scored = [event.trial for event in events if isinstance(event, Scored)]
@@ -69,7 +69,7 @@ def check_each_point_follows_from_what_was_known(run: RunPaths) -> None:
     for place, event in enumerate(events):
         if not isinstance(event, PointDrawn) or event.baseline:
             continue
-        search = Search(experiment.space, "nsga2", maximize=[False, False], seed=42, count=9, identity=experiment.identity)
+        search = Search(experiment.space, "nsga2", maximize=[False, False], seed=42, count=8, identity=experiment.identity)
         search.replay(fold(events[:place]))
         proposal = search.propose(event.trial, int(event.trial) - 1)
         assert proposal is not None
@@ -85,6 +85,7 @@ def test_two_objectives_end_with_a_front(tune_here: Tune, space_file: SpaceFile)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_driver_that_dies_draws_what_it_would_have_drawn(summtune_on_cluster: CommandLine, space_file: SpaceFile, tmp_path: Path) -> None:
     file = space_file(**TWO)
     summtune_on_cluster.kill_at(r"0005  finished", "run", file)
@@ -104,6 +105,3 @@ def test_a_driver_that_dies_draws_what_it_would_have_drawn(summtune_on_cluster: 
     assert f"trials/{picked}/models/best_model" in output
     with out.open(encoding="utf-8", newline="") as stream:
         assert [row["fname"] for row in csv.DictReader(stream)] == ["a"]
-    code, output = summtune_on_cluster("predict", "tiny", data, "--trial", "0042")
-    assert code == 2, output
-    assert "has no trial '0042'. On the front are" in output
