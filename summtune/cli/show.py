@@ -38,6 +38,7 @@ def show(
             "objectives": [asdict(aim) for aim in state.objectives],
             "front": [point.id for point in standings.front(state)],
             "figures": asdict(figures(state, last_iterations(state), most_trials(state))),
+            "warm_start": [lesson.summary for lesson in state.taught],
             "trials": [asdict(row) for row in rows(state)],
             "best_model": str(model.best_model) if model else None,
         }

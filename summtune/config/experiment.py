@@ -73,6 +73,7 @@ class Experiment:
         budget: what the run may use up, by name (`config.budget`); the number of trials is `count`.
         patience_trials: after how many trials in a row without an improvement the run ends; None: it doesn't.
         seeds: that promising points are trained with once the search is over; empty: each is trained once.
+        warm_start: folders of the earlier runs whose trials teach the search.
         train_rows: rows of the training data; None until they have been read.
         notices: what a person should know, said once at the start.
     """
@@ -96,6 +97,7 @@ class Experiment:
     budget: Mapping[str, float] = field(default_factory=dict)
     patience_trials: int | None = None
     seeds: tuple[int, ...] = ()
+    warm_start: tuple[str, ...] = ()
     train_rows: int | None = None
     further: tuple[Objective, ...] = ()
 
@@ -217,6 +219,7 @@ class Experiment:
             "budget": dict(self.budget),
             "patience_trials": self.patience_trials,
             "seeds": list(self.seeds),
+            "warm_start": list(self.warm_start),
             "train_rows": self.train_rows,
             "notices": list(self.notices),
         }
@@ -251,6 +254,7 @@ class Experiment:
             budget=record.get("budget", {}),
             patience_trials=record.get("patience_trials"),
             seeds=tuple(record.get("seeds", ())),
+            warm_start=tuple(record.get("warm_start", ())),
             train_rows=record.get("train_rows"),
             notices=tuple(record["notices"]),
         )

@@ -27,6 +27,7 @@ from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECO
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
 from summtune.config.stopping_reader import StoppingReader
 from summtune.config.top_level import TopLevel
+from summtune.config.warm_start_reader import WarmStartReader
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
@@ -107,6 +108,8 @@ class _Loading:
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
             self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
+        warm = WarmStartReader(self.space, self.problems)
+        earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         budget = top.budget.model_dump(exclude_none=True) if top.budget else {}
@@ -135,6 +138,7 @@ class _Loading:
             budget=budget,
             patience_trials=top.patience_trials,
             seeds=top.seeds,
+            warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 

@@ -11,7 +11,7 @@ from summtune.config.space_file import SpaceFile
 from summtune.config.stopping import Stopping
 from summtune.errors import Problem
 from summtune.space.parameters import Constant
-from summtune.space.spec import Parsed
+from summtune.space.spec import NOT_YET, Parsed
 
 
 def problems(space: SpaceDocument, top: SpaceFile, decoded: Parsed) -> Iterator[Problem]:
@@ -28,6 +28,9 @@ def problems(space: SpaceDocument, top: SpaceFile, decoded: Parsed) -> Iterator[
     if top.seeds:
         reason = "points that could win are repeated, by the mean of one score; on a front none wins."
         yield space.problem(("seeds",), reason, "Leave it out, or give one `metric`.")
+    if top.warm_start:
+        reason = f"{NOT_YET} earlier runs teach a search for one objective only: what is told of their trials is one score."
+        yield space.problem(("warm_start",), reason, "Leave it out, or give one `metric`.")
     varying = next((one for one in decoded.parameters if not isinstance(one, Constant)), None)
     if varying is not None:
         reason = "decoding is searched after training by one score, which would take a model off the front unseen."

@@ -114,7 +114,9 @@ class SpaceFile(Section):
         None, description="What the run may use up; once the first is, no trial is begun, and those under way end at their next evaluation."
     )
     baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
-    warm_start: tuple[str, ...] = Field((), description="Earlier runs to learn from.")
+    warm_start: tuple[str, ...] = Field(
+        (), description="Earlier runs, by name or folder, whose trials teach the search where they fit this space (docs/warm_start.md)."
+    )
     patience_trials: PositiveInt | None = Field(
         None, description="Begin no more trials once so many in a row have not improved the best (with `objectives`: the front)."
     )
@@ -143,9 +145,6 @@ MEANINGLESS = ("program", "command", "controller", "scheduler", "job", "image_ur
 MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
 
 # Understood, and refused where they ask for anything, with what to do meanwhile.
-NOT_YET: Mapping[str, str] = {
-    "warm_start": "Leave it out.",
-}
 NOT_YET_RESOURCES: Mapping[str, str] = {
     "workers_per_trial": "A trial has one worker; leave it out.",
     "accelerator_type": "Leave it out.",

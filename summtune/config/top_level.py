@@ -17,7 +17,6 @@ from summtune.config.space_file import (
     MEANINGLESS,
     MEANINGLESS_IN_METRIC,
     METHODS_NOT_YET,
-    NOT_YET,
     NOT_YET_RESOURCES,
     DecodeSpec,
     SpaceFile,
@@ -77,8 +76,6 @@ class TopLevel:
                 self._note((name,), unfit.reason, unfit.remedy)
             elif name in MEANINGLESS and value is not None:
                 self.notices.append(f"{name} is W&B's, and means nothing here.")
-            elif name in NOT_YET and value not in (None, [], {}):
-                self._note((name,), f"{NOT_YET_MARK} `{name}` is understood, but can't be run so far.", NOT_YET[name])
 
         metric = self.space.value.get("metric")
         for name in MEANINGLESS_IN_METRIC:
@@ -91,8 +88,11 @@ class TopLevel:
         for name in ("name", "description", "base", "method"):
             if isinstance(values.get(name), (bool, int, float)):
                 values[name] = self.space.document.plain.get((name,), str(values[name]))  # a name may look like a number
-        if isinstance(values.get("warm_start"), str):
+        if isinstance(values.get("warm_start"), (str, int, float)):
             values["warm_start"] = [values["warm_start"]]
+        if isinstance(values.get("warm_start"), list):
+            runs = enumerate(values["warm_start"])
+            values["warm_start"] = [self._as_name(("warm_start", place), run) for place, run in runs]
         if isinstance(values.get("early_terminate"), str):
             values["early_terminate"] = {"type": values["early_terminate"]}
         for name in ("metric", "early_terminate", "resources", "budget"):
@@ -101,6 +101,11 @@ class TopLevel:
         if isinstance(values.get("resources"), dict):
             values["resources"] = {key: value for key, value in values["resources"].items() if value != "auto"}
         return values
+
+    def _as_name(self, path: KeyPath, value: Any) -> Any:
+        """A name that looks like a number, as it was written."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return self.space.document.plain.get(path, str(value)) if number else value
 
     def _contradictions(self, top: SpaceFile) -> None:
         self._name(top)

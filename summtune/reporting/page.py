@@ -22,6 +22,7 @@ from summtune.reporting.wording import (
     retried_texts,
     retries_text,
     seeds_texts,
+    warm_start_texts,
 )
 
 WIDTH, HEIGHT = 720, 240
@@ -46,6 +47,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
             figures=found,
             decodings=decoding_texts(state),
             ending=ending_texts(state, found),
+            warm_start=warm_start_texts(state),
             seeds=seeds_texts(state, found),
             proxy=proxy_texts(found.faithfulness),
             front=front_texts(state),

@@ -19,6 +19,7 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.asking import distributions
 from summtune.search.study import excesses
+from summtune.search.taught import taught_trials
 
 STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
 
@@ -36,6 +37,7 @@ def write_study(run: RunPaths, state: RunState) -> None:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints.txt pins it
         study.set_metric_names([aim.name for aim in state.objectives])
     experiment = Experiment.from_record(state.opened.experiment)
+    study.add_trials(taught_trials(state, experiment.space))
     for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
         study.add_trial(_frozen(experiment, state, trial))
     os.replace(temporary, run.study)

@@ -97,6 +97,11 @@ def seeds_texts(state: RunState, found: Figures) -> list[str]:
     return [*texts, f"{spread}; the model is that of {model.id}, the best of them ({score:.4f}): expect the mean of another training"]
 
 
+def warm_start_texts(state: RunState) -> list[str]:
+    """What earlier runs taught the search, a sentence each."""
+    return [lesson.text for lesson in state.taught]
+
+
 def ending_texts(state: RunState, found: Figures) -> list[str]:
     """Why no more trials were begun, and what was not done for that; nothing where all that were asked for were begun."""
     if state.search_ended is None:

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
 from summtune.events.fronts import Losses
+from summtune.search.taught import EARLIER_RUN
 
 EVALUATIONS = "evaluations"
 """The attribute of a trial that holds its evaluations where there are several objectives: Optuna's trials report values of one only."""
@@ -30,6 +31,7 @@ class Observed:
         curve: the same as it was by each evaluation; empty where none is known.
         complete: whether it was trained to its end.
         beyond: by how much it is beyond limits; 0 within all.
+        earlier: whether it is of an earlier run.
     """
 
     params: Mapping[str, Any]
@@ -37,6 +39,7 @@ class Observed:
     curve: Mapping[int, Losses]
     complete: bool
     beyond: float
+    earlier: bool = False
 
     @property
     def best(self) -> float:
@@ -95,7 +98,7 @@ def _of(trial: FrozenTrial, signed: Sequence[float]) -> Observed | None:
     hopeless = trial.state is OptunaState.PRUNED and not curve  # it could not be trained at all
     if not math.isfinite(best[0]) and not hopeless:
         return None
-    return Observed(trial.params, best, curve, trial.state is OptunaState.COMPLETE or hopeless, beyond)
+    return Observed(trial.params, best, curve, trial.state is OptunaState.COMPLETE or hopeless, beyond, EARLIER_RUN in trial.user_attrs)
 
 
 def _first(losses: Losses) -> float:

@@ -20,6 +20,7 @@ from summtune.events.kinds import Metrics, Reported
 from summtune.events.trial_state import TrialState
 from summtune.search.asking import Request, adopt, ask_seed
 from summtune.search.observed import remember
+from summtune.search.taught import taught_trials
 from summtune.search.walk import fresh_draw, fresh_point, mixed
 from summtune.space.space import Draw, Space
 
@@ -92,6 +93,7 @@ class Search:
     def replay(self, state: RunState) -> None:
         """Make the study anew, as a run's state says that it was: the same trials, values and numbers."""
         self._begin()
+        self.study.add_trials(taught_trials(state, self._space))
         for place in state.asked:
             trial = state.trials[place.trial]
             reports = [one for one in trial.reports if place.paused_at is None or one.iteration <= place.paused_at]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "text",
     [
-        "warm_start: [other]",
         "method: qmc",
         "resources: {accelerator_type: A100}",
         "decode: {method: qmc, parameters: {num_beams: {values: [1, 4]}}}",
@@ -39,6 +38,7 @@ def test_not_yet(text: str, refuse: Refuse) -> None:
         "objectives: []",
         "constraints: null",
         "seeds: []",
+        "warm_start: []",
         "decode: null",
         "resources: {workers_per_trial: 1, gpus_per_trial: auto}",
         "settings: {model: {lora: null, quantization: none, freeze_encoder: true, freeze_embeddings: true, dropout_rate: 0.2}}",

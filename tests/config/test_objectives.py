@@ -62,6 +62,7 @@ def test_methods_that_can(method: str, load: Load) -> None:
             f"{TWO}decode: {{parameters: {{num_beams: {{values: [1, 4]}}}}}}\n",
             "decoding is searched after training by one score, which would take a model off the front unseen.",
         ),
+        (f"{TWO}warm_start: []\nseeds: [7]\n", "seeds: points that could win are repeated"),
         (f"{TWO}metric: {{name: loss}}\n", "objectives: `metric` names one, too. Keep one of them."),
         ("objectives: [{name: loss}, {name: eval/loss}]\n", "s.yaml:1:29: objectives.1.name: loss stands here twice. Remove one of them."),
         ("objectives: [{goal: maximize}, {name: loss}]\n", "s.yaml:1:14: objectives.0: an objective among several needs a name."),
@@ -84,3 +85,8 @@ def test_that_rungs_look_at_the_first_only_is_said(load: Load) -> None:
     assert any(notice.startswith(said) for notice in load(TWO).notices)
     assert not any("rungs judge" in notice for notice in load(f"{TWO}early_terminate: none\n").notices)
     assert not any("rungs judge" in notice for notice in load("").notices)
+
+
+def test_earlier_runs_teach_one_objective_only(refuse: Refuse) -> None:
+    found = refuse(f"{TWO}warm_start: [other]\n")
+    assert any("not yet: earlier runs teach a search for one objective only" in problem for problem in found)
