@@ -25,7 +25,10 @@ class MetricSpec(Section):
     goal: Literal["maximize", "minimize"] | None = Field(
         None, description="maximize or minimize; left out: what is better for that metric."
     )
-    target: Real | None = Field(None, description="Once a trial's score is as good, no more trials are begun (W&B's).")
+    target: Real | None = Field(
+        None,
+        description="Once a trial's score is as good, no more trials are begun (W&B's); a cheap one, unless evaluation.strategy is full.",
+    )
     impute: Any = Field(None, description="W&B's; means nothing here.")
     impute_while_running: Any = Field(None, description="W&B's; means nothing here.")
 

@@ -371,6 +371,7 @@ class Decoded(Event):
         metrics: every metric over all dialogues; empty where it was dropped.
         excesses: by how much it is beyond each limit, by the limit.
         seconds: what it took.
+        tokens: what it cost: tokens that were written, once for each beam and once for reading.
     """
 
     kind: ClassVar[str] = "decoded"
@@ -385,6 +386,7 @@ class Decoded(Event):
     metrics: Metrics = field(default_factory=dict)
     excesses: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    tokens: int = 0
 
 
 @dataclass(frozen=True)

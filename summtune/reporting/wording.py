@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -119,5 +120,6 @@ def proxy_texts(told: Faithfulness | None) -> list[str]:
     texts = [f"{told.trials} trials evaluated in full; Kendall's τ of cheap and full scores {told.tau:.2f} ({interval})"]
     if told.doubtful:
         remedy = "More evaluation.proxy_samples, a larger evaluation.proxy_top_k, or evaluation.strategy: full make surer of the best."
-        texts.append(f"Cheap scores hardly order these trials as full ones do. {remedy}")
+        assert told.noise is not None, "else nothing is doubtful"
+        texts.append(f"Cheap scores scatter around full ones by {sqrt(told.noise):.0%} of what they differ by among all trials. {remedy}")
     return texts
