@@ -103,7 +103,11 @@ class LiveRun:
         self.screen.say()
         assert state.opened is not None
         settings = Experiment.from_record(state.opened.experiment).base.settings
-        self.screen.say(f"Next      {predict_command(self.run, settings)}")
+        predict = predict_command(self.run, settings)
+        self.screen.say(f"Next      {predict}")
+        others = [point.id for point in standings.front(state) if point is not standings.best(state)]
+        if others:
+            self.screen.say(f"          {predict} --trial {others[-1]}    (or another of the front)")
         summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
         return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 

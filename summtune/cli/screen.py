@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from summtune.config.metrics import LOSS
 from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import (
@@ -37,6 +38,7 @@ from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
     failure_texts,
+    front_texts,
     point_text,
     proxy_texts,
     retried_texts,
@@ -138,7 +140,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             trial = state.trials[event.trial]
             star = "  * best so far" if trial.best is event and standings.candidates(state)[:1] == [trial] else ""
             named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
-            scores = f"{named} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
+            others = "".join(f"  {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:] if aim.name != LOSS)
+            scores = f"{named} {event.metrics[state.objective]:.4f}{others}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
         case Noted():
             return f"note: {event.text}"
@@ -169,6 +172,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Scored():
             trial = state.trials[event.trial]
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
+            scores += "".join(f"; {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:])
             return f"{event.trial}  in full: {scores}{_beyond(event.trial, state)}"
         case StopAsked() if event.now:
             return f"Asked to stop now, by {event.by}: writing everything down."
@@ -192,8 +196,13 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
     for name in ("trial", "status"):
         table.add_column(name, no_wrap=True)
     decoded = any(trial.decoded for trial in state.trials.values())
-    for name in ("epoch", *(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective):
+    further = [aim.name for aim in state.objectives[1:]]
+    scores = [*(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective]
+    others = [name for one in further for name in (*([f"{one} (proxy)"] if state.by_proxy else []), one)]
+    for name in ("epoch", *scores, *others):
         table.add_column(name, justify="right", no_wrap=True)
+    if further:
+        table.add_column("front")
     if state.repetitions:
         table.add_column("mean ± spread", justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
@@ -208,6 +217,8 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             *([_number(row.score)] if state.by_proxy else []),
             *([_number(row.own_score)] if decoded else []),
             _number(row.full_score),
+            *(text for one in further for text in (*([_short(row.cheap.get(one))] if state.by_proxy else []), _short(row.full.get(one)))),
+            *(["on it" if row.front else ""] if further else []),
             *([_mean(row)] if state.repetitions else []),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
@@ -222,6 +233,11 @@ def _mean(row: Row) -> str:
 
 def _number(score: float | None) -> str:
     return "–" if score is None else f"{score:.4f}"
+
+
+def _short(value: float | None) -> str:
+    """Of any unit."""
+    return "–" if value is None else f"{value:.4g}"
 
 
 def status_text(row: Row) -> str:
@@ -246,11 +262,13 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     best, baseline = standings.best(state), state.baseline
     if best is not None and found.best is not None:
         cheap = " by proxy, not evaluated in full" if found.evaluations == "proxy" else ""
-        lines.append(f"Best      {state.objective} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
+        first = " (the first objective)" if len(state.objectives) > 1 else ""
+        lines.append(f"Best      {state.objective}{first} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
     elif infeasible := standings.infeasible(state):
         least = infeasible[0]
         lines.append("Best      none: every trial is beyond a limit, and none of them is the best.")
         lines.append(f"          Least violating: trial {least.id}, {point_text(least.point)}")
+    lines += [f"{'' if number else 'Front':<10}{text}" for number, text in enumerate(front_texts(state))]
     lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in standings.infeasible(state)[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune.config import presets, synonyms, validation, workers
+from summtune.config import presets, several, synonyms, validation, workers
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
+from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
@@ -105,8 +106,11 @@ class _Loading:
         beneath = [base, *(resolved for _, resolved in models)]
         stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
         aims = AimReader(self.space, self.problems, settings)
-        found, limits = aims.objective(top.metric), aims.limits(constraints)
-        decode = self._decode_stage(top, decoded, afterwards, found)
+        objectives, limits = aims.objectives(top), aims.limits(constraints)
+        decode = self._decode_stage(top, decoded, afterwards, objectives[0])
+        if len(objectives) > 1:
+            self.problems.extend(several.problems(self.space, top, decoded))
+            self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
         warm = WarmStartReader(self.space, self.problems)
         earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
@@ -125,8 +129,9 @@ class _Loading:
             base=base,
             models=models,
             space=space,
-            method="bayes" if top.method == "tpe" else top.method,
-            objective=found,
+            method=top.method,
+            objective=objectives[0],
+            further=objectives[1:],
             limits=limits,
             stopping=stop,
             count=count or DEFAULT_COUNT,
@@ -289,8 +294,7 @@ class _Loading:
             self.problems.append(
                 self.space.problem(decoded.places[space.searched[0]], reason, "Search for another metric, or leave it out.")
             )
-        method = "bayes" if wanted.method == "tpe" else wanted.method
-        return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
+        return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
 def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:

@@ -309,14 +309,14 @@ class Told(Event):
 
     Attributes:
         state: Optuna's word: COMPLETE, PRUNED, FAIL.
-        value: the trial's score; None where it has none.
+        value: the trial's score, with several objectives a list; None where it has none.
         excesses: by how much it is beyond each limit, by the limit; at most 0 within it.
     """
 
     kind: ClassVar[str] = "told"
     trial: str
     state: str
-    value: float | None
+    value: float | list[float] | None
     excesses: dict[str, float] = field(default_factory=dict)
 
 

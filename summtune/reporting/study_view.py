@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from datetime import datetime
 
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
@@ -29,7 +31,11 @@ def write_study(run: RunPaths, state: RunState) -> None:
     temporary = run.study.with_name(f".{run.study.name}.tmp")
     temporary.unlink(missing_ok=True)
     storage = JournalStorage(JournalFileBackend(str(temporary)))
-    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, direction="maximize" if state.maximize else "minimize")
+    directions = [StudyDirection.MAXIMIZE if aim.maximize else StudyDirection.MINIMIZE for aim in state.objectives]
+    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, directions=directions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints.txt pins it
+        study.set_metric_names([aim.name for aim in state.objectives])
     experiment = Experiment.from_record(state.opened.experiment)
     study.add_trials(taught_trials(state, experiment.space))
     for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
@@ -48,8 +54,8 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         number=trial.number,
         trial_id=trial.number,
         state=optuna_state,
-        value=state.score(trial) if scored else None,
-        values=None,
+        value=None,
+        values=_values(state, trial) if scored else None,
         datetime_start=datetime.fromtimestamp(trial.drawn_at),
         datetime_complete=datetime.fromtimestamp(trial.ended_at) if trial.ended_at else None,
         params=answers,
@@ -58,3 +64,10 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         system_attrs={f"constraints:{limit}": excess for limit, excess in excesses(trial, state).items()},
         intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},
     )
+
+
+def _values(state: RunState, trial: TrialState) -> list[float] | None:
+    """Of each objective, as the search was told. Of several objectives Optuna's own trials have no intermediate values, and stopped ones no
+    values; this view has both: it is for people to look at.
+    """
+    return None if trial.best is None else [trial.best.metrics[aim.name] for aim in state.objectives]

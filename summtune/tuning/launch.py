@@ -150,6 +150,9 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         experiment = replace(Experiment.from_record(state.opened.experiment), decode=stage)
         if experiment.objective.name == LOSS:
             raise RunMistake(Problem(f"decoding doesn't change the {LOSS}, which the run searched for.", "Decode a model's folder."))
+        if experiment.further:
+            reason = "it searched for several objectives; decoding is searched by one score, which would take models off the front."
+            raise RunMistake(Problem(reason, "Decode a model's folder, by the metric that you name."))
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         with engine.connected(run.logs / "ray.log") as cluster:

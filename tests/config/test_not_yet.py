@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "text",
     [
-        "objectives: [{name: loss}]",
-        "method: nsga2",
-        "decode: {method: nsga2, parameters: {num_beams: {values: [1, 4]}}}",
+        "method: qmc",
+        "decode: {method: qmc, parameters: {num_beams: {values: [1, 4]}}}",
         "settings: {model: {architecture: mamba, checkpoint: a/b}}",
         "parameters: {model_architecture: {values: [kobart, mamba]}}",
         "settings: {general: {storage: 's3://x'}}",
