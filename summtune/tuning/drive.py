@@ -14,13 +14,14 @@ from ray.tune import Callback
 from summtune.config.experiment import Experiment
 from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import RunClosed
+from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
+from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
 
 
@@ -89,7 +90,14 @@ def drive(
         witness.stopping()
 
     try:
-        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
+        assert state.opened is not None
+        exported = Gauges(state.opened.run_id, state)
+
+        def watch(event: Event, state: RunState) -> None:
+            witness.event(event, state)
+            exported(event, state)
+
+        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
