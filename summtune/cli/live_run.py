@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 REFRESH_S = 10.0
 """Least time between two rewritings of the result files while trials end quickly; the end of the run always writes them."""
 
+MOST_SHARE = 0.05
+"""Of the driver's time, what these rewritings may take: they take the longer the more trials there are."""
+
 
 class LiveRun:
     """Follows one run from its opening to its end.
@@ -38,7 +41,7 @@ class LiveRun:
     def __init__(self, screen: Screen, run: RunPaths | None = None) -> None:
         self.screen = screen
         self.run = run
-        self._written = 0.0
+        self._next_writing = 0.0
 
     def witness(self) -> Witness:
         """What a run is given to report to."""
@@ -71,12 +74,14 @@ class LiveRun:
     def event(self, event: Event, state: RunState) -> None:
         """Show an event, and renew the result files when a trial or the run has ended."""
         self.screen.event(event, state)
-        ended = isinstance(event, Ended) and time.monotonic() - self._written > REFRESH_S
+        began = time.monotonic()
+        ended = isinstance(event, Ended) and began >= self._next_writing
         if self.run is not None and (ended or isinstance(event, RunClosed)):
-            self._written = time.monotonic()
             write_views(self.run, state)
             write_study(self.run, state)
             write_page(self.run, state)
+            now = time.monotonic()
+            self._next_writing = now + max(REFRESH_S, (now - began) / MOST_SHARE)
 
     def stopping(self) -> None:
         """A person pressed Ctrl-C."""

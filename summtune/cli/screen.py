@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
 from summtune.events import standings
 from summtune.events.fold import RunState
@@ -33,7 +34,7 @@ from summtune.events.kinds import (
 )
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
-from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
+from summtune.reporting.views import best_model, last_iteration, last_iterations, most_trials, shown_path
 from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
@@ -47,6 +48,12 @@ from summtune.reporting.wording import (
     value_text,
     warm_start_texts,
 )
+
+MOST_SHARE = 0.05
+"""Of the driver's time, what showing a run may take."""
+
+QUICK_S = 0.01
+"""What takes no longer than this is done at every event."""
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -73,8 +80,9 @@ class Screen:
         self._count = self._ended = 0
         self._table = Table()
         self._rest = ""
-        self._lasts: Mapping[str, int] = {}
+        self._lasts: dict[str, int] = {}
         self._began = time.monotonic()
+        self._next_picture = 0.0
 
     def say(self, line: str = "") -> None:
         """One line, above the live table where there is one."""
@@ -82,9 +90,11 @@ class Screen:
 
     def begin(self, state: RunState) -> None:
         """Begin to show trials."""
-        self._lasts = last_iterations(state)
         assert state.opened is not None, "a run is shown once it is open"
+        self._experiment = Experiment.from_record(state.opened.experiment)
+        self._lasts = {trial.id: last_iteration(state, self._experiment, trial) for trial in state.trials.values()}
         self._count = most_trials(state)
+        self._ended = state.ended_points
         self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
@@ -99,22 +109,29 @@ class Screen:
     def event(self, event: Event, state: RunState) -> None:
         """Take notice of an event."""
         line = event_line(event, state, self._last(event, state))
-        self._picture(state)
+        self._ended = state.ended_points
+        if self._live is not None and time.monotonic() >= self._next_picture:
+            self._picture(state)
         if line and not (self._live is not None and isinstance(event, (Reported, TrialStarted))):
             self.say(line)
 
     def _last(self, event: Event, state: RunState) -> int:
         trial = getattr(event, "trial", None)
-        if trial is not None and trial not in self._lasts:
-            self._lasts = last_iterations(state)
+        if trial is not None and trial not in self._lasts and trial in state.trials:
+            self._lasts[trial] = last_iteration(state, self._experiment, state.trials[trial])
         return self._lasts.get(trial, 0) if trial else 0
 
     def _picture(self, state: RunState) -> None:
-        """Make the table now, in the thread that changes the state; the one that draws it only reads what was made."""
+        """Make the table now, in the thread that changes the state; the one that draws it only reads what was made.
+
+        It takes the longer the more trials there are: unless it is quick, the next one waits until this one's time is a small share.
+        """
+        began = time.monotonic()
         shown = rows(state)
         self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        self._ended = sum(trial.over for trial in state.searched)
         self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
+        took = time.monotonic() - began
+        self._next_picture = began + (took / MOST_SHARE if took > QUICK_S else 0.0)
 
     def _render(self) -> Group:
         progress = f"{self._ended}/{self._count} trials, {duration(time.monotonic() - self._began)}{self._rest}"
@@ -138,7 +155,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  {begun} ({event.cause}), and is tried again: {event.message}"
         case Reported():
             trial = state.trials[event.trial]
-            star = "  * best so far" if trial.best is event and standings.candidates(state)[:1] == [trial] else ""
+            star = "  * best so far" if trial.best is event and standings.likeliest(state) is trial else ""
             named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
             others = "".join(f"  {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:] if aim.name != LOSS)
             scores = f"{named} {event.metrics[state.objective]:.4f}{others}  loss {event.metrics['loss']:.3f}"

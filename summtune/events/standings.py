@@ -89,12 +89,26 @@ def candidates(state: RunState) -> list[TrialState]:
     """Points that did not fail and keep to all limits, as far as is known, best first by what the search was told of them."""
 
     def place(point: TrialState) -> tuple[bool, float]:
-        if point.id not in state.repetitions:  # nearly all, and asked at every report
+        if point.id not in state.repetitions:
             return _place(state, 1, state.score(point))
         scores = cheap_scores(state, point)
         return _place(state, len(scores), fmean(scores))
 
     return sorted((point for point in _usable(state) if keeps_to_limits(state, point)), key=place)
+
+
+def likeliest(state: RunState) -> TrialState | None:
+    """The first of the candidates."""
+    if state.repetitions:  # few, and means of several trainings come first
+        return next(iter(candidates(state)), None)
+
+    def holds(trial_id: str, cost: float) -> bool:
+        trial = state.trials[trial_id]
+        score = state.score(trial)
+        return trial.status != "failed" and score is not None and abs(score) == abs(cost) and state.feasible(trial)
+
+    found = state.leaders.first(holds)
+    return None if found is None else state.trials[found]
 
 
 def contenders(state: RunState) -> list[TrialState]:

@@ -33,7 +33,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
     template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
-    best, found = standings.best(state), figures(state, last_iterations(state), most_trials(state))
+    best, found, scale = standings.best(state), figures(state, last_iterations(state), most_trials(state)), _scale(state)
     durable.write_text(
         run.report,
         template.render(
@@ -54,8 +54,8 @@ def write_page(run: RunPaths, state: RunState) -> None:
             plots=plots(state),
             further=[aim.name for aim in state.objectives[1:]],
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
-            curves=[_curve(state, trial, best) for trial in state.trials.values() if trial.reports],
-            scale=_scale(state),
+            curves=[_curve(state, trial, best, scale) for trial in state.trials.values() if trial.reports],
+            scale=scale,
             width=WIDTH,
             height=HEIGHT,
             notes=state.notes,
@@ -73,9 +73,9 @@ def _scale(state: RunState) -> tuple[float, float, int]:
     return min(values, default=0.0), max(values, default=1.0), last
 
 
-def _curve(state: RunState, trial: TrialState, best: TrialState | None) -> dict[str, object]:
+def _curve(state: RunState, trial: TrialState, best: TrialState | None, scale: tuple[float, float, int]) -> dict[str, object]:
     """A trial's objective over its iterations, as points of an SVG polyline."""
-    low, high, last = _scale(state)
+    low, high, last = scale
 
     def place(report: Reported) -> str:
         right = WIDTH * (report.iteration - 1) / max(1, last - 1)

@@ -79,8 +79,13 @@ def last_iterations(state: RunState) -> dict[str, int]:
     """The evaluations that each trial was meant to make."""
     assert state.opened is not None
     experiment = Experiment.from_record(state.opened.experiment)
-    origins = {trial.id: state.origin(trial) for trial in state.trials.values()}
-    return {trial: experiment.iterations({} if origin.baseline else origin.point) for trial, origin in origins.items()}
+    return {trial.id: last_iteration(state, experiment, trial) for trial in state.trials.values()}
+
+
+def last_iteration(state: RunState, experiment: Experiment, trial: TrialState) -> int:
+    """The evaluations that a trial was meant to make."""
+    origin = state.origin(trial)
+    return experiment.iterations({} if origin.baseline else origin.point)
 
 
 def most_trials(state: RunState) -> int:

@@ -158,8 +158,9 @@ class Search:
             self._asked[trial_id] = adopt(self.study, self._space, draw).trial
 
     def _count_in(self, point: Mapping[str, Any]) -> None:
-        self._drawn.add(self._identity(point))
-        self._trained.add(self._identity(point))
+        identity = self._identity(point)
+        self._drawn.add(identity)
+        self._trained.add(identity)
 
     def observe(self, trial_id: str, iteration: int, value: Score) -> None:
         """One evaluation of a trial."""

@@ -6,13 +6,13 @@ It must not know Ray: how many processes share the work is `trainable`'s and `wo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from summtune.config.description import read_resolved
 from summtune.config.settings import Settings
+from summtune.documents import parse_document
 from summtune.paths import AttemptPaths, RunPaths, TrialPaths, cache_dir
 from summtune.tuning.orders import Orders
 
@@ -51,10 +51,10 @@ class Assignment:
     def attempt(self) -> AttemptPaths:
         return self.paths.attempt(self.orders.attempt)
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         """The trial's, complete."""
-        return Settings.model_validate(yaml.safe_load(self.paths.settings.read_text(encoding="utf-8")))
+        return Settings.model_validate(parse_document(self.paths.settings.read_text(encoding="utf-8"), str(self.paths.settings)).value)
 
     def job(self, *, parts: tuple[int, int] | None = None, notices: tuple[str, ...] = ()) -> Job:
         """The training.
@@ -76,7 +76,7 @@ class Assignment:
             best_iteration=orders.best_iteration,
             best_score=orders.best_score,
             threads=self.threads,
-            baseline=read_resolved(RunPaths(self.run_folder).settings.read_text(encoding="utf-8")),
+            baseline=_baseline(RunPaths(self.run_folder).settings),
             parts=parts,
             notices=notices,
         )
@@ -92,3 +92,9 @@ class Assignment:
             CHECKPOINT_KEY: str(checkpoint.relative_to(self.paths.folder)) if checkpoint else None,
             NOTICES_KEY: said,
         }
+
+
+@lru_cache(maxsize=1)
+def _baseline(settings: Path) -> Settings:
+    """The same for all trials of a run, and so for all of an actor's."""
+    return read_resolved(settings.read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
+from summtune.tuning.trainable import Work, training
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def drive(
     *,
     resumed: str,
     warnings: tuple[str, ...] = (),
+    work: Work = training,
 ) -> None:
-    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way."""
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way; `work` is what its trials do."""
     engine.quiet(run.logs / "ray.log")
 
     def room() -> int:
@@ -106,7 +108,7 @@ def drive(
         with engine.interruptible(note_interruption):
             finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)
             if not driver.complete:
-                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
+                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore", work=work)
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
         if done:
             if mirrored.init is not None and (fault := mirrored_scores.send(state, mirrored.init)):
@@ -128,10 +130,10 @@ def drive(
         raise Interrupted("stopped; nothing is lost")
 
 
-def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool) -> None:
+def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool, work: Work) -> None:
     """Let Ray Tune work. A fault of a hook is raised as it was, not as what Ray Tune made of it."""
     try:
-        engine.run_tune(run, allotment, callbacks, restore=restore)
+        engine.run_tune(run, allotment, callbacks, restore=restore, work=work)
     except SummtuneError:
         if session.fault is None:
             raise

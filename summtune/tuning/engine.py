@@ -24,7 +24,7 @@ from summtune.tuning.allotment import Allotment
 from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
-from summtune.tuning.trainable import train_trial
+from summtune.tuning.trainable import Work, train_trial, training
 
 TRAINABLE_NAME = "summtune_trial"
 
@@ -115,9 +115,9 @@ def quiet(log_file: Path | None) -> None:
         logger.addHandler(handler)
 
 
-def trainable(run: RunPaths, allotment: Allotment) -> Any:
+def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
     """The function that actors execute, with what a trial's actor is given."""
-    function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment)
+    function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment, work=work)
     function.__name__ = TRAINABLE_NAME  # type: ignore[attr-defined]  # Tuner.restore asks for the same name
 
     # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
@@ -126,10 +126,10 @@ def trainable(run: RunPaths, allotment: Allotment) -> Any:
     return tune.with_resources(function, tune.PlacementGroupFactory([bundle]))
 
 
-def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]) -> tune.Tuner:
+def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], work: Work) -> tune.Tuner:
     """A Tuner for a run that Ray Tune knows nothing of."""
     return tune.Tuner(
-        trainable(run, allotment),
+        trainable(run, allotment, work),
         tune_config=tune.TuneConfig(
             search_alg=RememberingOptunaSearch(),
             scheduler=RememberingASHAScheduler(),
@@ -155,7 +155,7 @@ def restorable(run: RunPaths) -> bool:
     return run.tune.is_dir() and bool(tune.Tuner.can_restore(str(run.tune.resolve()))) and any(run.tune.glob("experiment_state-*.json"))
 
 
-def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], *, restore: bool) -> None:
+def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], *, restore: bool, work: Work = training) -> None:
     """Let Ray Tune work until the driver has no more trials, or the loop is asked to end.
 
     Raises:
@@ -163,12 +163,13 @@ def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]
 
     Args:
         restore: go on by `Tuner.restore`. Its folder holds pickles: resume a run of somebody you don't trust without its `tune/` folder.
+        work: what a trial does.
     """
-    tuner = _restored_tuner(run, allotment) if restore else None
+    tuner = _restored_tuner(run, allotment, work) if restore else None
     if tuner is None:
         if run.tune.exists():
             run.tune.rename(run.retired_tune())
-        tuner = _new_tuner(run, allotment, callbacks)
+        tuner = _new_tuner(run, allotment, callbacks, work)
     try:
         tuner.fit()
     except (TuneError, RayError) as error:
@@ -176,9 +177,9 @@ def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]
         raise SurroundingsFailure(f"Ray Tune gave up: {reason}. See {run.logs / 'ray.log'}.") from error
 
 
-def _restored_tuner(run: RunPaths, allotment: Allotment) -> tune.Tuner | None:
+def _restored_tuner(run: RunPaths, allotment: Allotment, work: Work) -> tune.Tuner | None:
     try:
-        return tune.Tuner.restore(str(run.tune.resolve()), trainable=trainable(run, allotment), resume_unfinished=True)
+        return tune.Tuner.restore(str(run.tune.resolve()), trainable=trainable(run, allotment, work), resume_unfinished=True)
     except Exception as error:  # whatever pickle and Ray raise on damaged files; the event log has all that is needed
         logging.getLogger("ray.tune").warning("Tuner.restore failed; rebuilding from the event log", exc_info=error)
         return None

@@ -31,10 +31,18 @@ from summtune.tuning import engine, failures, lock, own_metrics, resources, stop
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
+from summtune.tuning.trainable import Work, training
 
 
-def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness) -> RunPaths:
+def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness, *, work: Work = training) -> RunPaths:
     """Run a search space from its beginning.
+
+    Args:
+        experiment: what to do.
+        output_dir: folder of the run's directory.
+        command: the command line.
+        witness: who is told what happens.
+        work: what a trial does.
 
     Raises:
         DataMistake: the data can't be used.
@@ -69,7 +77,7 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
             learned = _teach(log, state, lessons)
             linked = point_newest(run, experiment.name)
             taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned))
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned), work=work)
     return run
 
 

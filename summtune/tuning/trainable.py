@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ray import tune
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
 
+from summtune.training.job import Job, Report
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import CHECKPOINT_KEY, Assignment
 from summtune.tuning.failures import failure_of, write_failure
@@ -23,9 +25,25 @@ from summtune.tuning.worker_group import train_in_group
 
 POINTER = "checkpoint.json"
 
+Work = Callable[[Job, Report, Callable[[str], None]], None]
+"""What a trial does: told its job, how to report, and how to say something to the person."""
 
-def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment) -> None:
+
+def training(job: Job, report: Report, note: Callable[[str], None]) -> None:
+    """The work of every real trial."""
+    from summtune.training.train import train
+
+    train(job, report, note)
+
+
+def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment, work: Work = training) -> None:
     """Train the trial that `config` names, from where its orders say.
+
+    Args:
+        config: Ray Tune's, of the trial.
+        run_folder: the run's directory.
+        allotment: what the actor has.
+        work: what is done by a single worker; another one where a benchmark asks what all the rest costs.
 
     Raises:
         TrialFailure: with its cause, which also lies in the attempt's folder.
@@ -35,6 +53,9 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
     assignment = Assignment.read(Path(run_folder), config[TRIAL_KEY], allotment.threads)
 
     def hand_on(result: dict[str, Any]) -> None:
+        if result[CHECKPOINT_KEY] is None:
+            tune.report(result)
+            return
         with tempfile.TemporaryDirectory() as folder:
             # Tune's checkpoint names the sealed one instead of holding it: a checkpoint's bytes lie once.
             pointer = {"trial": assignment.trial, "folder": result[CHECKPOINT_KEY]}
@@ -42,10 +63,8 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
             tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))
 
     def train_here() -> None:
-        from summtune.training.train import train
-
         notices: list[str] = []  # they travel with the next report
-        train(assignment.job(), lambda metrics, checkpoint: hand_on(assignment.told(metrics, checkpoint, notices)), notices.append)
+        work(assignment.job(), lambda metrics, checkpoint: hand_on(assignment.told(metrics, checkpoint, notices)), notices.append)
 
     def loop() -> None:
         try:
