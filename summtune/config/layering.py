@@ -79,6 +79,11 @@ class Layers:
         return {**self.environment, **self.assigned}
 
     @cached_property
+    def pinned_keys(self) -> frozenset[str]:
+        """Their keys. One that says which model it is pins all that do."""
+        return frozenset(self.pinned).union(MODEL_KEYS if set(MODEL_KEYS) & set(self.pinned) else ())
+
+    @cached_property
     def base(self) -> Layer:
         """The baseline's layers as one. Ask for it once `without_pinned` has been called."""
         return self._merged({})
@@ -93,10 +98,8 @@ class Layers:
 
     def without_pinned(self, parsed: Parsed, notices: list[str]) -> Parsed:
         """The parameters that the environment and --set leave; those that they pin leave the space, said once each."""
-        gone = set(self.pinned)
-        model = next((self.pinned[key] for key in MODEL_KEYS if key in gone), None)
-        if model is not None:
-            gone |= set(MODEL_KEYS)
+        gone = self.pinned_keys
+        model = next((self.pinned[key] for key in MODEL_KEYS if key in self.pinned), None)
         kept = []
         for parameter in parsed.parameters:
             pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._cleared(key)]

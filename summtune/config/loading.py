@@ -16,6 +16,7 @@ from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
+from summtune.config.orphans import without_lost, without_orphans
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.settings import Settings
@@ -75,9 +76,13 @@ class _Loading:
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        space = built_space(kept, stages.training_rules, base, models)
+        training_rules = without_lost(stages.training_rules, stages.training, kept, self.notices)
+        decoding_rules = without_lost(stages.decoding_rules, stages.decoding, decoded, self.notices)
+        kept = without_orphans(stages.training, kept, layers.pinned_keys, base.flat, self.notices)
+        decoded = without_orphans(stages.decoding, decoded, layers.pinned_keys, base.flat, self.notices)
+        space = built_space(kept, training_rules, base, models)
         check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
-        afterwards = built_space(decoded, stages.decoding_rules, base, ())
+        afterwards = built_space(decoded, decoding_rules, base, ())
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:

@@ -21,6 +21,7 @@ from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
+from summtune.space.counting import EFFORT
 from summtune.space.parameters import Choice, Constant
 from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
@@ -111,11 +112,12 @@ class SpaceCheck:
         return [*found, *self._inert()]
 
     def _nothing_left(self) -> Problem:
+        effort = EFFORT // (4 * max(len(self.space.rules), 1))  # all of these questions together take no longer than the first
         for rule in self.space.rules:
             others = tuple(one for one in self.space.rules if one is not rule)
-            if replace(self.space, rules=others).possible():
+            if replace(self.space, rules=others).possible(effort):
                 path = self.constraints.places.get(rule.title, ("constraints",))
-                alone = not others or not replace(self.space, rules=(rule,)).possible()
+                alone = not others or not replace(self.space, rules=(rule,)).possible(effort)
                 return self._left_by(path, f"{rule.title!r}" if alone else f"{rule.title!r}, together with the other rules,")
         return self._left_by(("constraints",), "all rules together")
 

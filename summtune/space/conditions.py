@@ -11,7 +11,7 @@ from summtune.space.parameters import Parameter
 from summtune.space.rules import When
 from summtune.space.space import Space
 from summtune.space.spec import Catalogue, Parsed
-from summtune.space.values import brief, same
+from summtune.space.values import brief, listed, same
 
 
 def read_conditions(document: Document, catalogue: Catalogue, parsed: Parsed) -> None:
@@ -74,7 +74,7 @@ def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path
         return value
     possible = possible_values(parameter, key)
     if possible is not None and not any(same(value, one) for one in possible):
-        raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {', '.join(brief(one) for one in possible[:12])}.")
+        raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {listed([brief(one) for one in possible])}.")
     if possible is None and parameter.size() is not None:
         try:
             parameter.answer_to(value)

@@ -19,6 +19,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from summtune.scalars import plain_value
@@ -70,6 +71,11 @@ class Node:
     word: tuple[str, ...] = ()
     value: Any = None
     parts: tuple[Node, ...] = ()
+
+    @cached_property
+    def weight(self) -> int:
+        """Of how many pieces it is made: what judging it costs."""
+        return 1 + sum(part.weight for part in self.parts)
 
     def names(self) -> Iterator[str]:
         """Every name in it."""

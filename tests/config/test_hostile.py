@@ -31,6 +31,7 @@ except SettingsMistake as mistake:
 spent = time.perf_counter() - began
 print(json.dumps([said, spent, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024]))
 """
+WIDE = "parameters: {seed: {min: 0, max: 4000000000}, gradient_accumulation_steps: {min: 1, max: 1000000000}}\n"
 GOOD = "parameters: {seed: {values: [1, 2]}}\n"
 
 
@@ -72,6 +73,20 @@ HOSTILE: dict[str, tuple[str | bytes | Callable[[Path], None], str]] = {
     "many parameters": (
         "parameters:\n" + "".join(f"  model.config_overrides.k{number}: {{values: [1, 2]}}\n" for number in range(3000)),
         "at most 200",
+    ),
+    "range beyond all counting": (f"parameters: {{gradient_accumulation_steps: {{min: 1, max: {10**32}}}}}\n", "2^53"),
+    "many rules": (
+        f"{WIDE}constraints:\n" + "".join(f"  - require: gradient_accumulation_steps * seed != {number}\n" for number in range(3000)),
+        "at most 100",
+    ),
+    "long rules": (
+        f"{WIDE}constraints:\n" + "".join(f"  - require: {' and '.join(['seed > 0'] * 100)}\n" for _ in range(90)),
+        "Shorten them to 2,000.",
+    ),
+    "as many rules as may be": (
+        f"{WIDE}constraints:\n"
+        + "".join(f"  - require: gradient_accumulation_steps + {number} == seed + {2 * number}\n" for number in range(100)),
+        "too rare to be drawn",
     ),
     "tied grid": (
         "method: grid\nparameters:\n"
