@@ -127,6 +127,8 @@ class SettingsCatalogue:
         section = key.partition(".")[0]
         if section in _UNSEARCHABLE and key not in _SEARCHABLE:
             raise Unfit(f"{key} can't be searched: {_UNSEARCHABLE[section]}.", "Put it under `settings:`.")
+        if key == "model.trust_remote_code":
+            raise Unfit(f"{key} can't be searched: it says whose code may run, and trains nothing.", "Put it under `settings:`.")
         if key in ("training.fp16", "training.bf16"):
             raise Unfit(f"{key} is one of two switches for one thing.", "Use `precision: {values: [fp32, bf16, fp16]}`.")
         if section == "data" and key not in ("data.max_train_samples", "data.clean", "data.topic_prefix"):

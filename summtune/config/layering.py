@@ -61,6 +61,7 @@ class Layers:
         base_preset: the preset of the base's own model.
         base_file: the base file.
         notices: what a person should know is added here.
+        drawn: keys that every point sets.
         of_models: for each model that may be drawn: what is drawn, all layers with it, and what they come to.
     """
 
@@ -71,6 +72,7 @@ class Layers:
     environment: Layer
     assigned: Layer
     notices: list[str]
+    drawn: frozenset[str] = frozenset()
     of_models: list[tuple[dict[str, Any], Layer, Resolved]] = field(default_factory=list)
 
     @cached_property
@@ -94,7 +96,7 @@ class Layers:
 
     def _merged(self, drawn: Layer) -> Layer:
         above = (self.settings, self.fixed, drawn, self.environment, self.assigned)
-        return merge(self.base_preset, self.base_file, above, read_preset, self.notices)
+        return merge(self.base_preset, self.base_file, above, read_preset, self.notices, self.drawn)
 
     def without_pinned(self, parsed: Parsed, notices: list[str]) -> Parsed:
         """The parameters that the environment and --set leave; those that they pin leave the space, said once each."""
@@ -131,6 +133,17 @@ class Layers:
             for layer in (self.settings, self.fixed):
                 if key in searched and by in layer and by not in searched:
                     yield key, layer[by]
+
+
+def always_drawn(kept: Parsed) -> frozenset[str]:
+    """The settings keys that every point sets."""
+    found: set[str] = set()
+    for one in kept.parameters:
+        if one.name in kept.conditions:
+            continue
+        options = [{key for key, _ in settings} for _, settings in one.options] if isinstance(one, Bundle) else [set(one.keys)]
+        found |= set.intersection(*options)
+    return frozenset(found)
 
 
 def drawn_models(kept: Parsed) -> list[DrawnModel]:

@@ -12,7 +12,7 @@ from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import Experiment, Resources
-from summtune.config.layering import Layers, Unwhole, drawn_models
+from summtune.config.layering import Layers, Unwhole, always_drawn, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
@@ -72,6 +72,7 @@ class _Loading:
         layers = self._layers(top, stages.training)
         kept = layers.without_pinned(stages.training, self.notices)
         decoded = layers.without_pinned(stages.decoding, self.notices)
+        layers.drawn = always_drawn(kept)
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()

@@ -245,7 +245,7 @@ def test_another_model_s_preset_lies_over_the_base_s_model(load: Load) -> None:
     assert settings.training.num_train_epochs == 9
     assert settings.training.learning_rate == 5e-5
     assert any(
-        notice.startswith("training.learning_rate: preset kobart's own 5e-05 takes the place of 0.002") for notice in experiment.notices
+        notice.startswith("training.learning_rate: preset kobart's own 5e-5 takes the place of 0.002") for notice in experiment.notices
     )
 
 

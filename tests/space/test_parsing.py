@@ -186,6 +186,7 @@ def test_what_is_wrong_with_a_spec_is_said(spec: str, text: str) -> None:
         ("learnin_rate", "{value: 1}", "there is no setting 'learnin_rate'. Did you mean training.learning_rate?"),
         ("generation.learning_rate", "{value: 1}", "Did you mean training.learning_rate?"),
         ("wandb.project", "{values: [a, b]}", "wandb.project can't be searched: it changes no training. Put it under `settings:`."),
+        ("trust_remote_code", "{values: [true, false]}", "model.trust_remote_code can't be searched: it says whose code may run"),
         ("evaluation.metrics", "{values: [[rouge], []]}", "it would compare trials by different yardsticks"),
         ("fp16", "{values: [true, false]}", "Use `precision: {values: [fp32, bf16, fp16]}`."),
         ("data.train", "{values: [a, b]}", "trials on different data can't be compared"),
