@@ -5,7 +5,7 @@ It must not know how the space was read, beyond where its parts stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
-from summtune.space.counting import EFFORT
+from summtune.space.counting import EFFORT, Counting, Uncountable
 from summtune.space.parameters import Choice, Constant
 from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
@@ -120,6 +120,20 @@ class SpaceCheck:
                 alone = not others or not replace(self.space, rules=(rule,)).possible(effort)
                 return self._left_by(path, f"{rule.title!r}" if alone else f"{rule.title!r}, together with the other rules,")
         return self._left_by(("constraints",), "all rules together")
+
+    def toothless(self, pinned: Collection[str]) -> Iterator[str]:
+        """Rules that exclude no point, as notices: hardly what was meant. Not those over what is pinned, which may do so otherwise."""
+        free = replace(self.space, rules=())
+        endless = {key for name in self.space.endless for key in (name, *self.space.parameters[name].keys)}
+        effort = EFFORT // (8 * max(len(self.space.rules), 1))
+        for rule in self.space.rules:
+            if rule.names & (endless | set(pinned)):
+                continue
+            try:
+                if Counting(replace(free, rules=(rule,)), effort).total() == Counting(free, effort).total():
+                    yield f"the rule {rule.title!r} excludes nothing: every point keeps it anyway."
+            except Uncountable:
+                continue
 
     def _left_by(self, path: KeyPath, named: str) -> Problem:
         if self.space.surely_empty:

@@ -75,6 +75,7 @@ def parse_constraints(document: Document, path: KeyPath, value: Any, catalogue: 
     if weight > MAX_WEIGHT:
         reason = f"the rules together are made of {weight:,} names, numbers and signs."
         found.problems.append(document.problem(path, reason, f"Shorten them to {MAX_WEIGHT:,}."))
+        found.rules.clear()
     return found
 
 

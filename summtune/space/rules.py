@@ -72,7 +72,8 @@ class Rule:
     @cached_property
     def weight(self) -> int:
         """Of how many pieces it is made: what judging it costs."""
-        return sum(node.weight for node in (self.condition, self.require) if node is not None) + len(self.narrowings)
+        narrowed = sum(2 + len(one.values or ()) for one in self.narrowings)
+        return sum(node.weight for node in (self.condition, self.require) if node is not None) + narrowed
 
     def describe(self) -> str:
         """What it says, in words."""

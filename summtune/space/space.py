@@ -42,7 +42,7 @@ class Draw:
 
 @dataclass
 class _Judged:
-    """How much of rules was judged in drawing: names, numbers and signs."""
+    """How much of rules was judged in drawing (names, numbers and signs), and what it cost besides, in the same coin."""
 
     weight: int = 0
 
@@ -175,7 +175,7 @@ class Space:
             values |= settings
             point |= settings
         drawn = Draw({key: point[key] for key in self.keys if key in point}, answers)
-        self._judged.weight += sum(rule.weight for rule in self.rules)
+        self._judged.weight += 10 * len(chosen) + sum(rule.weight for rule in self.rules)
         return drawn if not self.rules or all(rule.holds(self.values_under(values)) for rule in self.rules) else None
 
     def _value(

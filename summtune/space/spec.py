@@ -19,7 +19,7 @@ from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
 from summtune.space.rules import When
 from summtune.space.shaped import Shaped
-from summtune.space.values import brief, multiples_within, proportions
+from summtune.space.values import brief, fingerprint, multiples_within, proportions
 
 Kind = Literal["integer", "real", "number", "other"]
 """What values a key takes; `number` where it isn't known whether whole ones only."""
@@ -185,9 +185,10 @@ class SpecReader:
         if not all(fits for fits, _ in outcomes):
             return None
         kept: list[Any] = []
+        known: dict[str, int] = {}
         for index, (_, value) in enumerate(outcomes):
-            twin = next((place for place, other in enumerate(kept) if type(other) is type(value) and other == value), None)
-            if twin is not None:
+            twin = known.setdefault(fingerprint(value), index)
+            if twin != index:
                 first, again = brief(values[twin]), brief(values[index])
                 said = f"{again} stands in the list twice" if first == again else f"{first} and {again} are the same, {brief(value)}"
                 self._note(f"{said}.", "Remove one of them.", "values", index)

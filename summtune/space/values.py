@@ -68,6 +68,11 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
+def fingerprint(value: Any) -> str:
+    """A text that two values have in common where they are the same in kind and in content."""
+    return f"{type(value).__name__} {json.dumps(value, sort_keys=True, default=str)}"
+
+
 def index_in(values: tuple[Any, ...], wanted: Any) -> int:
     """Where a value stands among others.
 

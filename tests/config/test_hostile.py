@@ -88,6 +88,25 @@ HOSTILE: dict[str, tuple[str | bytes | Callable[[Path], None], str]] = {
         + "".join(f"  - require: gradient_accumulation_steps + {number} == seed + {2 * number}\n" for number in range(100)),
         "too rare to be drawn",
     ),
+    # Whoever looks at each way in which a parameter hangs on others never ends: there are as many as Fibonacci has rabbits.
+    "conditions upon conditions": (
+        "decode: inline\nparameters:\n  model.config_overrides.k0: {values: [1, 2]}\n  model.config_overrides.k1: {values: [1, 2]}\n"
+        + "".join(
+            f"  model.config_overrides.k{number}: {{values: [1, 2], when: {{model.config_overrides.k{number - 1}: 1,"
+            f" model.config_overrides.k{number - 2}: 1}}}}\n"
+            for number in range(2, 199)
+        )
+        + "  temperature: {values: [0.5, 1.0]}\n",
+        "generation.do_sample is false",
+    ),
+    "many values": (
+        f"parameters: {{optim_args: {{values: [{', '.join(f'a={number}' for number in range(19_000))}]}}}}\n",
+        "this training.optim reads none",
+    ),
+    "many labels": (
+        f"parameters: {{b: {{bundle: {{{', '.join(f'l{number}: {{top_k: {number + 1}}}' for number in range(4900))}}}}}}}\n",
+        "generation.do_sample is false",
+    ),
     "tied grid": (
         "method: grid\nparameters:\n"
         + "".join(f"  model.config_overrides.k{number}: {{min: 1, max: 60}}\n" for number in range(8))

@@ -393,6 +393,24 @@ def test_a_grid_says_what_it_leaves_out(load: Load) -> None:
     assert experiment.notices == ("the grid has 10 points; 3 trials, drawn evenly, leave out 7 of them.",)
 
 
+@pytest.mark.parametrize(
+    ("rule", "sets", "said"),
+    [
+        ("{name: r, condition: batch_size > 16, then: {seed: {max: 2}}}", (), True),
+        ("{name: r, condition: batch_size > 8, then: {seed: {max: 2}}}", (), False),
+        ("{name: r, require: batch_size * seed <= 64}", (), True),
+        ("{name: r, require: batch_size * seed < 64}", (), False),
+        ("{name: r, condition: batch_size > 8, then: {seed: {max: 2}}}", ("batch_size=8",), False),
+        # Of values without end nobody can say.
+        ("{name: r, condition: weight_decay < 2, then: {seed: {max: 4}}}", (), False),
+    ],
+)
+def test_rules_that_exclude_nothing_are_said(rule: str, sets: tuple[str, ...], said: bool, load: Load) -> None:
+    text = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}, weight_decay: {min: 0.0, max: 0.1}}\n"
+    notices = load(f"{text}constraints: [{rule}]\n", sets=sets).notices
+    assert ("the rule 'r' excludes nothing: every point keeps it anyway." in notices) is said
+
+
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "search_spaces").mkdir()
