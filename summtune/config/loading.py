@@ -19,6 +19,7 @@ from summtune.config.objective import Objective
 from summtune.config.orphans import without_lost, without_orphans
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
+from summtune.config.searched import Possible, Searched
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
@@ -68,7 +69,6 @@ class _Loading:
         constraints = self._constraints(top, together(parsed, given))
         stages = split(self.space, top, parsed, given, constraints)
         self.problems.extend(stages.problems)
-        self.notices.extend(stages.notices)
         layers = self._layers(top, stages.training)
         kept = layers.without_pinned(stages.training, self.notices)
         decoded = layers.without_pinned(stages.decoding, self.notices)
@@ -81,6 +81,7 @@ class _Loading:
         decoding_rules = without_lost(stages.decoding_rules, stages.decoding, decoded, self.notices)
         kept = without_orphans(stages.training, kept, layers.pinned_keys, base.flat, self.notices)
         decoded = without_orphans(stages.decoding, decoded, layers.pinned_keys, base.flat, self.notices)
+        self.notices.extend(stages.notices(decoded))
         space = built_space(kept, training_rules, base, models)
         check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
         afterwards = built_space(decoded, decoding_rules, base, ())
@@ -257,7 +258,7 @@ class _Loading:
         self.problems.extend(synonyms.reduce(layer))
         return layer
 
-    def _proxy_decoding(self, layer: Layer, varying: Sequence[validation.Searched]) -> None:
+    def _proxy_decoding(self, layer: Layer, varying: Sequence[Searched]) -> None:
         """Where trials decode differently greedy evaluations would tell the search nothing of it."""
         keys = [one.parameter.name for one in varying if one.parameter.name.startswith(GENERATION)]
         strategy, decoding = layer.get("evaluation.strategy"), layer.get("evaluation.proxy_decoding")
@@ -293,7 +294,7 @@ class _Loading:
         return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
-def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:
+def _in_both(training: Possible, decoding: Possible) -> Possible:
     """Whether values are possible together, each in the stage that it is searched in."""
 
     def possible(wanted: Mapping[str, Any]) -> bool:

@@ -14,9 +14,9 @@ from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layers import Layer, Resolved
 from summtune.config.receipts import inert_parameters
+from summtune.config.searched import Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
-from summtune.config.validation import Searched
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.bundle import Bundle

@@ -267,6 +267,22 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ),
         ("settings: {tokenizer: {vocab_size: null}}\n", "without a checkpoint there is no tokenizer."),
         ("settings: {generation: {min_length: 200, max_length: 100}}\n", "200 is above generation.max_length, 100. Lower it."),
+        (
+            "decode: inline\nparameters: {min_length: {values: [20, 200]}}\n",
+            "parameters.min_length: 200 is above generation.max_length, 64. Lower it.",
+        ),
+        (
+            "decode: {parameters: {max_length: {min: 10, max: 64}, min_length: {values: [0, 16]}}}\n",
+            "16 is above generation.max_length, 10. Lower it, or add a rule: `require: min_length <= max_length`.",
+        ),
+        (
+            "base: tiny-kogpt2\nsettings: {tokenizer: {encoder_max_len: 900}}\nparameters: {decoder_max_len: {values: [100, 300]}}\n",
+            "tokenizer.encoder_max_len 900 with decoder_max_len 300 is beyond the model's 1024 positions: prompt and summary share them.",
+        ),
+        (
+            "base: tiny-kogpt2\nsettings: {tokenizer: {encoder_max_len: 900, decoder_max_len: 100}, generation: {max_length: 125}}\n",
+            "encoder_max_len: 900 with max_length 125 is beyond the model's 1024 positions: prompt and summary share them.",
+        ),
         ("settings: {evaluation: {metrics: [rogue]}}\n", "there is no metric 'rogue'."),
         ("settings: {training: {lr_scheduler_type: cosin}}\n", "Did you mean cosine?"),
         ("settings: {training: {optim: adamw_trch}}\n", "Did you mean adamw_torch?"),
@@ -302,6 +318,20 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
 )
 def test_what_can_t_be_is_refused(text: str, message: str, refuse: Refuse) -> None:
     assert any(message in problem for problem in refuse(text)), refuse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "decode: inline\nparameters: {min_length: {values: [0, 16]}, max_length: {values: [8, 64]}}\n"
+        "constraints: [{require: min_length <= max_length}]\n",
+        "base: tiny-kogpt2\nparameters: {encoder_max_len: {values: [500, 900]}, decoder_max_len: {values: [100, 300]}}\n"
+        "constraints: [{require: encoder_max_len + decoder_max_len <= 1024}]\n",
+        "decode: inline\nparameters: {min_length: {values: [0, 16]}}\nsettings: {generation: {max_length: 8, max_new_tokens: 30}}\n",
+    ],
+)
+def test_lengths_that_rules_keep_apart_can_be(text: str, load: Load) -> None:
+    load(text)
 
 
 def test_a_list_is_no_search_space(tmp_path: Path) -> None:

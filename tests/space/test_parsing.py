@@ -185,6 +185,11 @@ def test_what_is_wrong_with_a_spec_is_said(spec: str, text: str) -> None:
         ("optim", "{values: [adamw_torch, adamw_hf]}", "adamw_torch and adamw_hf are the same, adamw_torch."),
         ("learnin_rate", "{value: 1}", "there is no setting 'learnin_rate'. Did you mean training.learning_rate?"),
         ("generation.learning_rate", "{value: 1}", "Did you mean training.learning_rate?"),
+        (
+            "lr_scheduler_kwargs",
+            "{parameters: {num_cycles: {values: [1, 2]}}}",
+            "training.lr_scheduler_kwargs is given as a whole: `{num_cycles: …}` where it takes a mapping.",
+        ),
         ("wandb.project", "{values: [a, b]}", "wandb.project can't be searched: it changes no training. Put it under `settings:`."),
         ("trust_remote_code", "{values: [true, false]}", "model.trust_remote_code can't be searched: it says whose code may run"),
         ("evaluation.metrics", "{values: [[rouge], []]}", "it would compare trials by different yardsticks"),
