@@ -28,6 +28,9 @@ from summtune.space.source import Dice, Question
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
 
+MAX_SUSPECTS = 20
+"""Of more rules than these nobody is told which one leaves nothing."""
+
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
 
@@ -113,7 +116,7 @@ class SpaceCheck:
 
     def _nothing_left(self) -> Problem:
         effort = EFFORT // (4 * max(len(self.space.rules), 1))  # all of these questions together take no longer than the first
-        for rule in self.space.rules:
+        for rule in self.space.rules if len(self.space.rules) <= MAX_SUSPECTS else ():
             others = tuple(one for one in self.space.rules if one is not rule)
             if replace(self.space, rules=others).possible(effort):
                 path = self.constraints.places.get(rule.title, ("constraints",))

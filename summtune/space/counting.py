@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 EFFORT = 1_200_000
 """How much is looked at before a count is given up: states, and names, numbers and signs of the rules judged there. About half a second."""
 
+MANY = 1000
+
 ABSENT = -1
 """Instead of a value's index: the parameter does not exist here."""
 
@@ -153,6 +155,8 @@ class Counting:
                 if outputs is None:
                     parameter = self._space.parameters[self._names[place]]
                     value = parameter.at(option)
-                    outputs = self._outputs[place, option] = {self._names[place]: value, **parameter.settings_of(value)}
+                    outputs = {self._names[place]: value, **parameter.settings_of(value)}
+                    if (self._sizes[place] or 0) <= MANY:  # each of a long range is looked at once
+                        self._outputs[place, option] = outputs
                 drawn |= outputs
         return self._space.values_under(drawn)
