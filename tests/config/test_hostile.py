@@ -75,6 +75,9 @@ HOSTILE: dict[str, tuple[str | bytes | Callable[[Path], None], str]] = {
         "at most 200",
     ),
     "range beyond all counting": (f"parameters: {{gradient_accumulation_steps: {{min: 1, max: {10**32}}}}}\n", "2^53"),
+    "epochs without end": (f"{GOOD}settings: {{training: {{num_train_epochs: {10**20}}}}}\n", "it must be at most 10000"),
+    "steps without end": (f"{GOOD}settings: {{training: {{max_steps: {10**20}}}}}\n", "it must be at most 100000000"),
+    "rungs without end": (f"{GOOD}early_terminate: {{eta: 1.000000001, max_iter: {10**20}}}\n", "hardly above 1"),
     "many rules": (
         f"{WIDE}constraints:\n" + "".join(f"  - require: gradient_accumulation_steps * seed != {number}\n" for number in range(3000)),
         "at most 100",
