@@ -30,6 +30,10 @@ class AttemptPaths:
     def log(self) -> Path:
         return self.folder / "training.log"
 
+    def log_of(self, rank: int) -> Path:
+        """What one of several workers has to say: rank 0 in the training's log, and the others beside it."""
+        return self.log if rank == 0 else self.folder / f"training.rank-{rank}.log"
+
     @property
     def history(self) -> Path:
         return self.folder / "history.jsonl"
@@ -47,6 +51,11 @@ class AttemptPaths:
     def checkpoints(self) -> Path:
         """Sealed checkpoints, `checkpoint-<step>` each."""
         return self.folder / "checkpoints"
+
+    @property
+    def train(self) -> Path:
+        """What Ray Train writes where several workers share the training."""
+        return self.folder / "train"
 
     @property
     def models(self) -> Path:
@@ -279,14 +288,14 @@ def point_newest(run: RunPaths, title: str) -> Path | None:
     return link
 
 
-def find_run(name_or_path: str, output_dir: Path) -> RunPaths | None:
-    """The run meant by a path (the run's folder, its `tune/` folder, a `sweep_` link) or by a name, newest first.
+def find_run(name_or_path: str, output_dir: Path, here: Path = Path()) -> RunPaths | None:
+    """The run meant by a path from `here` (the run's folder, its `tune/` folder, a `sweep_` link) or by a name, newest first.
 
     Returns:
         None where there is no such run.
     """
     given = Path(name_or_path).expanduser()
-    for candidate in (given, output_dir / given, output_dir / f"sweep_{folder_name(name_or_path)}"):
+    for candidate in (here / given, output_dir / given, output_dir / f"sweep_{folder_name(name_or_path)}"):
         for folder in (candidate, candidate.parent):
             # The parent is asked too, since people give Ray Tune's folder, as Tuner.restore wants it.
             if RunPaths(folder).events.is_file() and (folder == candidate or candidate.name == RunPaths(folder).tune.name):

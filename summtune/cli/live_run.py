@@ -56,7 +56,8 @@ class LiveRun:
         say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
         gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
         at_once = f"{opened.concurrency} trial{'s' if opened.concurrency != 1 else ''} at once"
-        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}")
+        workers = f", for {opened.allotment.workers} workers" if opened.allotment.workers > 1 else ""
+        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}{workers}")
         if opened.dashboard:
             say(f"  {'dashboard':<{COLUMN}}{opened.dashboard}")
         for line in summary_lines(experiment):

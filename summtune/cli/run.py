@@ -18,6 +18,7 @@ def run(
     train: Annotated[Path | None, typer.Option(help="Training data (CSV, TSV, JSON, JSON Lines, Parquet).")] = None,
     dev: Annotated[Path | None, typer.Option(help="Development data, by which trials are scored.")] = None,
     test: Annotated[Path | None, typer.Option(help="Test data.")] = None,
+    warm_start: Annotated[list[str] | None, typer.Option(help="An earlier run to learn from; may be given again.", metavar="RUN")] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder for run directories.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, the strongest layer.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
@@ -31,6 +32,7 @@ def run(
         "data.dev": dev,
         "data.test": test,
         "general.output_dir": output_dir,
+        "warm_start": json.dumps(warm_start, ensure_ascii=False) if warm_start else None,
     }
     strongest = [*(f"{key}={value}" for key, value in given.items() if value is not None), *(assignments or [])]
     results, code = [], 0

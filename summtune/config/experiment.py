@@ -40,6 +40,8 @@ class Resources:
     Attributes:
         max_failures: retries of a trial for causes that can pass, in each session.
         hung_after_s: how long it may keep silent; None: judged by how long evaluations take.
+        workers_per_trial: that share a training; None: one, or one for each of several GPUs.
+        accelerator_type: which GPUs, by Ray's names.
     """
 
     gpus_per_trial: float | None = None
@@ -47,6 +49,8 @@ class Resources:
     max_concurrent_trials: int | None = None
     max_failures: int = 2
     hung_after_s: float | None = None
+    workers_per_trial: int | None = None
+    accelerator_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Experiment:
         budget: what the run may use up, by name (`config.budget`); the number of trials is `count`.
         patience_trials: after how many trials in a row without an improvement the run ends; None: it doesn't.
         seeds: that promising points are trained with once the search is over; empty: each is trained once.
+        warm_start: folders of the earlier runs whose trials teach the search.
         train_rows: rows of the training data; None until they have been read.
         notices: what a person should know, said once at the start.
     """
@@ -95,6 +100,7 @@ class Experiment:
     budget: Mapping[str, float] = field(default_factory=dict)
     patience_trials: int | None = None
     seeds: tuple[int, ...] = ()
+    warm_start: tuple[str, ...] = ()
     train_rows: int | None = None
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
@@ -209,6 +215,7 @@ class Experiment:
             "budget": dict(self.budget),
             "patience_trials": self.patience_trials,
             "seeds": list(self.seeds),
+            "warm_start": list(self.warm_start),
             "train_rows": self.train_rows,
             "notices": list(self.notices),
         }
@@ -242,6 +249,7 @@ class Experiment:
             budget=record.get("budget", {}),
             patience_trials=record.get("patience_trials"),
             seeds=tuple(record.get("seeds", ())),
+            warm_start=tuple(record.get("warm_start", ())),
             train_rows=record.get("train_rows"),
             notices=tuple(record["notices"]),
         )

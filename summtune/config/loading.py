@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune.config import presets, synonyms, validation
+from summtune.config import presets, synonyms, validation, workers
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
@@ -28,6 +28,7 @@ from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECO
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
 from summtune.config.stopping_reader import StoppingReader
 from summtune.config.top_level import TopLevel
+from summtune.config.warm_start_reader import WarmStartReader
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
@@ -88,14 +89,20 @@ class _Loading:
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
+            at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible))
+                self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
+<<<<<<< HEAD
             self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
+=======
+            self.notices.extend(workers.notices(settings, layers.base, at_work))
+>>>>>>> main
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):
@@ -111,6 +118,8 @@ class _Loading:
         aims = AimReader(self.space, self.problems, settings)
         found, limits = aims.objective(top.metric), aims.limits(constraints)
         decode = self._decode_stage(top, decoded, afterwards, found)
+        warm = WarmStartReader(self.space, self.problems)
+        earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         budget = top.budget.model_dump(exclude_none=True) if top.budget else {}
@@ -138,6 +147,7 @@ class _Loading:
             budget=budget,
             patience_trials=top.patience_trials,
             seeds=top.seeds,
+            warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 

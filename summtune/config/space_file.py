@@ -25,7 +25,10 @@ class MetricSpec(Section):
     goal: Literal["maximize", "minimize"] | None = Field(
         None, description="maximize or minimize; left out: what is better for that metric."
     )
-    target: Real | None = Field(None, description="Once a trial's score is as good, no more trials are begun (W&B's).")
+    target: Real | None = Field(
+        None,
+        description="Once a trial's score is as good, no more trials are begun (W&B's); a cheap one, unless evaluation.strategy is full.",
+    )
     impute: Any = Field(None, description="W&B's; means nothing here.")
     impute_while_running: Any = Field(None, description="W&B's; means nothing here.")
 
@@ -75,9 +78,12 @@ class ResourcesSpec(Section):
     """What a trial gets."""
 
     gpus_per_trial: Annotated[Real, Field(ge=0.0)] | None = Field(
-        None, description="GPUs, fractions too; left out: one where there is one."
+        None,
+        description="GPUs: a fraction of one, or whole ones, each with a worker; left out: one for each worker where there are any.",
     )
-    cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="CPUs; left out: a fair share.")
+    cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(
+        None, description="CPUs, of all workers together; left out: a fair share."
+    )
     max_concurrent_trials: PositiveInt | None = Field(None, description="Trials at a time; left out: as many as fit.")
     max_failures: NaturalInt = Field(
         2, description="Retries of a trial whose process or node was lost, or that hung, each from its last checkpoint; 0: none."
@@ -85,8 +91,10 @@ class ResourcesSpec(Section):
     hung_after_s: Annotated[Real, Field(gt=0.0)] | None = Field(
         None, description="Seconds without an evaluation after which a trial has hung; left out: judged by how long the others took."
     )
-    workers_per_trial: PositiveInt | None = Field(None, description="Data-parallel workers.")
-    accelerator_type: str | None = Field(None, description="Ray's accelerator type.")
+    workers_per_trial: PositiveInt | None = Field(
+        None, description="Workers that share each optimiser step's rows (data parallel); left out: one, or one for each of several GPUs."
+    )
+    accelerator_type: str | None = Field(None, description="Only nodes with GPUs of this type, by Ray's names (A100, T4, …).")
 
 
 class SpaceFile(Section):
@@ -110,7 +118,9 @@ class SpaceFile(Section):
         None, description="What the run may use up; once the first is, no trial is begun, and those under way end at their next evaluation."
     )
     baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
-    warm_start: tuple[str, ...] = Field((), description="Earlier runs to learn from.")
+    warm_start: tuple[str, ...] = Field(
+        (), description="Earlier runs, by name or folder, whose trials teach the search where they fit this space (docs/warm_start.md)."
+    )
     patience_trials: PositiveInt | None = Field(None, description="Begin no more trials once so many in a row have not improved the best.")
     seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that promising points are repeated with; the mean names the winner.")
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
@@ -139,9 +149,4 @@ MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
 # Understood, and refused where they ask for anything, with what to do meanwhile.
 NOT_YET: Mapping[str, str] = {
     "objectives": "Give one `metric`.",
-    "warm_start": "Leave it out.",
-}
-NOT_YET_RESOURCES: Mapping[str, str] = {
-    "workers_per_trial": "A trial has one worker; leave it out.",
-    "accelerator_type": "Leave it out.",
 }

@@ -21,11 +21,11 @@ from summtune.config.space_file import (
     MEANINGLESS_IN_METRIC,
     METHODS_NOT_YET,
     NOT_YET,
-    NOT_YET_RESOURCES,
     DecodeSpec,
     SpaceFile,
 )
 from summtune.config.stopping import types
+from summtune.config.workers import resource_problem
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
@@ -98,8 +98,11 @@ class TopLevel:
         for name in ("name", "description", "base", "method"):
             if isinstance(values.get(name), (bool, int, float)):
                 values[name] = self.space.document.plain.get((name,), str(values[name]))  # a name may look like a number
-        if isinstance(values.get("warm_start"), str):
+        if isinstance(values.get("warm_start"), (str, int, float)):
             values["warm_start"] = [values["warm_start"]]
+        if isinstance(values.get("warm_start"), list):
+            runs = enumerate(values["warm_start"])
+            values["warm_start"] = [self._as_name(("warm_start", place), run) for place, run in runs]
         if isinstance(values.get("early_terminate"), str):
             values["early_terminate"] = {"type": values["early_terminate"]}
         for name in ("metric", "early_terminate", "resources", "budget"):
@@ -108,6 +111,11 @@ class TopLevel:
         if isinstance(values.get("resources"), dict):
             values["resources"] = {key: value for key, value in values["resources"].items() if value != "auto"}
         return values
+
+    def _as_name(self, path: KeyPath, value: Any) -> Any:
+        """A name that looks like a number, as it was written."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return self.space.document.plain.get(path, str(value)) if number else value
 
     def _contradictions(self, top: SpaceFile) -> None:
         self._name(top)
@@ -122,13 +130,9 @@ class TopLevel:
         if trials is not None and any(number != trials for number in given.values()):
             name, number = next(iter(given.items()))
             self._note(("budget", "trials"), f"{trials} contradicts {name}, which is {number}.", "Keep one of them.")
-        for name, remedy in NOT_YET_RESOURCES.items():
-            if getattr(top.resources, name) not in (None, 1):
-                self._note(("resources", name), f"{NOT_YET_MARK} resources.{name} is understood, but can't be run so far.", remedy)
-        gpus = top.resources.gpus_per_trial
-        if gpus is not None and gpus > 1:
-            reason = f"{NOT_YET_MARK} more than one GPU per trial means several workers, which can't be run so far."
-            self._note(("resources", "gpus_per_trial"), reason, "Give at most 1.")
+        wrong = resource_problem(top.resources.workers_per_trial, top.resources.gpus_per_trial)
+        if wrong is not None:
+            self._note(("resources", "gpus_per_trial"), *wrong)
         if len(set(top.seeds)) < len(top.seeds):
             self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
         if top.objectives and "metric" in self.space.value:

@@ -227,8 +227,6 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("metric: {goal: max}\n", "metric.goal: max is not one of maximize, minimize."),
         ("resources: {gpus: 1}\n", "resources.gpus: resources has no such key. Did you mean gpus_per_trial?"),
         ("resources: {gpus_per_trial: -1}\n", "resources.gpus_per_trial: -1 is too small"),
-        ("resources: {gpus_per_trial: 2}\n", "not yet: more than one GPU per trial"),
-        ("resources: {workers_per_trial: 2}\n", "not yet: resources.workers_per_trial"),
         ("early_terminate: {type: hyperbnd}\n", "Did you mean hyperband?"),
         ("early_terminate: {eta: 1}\n", "early_terminate.eta: 1 is too small: it must be above 1.0."),
         ("base: kobar\n", "there is no preset 'kobar', and no file"),

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     "text",
     [
         "objectives: [{name: loss}]",
-        "warm_start: [other]",
         "method: nsga2",
-        "resources: {accelerator_type: A100}",
         "decode: {method: nsga2, parameters: {num_beams: {values: [1, 4]}}}",
         "settings: {model: {architecture: mamba, checkpoint: a/b}}",
         "parameters: {model_architecture: {values: [kobart, mamba]}}",
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
         "settings: {evaluation: {noise_seeds: 3}}",
         "settings: {inference: {engine: ct2}}",
         "settings: {inference: {output_format: json}}",
-        "settings: {training: {fsdp: full_shard}}",
         "settings: {wandb: {log_model: true}}",
     ],
 )
@@ -40,6 +37,7 @@ def test_not_yet(text: str, refuse: Refuse) -> None:
         "objectives: []",
         "constraints: null",
         "seeds: []",
+        "warm_start: []",
         "decode: null",
         "resources: {workers_per_trial: 1, gpus_per_trial: auto}",
         "settings: {model: {lora: null, quantization: none, freeze_encoder: true, freeze_embeddings: true, dropout_rate: 0.2}}",
@@ -51,11 +49,6 @@ def test_not_yet(text: str, refuse: Refuse) -> None:
 )
 def test_asking_for_nothing_is_fine(text: str, load: Load) -> None:
     load(f"{text}\n")
-
-
-def test_why_is_said_where_it_is_known(refuse: Refuse) -> None:
-    (found,) = refuse("settings: {training: {fsdp: full_shard}}\n")
-    assert "can't be run so far: it shards a model over several workers, and a trial has one. Leave it out." in found
 
 
 def test_a_checkpoint_s_size_names_the_architecture(load: Load) -> None:

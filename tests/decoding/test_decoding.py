@@ -9,7 +9,7 @@ import pytest
 
 from summtune.config.settings import Generation
 from summtune.decoding.cleaning import cleaner, tidied
-from summtune.decoding.evaluation import Evaluator, mean_loss
+from summtune.decoding.evaluation import Evaluator, loss_over
 from summtune.decoding.generation import by_length, generate, generate_watched, generation_config
 from summtune.families import Loaded, Sources, seq2seq
 from summtune.metrics import rouge
@@ -133,7 +133,8 @@ def test_evaluation(small: Loaded, shared: Path, tmp_path: Path) -> None:
     assert set(first.metrics) == {"loss", *rouge.KEYS}
     assert len(first.predictions) == len(first.per_dialogue["rougeL_f1"]) == 5
     # A mean over tokens does not depend on how they are batched.
-    losses = [mean_loss(seq2seq, small.model, small.tokenizer, columns, size) for size in (1, 2, 5)]
+    sums = [loss_over(seq2seq, small.model, small.tokenizer, columns, size) for size in (1, 2, 5)]
+    losses = [total / tokens for total, tokens in sums]
     assert losses == pytest.approx([first.metrics["loss"]] * 3, rel=1e-5)
 
 
