@@ -6,18 +6,16 @@ It must not know how lengths are used (`families` and `decoding` do).
 from __future__ import annotations
 
 import heapq
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from summtune import registry
 from summtune.config import presets
 from summtune.config.architectures import family_of
+from summtune.config.checkpoint_facts import local_configuration
 from summtune.config.layers import Layer
-from summtune.config.places import is_there
 from summtune.config.searched import Possible, Searched, at, values_of
 from summtune.config.settings import Settings
 from summtune.errors import Problem
@@ -47,18 +45,6 @@ def positions(settings: Settings) -> int | None:
         return found if isinstance(found, int) and not relative else None
     preset = presets.of_model(checkpoint=checkpoint)
     return presets.positions(preset) if preset else None
-
-
-def local_configuration(checkpoint: str) -> Mapping[str, Any] | None:
-    """What a local checkpoint says of itself, empty where that can't be read: whoever loads it says what is wrong; None: it isn't local."""
-    config = Path(checkpoint) / "config.json"
-    if not is_there(config):
-        return None
-    try:
-        known = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
 
 
 def problems(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:

@@ -98,11 +98,8 @@ class _Loading:
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
-<<<<<<< HEAD
             self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
-=======
             self.notices.extend(workers.notices(settings, layers.base, at_work))
->>>>>>> main
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):

@@ -104,13 +104,11 @@ DECIDED: Mapping[str, Decided] = {
     "logging_strategy": Decided("the loss is recorded at every evaluation", ("epoch", "steps", "no")),
 }
 
-<<<<<<< HEAD
 # Upper ends that transformers leaves to torch, which finds out when a trial has begun (torch.optim.Adam: 0 <= beta < 1).
 BELOW: Mapping[str, float] = {"adam_beta1": 1.0, "adam_beta2": 1.0}
-=======
+
 _ALSO: Mapping[str, tuple[str, ...]] = {"fsdp": ("bool",)}
 """Types that transformers takes, and asks for in its documentation, but doesn't declare."""
->>>>>>> main
 
 _SIMPLE = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 

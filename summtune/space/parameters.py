@@ -26,11 +26,7 @@ from typing import Any, ClassVar
 from summtune.space.bundle import Bundle
 from summtune.space.shaped import Shaped
 from summtune.space.source import Number, OneOf, Question, WholeNumber
-<<<<<<< HEAD
-from summtune.space.values import OfOneKey, brief, index_in, is_scalar, listed, multiple, rounded, shown
-=======
-from summtune.space.values import OfOneKey, index_in, is_scalar, multiple, same, shown
->>>>>>> main
+from summtune.space.values import OfOneKey, brief, index_in, is_scalar, listed, multiple, rounded, same, shown
 
 
 @dataclass(frozen=True)

@@ -40,16 +40,15 @@ class Draw:
     answers: dict[str, Any]
 
 
-<<<<<<< HEAD
+class Outside(ValueError):
+    """A point that a space could not have drawn: outside the range of a parameter, or against a rule."""
+
+
 @dataclass
 class _Judged:
     """How much of rules was judged in drawing (names, numbers and signs), and what it cost besides, in the same coin."""
 
     weight: int = 0
-=======
-class Outside(ValueError):
-    """A point that a space could not have drawn: outside the range of a parameter, or against a rule."""
->>>>>>> main
 
 
 @dataclass(frozen=True)
