@@ -171,10 +171,10 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
         case Decided() if event.pause:
             among = f" among {event.bracket}" if event.bracket else ""
-            needed = f", {event.cutoff:.4f} needed so far" if event.cutoff is not None else ", too few to compare with so far"
-            return f"{event.trial}  pauses after {event.iteration} of {last}: {event.score:.4f} at rung {event.rung}{among}{needed}"
+            turn = "it is the next to go on from there" if event.cutoff is None else f"{event.cutoff:.4f} goes on before it"
+            return f"{event.trial}  pauses after {event.iteration} of {last}: {event.score:.4f} at rung {event.rung}{among}; {turn}"
         case WentOn():
-            return f"{event.trial}  goes on from rung {event.rung}: it is among the best there now"
+            return f"{event.trial}  goes on from rung {event.rung}: it is the best of those that wait there"
         case SearchEnded():
             under_way = "; those under way end at their next evaluation" if event.by_budget else ""
             return f"no more trials are begun: {event.reason}{under_way}"

@@ -260,7 +260,8 @@ class RunState:
             case PointDrawn():
                 self._take_point(event)
             case WentOn():
-                self._go_on(self.trials[event.trial])
+                if self.trials[event.trial].paused:  # a log that has lost lines may not know that it paused
+                    self._go_on(self.trials[event.trial])
             case TrialStarted():
                 trial = self.trials[event.trial]
                 if trial.paused:  # only a log that has lost lines says so
@@ -381,6 +382,8 @@ class RunState:
             rung.pause(event.trial)
             self._become(trial, "paused")
             self._count_improvements(trial)
+        elif not event.stop:
+            rung.go_on(event.trial)
 
     def _go_on(self, trial: TrialState) -> None:
         """A paused trial has its turn again. What Optuna was told of it stays as it is: it is asked for once more."""
@@ -388,6 +391,7 @@ class RunState:
         self.asked[self._places[trial.id]] = Asked(trial.id, paused_at=trial.verdict.rung)
         self._ask(trial.id)
         self._become(trial, "pending")
+        self.brackets[trial.verdict.rung, trial.verdict.bracket].go_on(trial.id)
 
     def _count_improvements(self, trial: TrialState) -> None:
         """Once for each trial that comes to rest: ends, or pauses."""
