@@ -134,7 +134,7 @@ def _checked(space: Path, assigned: list[str], code: Code, visible: list[str], l
     from summtune.config.space_document import located
     from summtune.corpus.check import check_corpus
 
-    experiment = load_experiment(space, assignments=assigned, environ=os.environ)
+    experiment = load_experiment(space, assignments=assigned, environ=os.environ, find_data=False)
     folder = experiment.base.settings.general.output_dir
     if Path(folder).expanduser().is_absolute() and not any(Path(folder).is_relative_to(prefix) for prefix in visible):
         reason = f"{folder} is absolute; a job's results lie under the cluster's storage."

@@ -70,18 +70,22 @@ class Access:
             return ask(self.client)
 
     def listed(self, kind: str, **filters: str) -> list[dict[str, Any]]:
-        """Rows of Ray's state API (`nodes`, `actors`) with their details; none where it can't say."""
+        """Rows of Ray's state API (`nodes`, `actors`) with their details.
+
+        Raises:
+            SurroundingsFailure: it can't say.
+        """
         query: list[tuple[str, str]] = [("limit", "1000"), ("detail", "true"), ("timeout", str(TIMEOUT_S))]
         for name, value in filters.items():
             query += [("filter_keys", name), ("filter_predicates", "="), ("filter_values", value)]
+        url = f"{self.url}/api/v0/{kind}"
+        with _in_our_words(self.url):
+            answer = requests.get(url, params=query, headers=self._headers, verify=self._verify, timeout=2 * TIMEOUT_S)
         try:
-            answer = requests.get(
-                f"{self.url}/api/v0/{kind}", params=query, headers=self._headers, verify=self._verify, timeout=2 * TIMEOUT_S
-            )
-            rows = answer.json()["data"]["result"]["result"]
-        except (requests.RequestException, ValueError, KeyError, TypeError):
-            return []
-        return [row for row in rows if isinstance(row, dict)]
+            rows: list[dict[str, Any]] = answer.json()["data"]["result"]["result"]
+        except (ValueError, KeyError, TypeError):
+            raise SurroundingsFailure(f"The cluster at {self.url} can't list its {kind}: {answer.text[:200]}") from None
+        return rows
 
     def _get(self, path: str, headers: Mapping[str, str]) -> requests.Response:
         try:

@@ -15,13 +15,14 @@ from typing import Any
 
 from summtune.cluster.access import Access
 from summtune.cluster.inside import STORAGE
-from summtune.errors import Problem, RunMistake
+from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
 
 SLOT = "summtune_run"
 """The resource that a cluster declares on its head, as often as runs are to be under way at once; a run's job holds one."""
 
 POLL_S = 0.5
+STARTING_S = 30.0
 _OVER = ("STOPPED", "SUCCEEDED", "FAILED")
 _NOT_TRIED = 3
 _MEANINGS = {
@@ -128,8 +129,17 @@ def folder_seen_here(job: JobView, environ: Mapping[str, str]) -> RunPaths | Non
 
 
 def has_slots(access: Access) -> bool:
-    """Whether the cluster declares how many runs may be under way at once."""
-    return any(SLOT in (node.get("resources_total") or {}) for node in access.listed("nodes", state="ALIVE"))
+    """Whether the cluster declares how many runs may be under way at once.
+
+    Raises:
+        SurroundingsFailure: it has no node.
+    """
+    deadline = time.monotonic() + STARTING_S
+    while not (resources := [node["resources_total"] for node in access.listed("nodes", state="ALIVE") if node.get("resources_total")]):
+        if time.monotonic() > deadline:  # the job server answers before the head's own node is there
+            raise SurroundingsFailure(f"The cluster at {access.url} has no node that is alive. See `ray status` on its head.")
+        time.sleep(POLL_S)
+    return any(SLOT in one for one in resources)
 
 
 def waiting_for(access: Access, job: JobView, jobs: Sequence[JobView]) -> str:

@@ -282,7 +282,9 @@ def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, 
     return laid
 
 
-def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Experiment:
+def load_experiment(
+    path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ, find_data: bool = True
+) -> Experiment:
     """Read a search space, with all its layers, and check all of it.
 
     Args:
@@ -290,10 +292,11 @@ def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Map
         assignments: `section.key=value`, as after `--set`; also `count=`, `baseline=`, `method=`, `name=`, `base=`, `metric.…=`,
             `resources.…=` and `early_terminate.…=`, for the keys of the search space itself.
         environ: the environment variables.
+        find_data: whether the data files have to be here; they don't where the run will be on another machine that has them.
 
     Raises:
         SettingsMistake: with every problem that was found.
     """
     from summtune.config.loading import load  # it makes Experiments, and so stands above this module
 
-    return load(path, assignments, environ)
+    return load(path, assignments, environ, find_data=find_data)

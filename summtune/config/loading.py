@@ -38,9 +38,9 @@ from summtune.space.values import shown
 SEED = "general.seed"
 
 
-def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
+def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str], *, find_data: bool) -> Experiment:
     """As `experiment.load_experiment`."""
-    return _Loading(read_space(path, assignments), environ).experiment()
+    return _Loading(read_space(path, assignments), environ, find_data).experiment()
 
 
 @dataclass
@@ -49,6 +49,7 @@ class _Loading:
 
     space: SpaceDocument
     environ: Mapping[str, str]
+    find_data: bool
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -84,7 +85,7 @@ class _Loading:
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
-                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible))
+                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, find_data=self.find_data))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
