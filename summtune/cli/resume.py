@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 
 from summtune.cli.cluster_options import Address, CodeOption, Environment, Follow, Plaintext, Unauthenticated
+from summtune.cli.find import results_folder, the_run
+from summtune.cluster.addresses import named_anywhere
 from summtune.cluster.inside import current_job
 from summtune.cluster.unpacking import unpack
 from summtune.errors import Problem, RunMistake
+from summtune.paths import find_run
 
 
 def resume(
@@ -41,7 +44,8 @@ def resume(
     It goes on to the number of trials that was asked for; --count N adds N to that, --failed runs the failed ones again. With --address
     a job on that cluster goes on with a run that lies in the cluster's storage.
     """
-    if address is not None:
+    here = find_run(run, results_folder(output_dir)) is not None
+    if address is not None or (not here and named_anywhere(None, os.environ)):
         from summtune.cli.resume_job import resume_job
 
         words = [*(("--count", str(count)) if count else ()), *(("--failed",) if failed else ())]
@@ -55,7 +59,6 @@ def resume(
     job = current_job(os.environ)
     if job is not None:
         unpack(job, os.environ)
-    from summtune.cli.find import the_run
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.screen import Screen, stream_console
     from summtune.errors import Interrupted

@@ -19,7 +19,7 @@ def resume_job(
     word: str,
     words: list[str],
     output_dir: str | None,
-    address: str,
+    address: str | None,
     code: str | None,
     environment: list[str],
     *,

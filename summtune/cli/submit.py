@@ -133,6 +133,8 @@ def _checked(space: Path, assigned: list[str], code: Code, visible: list[str], l
     from summtune.config.experiment import load_experiment
     from summtune.config.space_document import located
     from summtune.corpus.check import check_corpus
+    from summtune.corpus.dialogues import split_file
+    from summtune.tuning import own_metrics
 
     experiment = load_experiment(space, assignments=assigned, environ=os.environ, find_data=False)
     folder = experiment.base.settings.general.output_dir
@@ -141,8 +143,10 @@ def _checked(space: Path, assigned: list[str], code: Code, visible: list[str], l
         problem = Problem(reason, "Give a relative path, or say `--on-cluster FOLDER` if that is the storage.", key="general.output_dir")
         raise SettingsMistake(problem)
     found = contents(experiment, visible)
-    if not found.on_cluster:
-        check_corpus(experiment.widest_data())
+    settings = experiment.widest_data()
+    if all(split_file(settings.data, split).is_file() for split in ("train", "dev")):
+        check_corpus(settings)
+        own_metrics.try_out(experiment)
     package = pack(found.files, code)
     package.check_size(limit_mb)
     words = [os.path.relpath(located(space)), *(word for assignment in assigned for word in ("--set", assignment))]

@@ -21,6 +21,9 @@ from summtune.space.parameters import Choice, Constant, Parameter
 MODEL_SUFFIXES = (".bin", ".gguf", ".jinja", ".json", ".model", ".py", ".safetensors", ".txt")
 """Of files directly in a checkpoint's folder: configuration, tokenizer, weights, code of its own; no states of optimisers, no folders."""
 
+_FOLDERS = {"model.checkpoint": True, "general.model_name": True, "general.data_path": False}
+"""Keys that name a folder, and whether its files are wanted: those of a data folder are named one by one, by data.train and its like."""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -45,7 +48,7 @@ def contents(experiment: Experiment, on_cluster: Sequence[str]) -> Contents:
     Raises:
         SettingsMistake: a path is neither here nor under one of them.
     """
-    prefixes = [os.path.normpath(prefix) for prefix in on_cluster]
+    prefixes = [os.path.abspath(prefix) for prefix in on_cluster]
     wanted: list[Path] = [_plain(experiment.file), *_bases(experiment)]
     left: list[str] = []
     problems: list[Problem] = []
@@ -53,13 +56,13 @@ def contents(experiment: Experiment, on_cluster: Sequence[str]) -> Contents:
         path = _plain(value)
         if any(path.is_relative_to(prefix) for prefix in prefixes):
             left.append(str(path))
-        elif path.is_dir():
-            wanted += _of_folder(key, path)
+        elif path.is_dir() and key in _FOLDERS:
+            wanted += _of_folder(path) if _FOLDERS[key] else []
         elif path.is_file():
             wanted.append(path)
         else:
             remedy = f"If the cluster sees it under this path, say so: `--on-cluster {path.parent}`."
-            problems.append(Problem(f"there is no {path} here.", remedy, key))
+            problems.append(Problem(f"there is no {'folder' if key in _FOLDERS else 'file'} {path} here.", remedy, key))
     if problems:
         raise SettingsMistake(list(dict.fromkeys(problems)))
     return Contents(tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(left)))
@@ -101,8 +104,6 @@ def _of_parameter(parameter: Parameter) -> Iterator[tuple[str, Any]]:
         yield from (pair for _, settings in parameter.options for pair in settings)
 
 
-def _of_folder(key: str, folder: Path) -> list[Path]:
-    """A checkpoint's own files; of a data folder nothing, since its files are named by data.train, data.dev and data.test."""
-    if key == "general.data_path":
-        return []
+def _of_folder(folder: Path) -> list[Path]:
+    """A checkpoint's own files."""
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in MODEL_SUFFIXES and not file.name.startswith("."))

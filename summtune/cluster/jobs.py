@@ -29,6 +29,7 @@ _MEANINGS = {
     1: "nothing usable came out, or a fault of ours",
     2: "a mistake in what was given",
     3: "the surroundings gave way; it can be resumed",
+    127: "the cluster has no such program; `summtune submit --code here` brings its own",
     130: "interrupted; it can be resumed",
 }
 _STOPPED = 130
@@ -74,7 +75,7 @@ class JobView:
         """How it failed, or was lost; empty where it did neither."""
         if self.status != "FAILED":
             return ""
-        return self.message if self.exit_code is None else f"exit code {self.exit_code}: {_MEANINGS.get(self.exit_code, 'unknown')}"
+        return self.message if self.exit_code is None else f"exit code {self.exit_code}: {_MEANINGS.get(self.exit_code, 'see its log')}"
 
     @property
     def code(self) -> int:

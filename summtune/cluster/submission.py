@@ -79,7 +79,7 @@ def further_identity(verb: str, run: str) -> str:
 
 def plain(name: str) -> str:
     """A name in the letters that addresses, file names and Ray's own names all take."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", folder_name(name)).strip("-.") or "run"
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", folder_name(name)).strip("-.") or "run"
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,19 @@ def _free_ports(count: int) -> list[int]:
 
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
-    """A head with two CPUs, one turn for runs, and packages that Ray forgets within seconds when nobody needs them."""
+    """A head that asks for a token."""
+    with running_head("token", answer=401) as found:
+        yield found
+
+
+@contextmanager
+def running_head(mode: str, *, answer: int) -> Iterator[Head]:
+    """A head with two CPUs, one turn for runs, and packages that Ray forgets within seconds when nobody needs them.
+
+    Args:
+        mode: RAY_AUTH_MODE.
+        answer: the status that its job server answers with, when it is there, to somebody without a token.
+    """
     with closing(_Folder()) as folder:
         root = folder.path
         token = root / "token"
@@ -94,7 +106,7 @@ def head() -> Iterator[Head]:
         ports = dict(zip(names, _free_ports(len(names)), strict=True))
         environment = {
             **os.environ,
-            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_MODE": mode,
             "RAY_AUTH_TOKEN_PATH": str(token),
             "RAY_RUNTIME_ENV_TEMPORARY_REFERENCE_EXPIRATION_S": "15",
             "SUMMTUNE_STORAGE": str(root / "storage"),
@@ -109,7 +121,7 @@ def head() -> Iterator[Head]:
             )  # fmt: skip
         try:
             url = f"http://127.0.0.1:{ports['dashboard-port']}"
-            _wait(url, process, root / "head.log")
+            _wait(url, process, root / "head.log", answer)
             yield Head(url, token, root / "storage", root / "ray" / "session_latest", root / "home")
         finally:
             process.send_signal(signal.SIGTERM)
@@ -129,13 +141,13 @@ class _Folder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path, timeout_s: float = 120) -> None:
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path, answer: int, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while True:
         assert process.poll() is None, log.read_text(encoding="utf-8")
         assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
         try:
-            if requests.get(f"{url}/api/version", timeout=5).status_code == 401:
+            if requests.get(f"{url}/api/version", timeout=5).status_code == answer:
                 return
         except requests.ConnectionError:
             pass

@@ -24,7 +24,7 @@ from summtune.events.fold import fold
 from summtune.events.kinds import Reported, RunClosed
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
-from tests.cluster.conftest import Head
+from tests.cluster.conftest import Head, running_head
 from tests.integration.conftest import TINY, merged
 
 pytestmark = pytest.mark.ray
@@ -208,3 +208,20 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_lets_anybody_in_is_refused_unless_allowed() -> None:
+    with running_head("disabled", answer=200) as open_head:
+        file = write_space(open_head, "tiny")
+        for words in (["submit", str(file)], ["resume", "tiny"], ["pull", "tiny"]):
+            code, out, err = open_head.summtune(*words)
+            assert (code, out) == (2, "")
+            assert err == (
+                f"the cluster at {open_head.url} asks for no token: whoever reaches it can run code there, and read your job's secrets. "
+                "Start Ray with RAY_AUTH_MODE=token and a token on every node. `--allow-unauthenticated` submits all the same.\n"
+            )
+        assert listed(open_head) == {}
+        code, out, err = open_head.summtune("submit", file, "--allow-unauthenticated", "--json")
+        assert code == 0, err
+        assert json.loads(out)["id"] in listed(open_head)

@@ -108,8 +108,17 @@ def test_what_the_cluster_sees_stays_where_it_is(project: Path) -> None:
     with pytest.raises(SettingsMistake) as mistake:
         contents(experiment, ["/mnt/share"])
     assert str(mistake.value) == (
-        "data.train: there is no /mnt/shared/train.csv here. If the cluster sees it under this path, say so: `--on-cluster /mnt/shared`."
+        "data.train: there is no file /mnt/shared/train.csv here. If the cluster sees it under this path, say so: `--on-cluster /mnt/shared`."
     )
+
+
+def test_a_model_that_only_the_cluster_sees_can_be_named(project: Path) -> None:
+    experiment = load_experiment(
+        space(project, base="kobart"), assignments=["model.checkpoint=/mnt/shared/kobart"], environ={}, find_data=False
+    )
+    assert "/mnt/shared/kobart" in contents(experiment, ["/mnt"]).on_cluster
+    with pytest.raises(SettingsMistake, match="there is no folder /mnt/shared/kobart here"):
+        contents(experiment, [])
 
 
 def test_a_package_that_is_too_large_is_refused_with_the_culprits(project: Path) -> None:
