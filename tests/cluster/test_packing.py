@@ -113,9 +113,8 @@ def test_what_the_cluster_sees_stays_where_it_is(project: Path) -> None:
 
 
 def test_a_model_that_only_the_cluster_sees_can_be_named(project: Path) -> None:
-    experiment = load_experiment(
-        space(project, base="kobart"), assignments=["model.checkpoint=/mnt/shared/kobart"], environ={}, find_data=False
-    )
+    assigned = ["model.checkpoint=/mnt/shared/kobart"]
+    experiment = load_experiment(space(project), assignments=assigned, environ={}, find_data=False)
     assert "/mnt/shared/kobart" in contents(experiment, ["/mnt"]).on_cluster
     with pytest.raises(SettingsMistake, match="there is no folder /mnt/shared/kobart here"):
         contents(experiment, [])
