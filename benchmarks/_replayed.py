@@ -5,12 +5,15 @@ The same `Search` and the same rules that `tuning` wears; what the driver does w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from optuna.trial import TrialState
 
 from summtune import registry
 from summtune.config.stopping import Stopping
+from summtune.events.fold import RunState
+from summtune.events.kinds import Taught
 from summtune.search.study import Search
 from summtune.space.space import Space
 
@@ -25,10 +28,15 @@ class Replayed:
         stopping: the rungs, and the rule of search/stopping.
         count: trials that the search is said to have.
         last: evaluations of a whole training.
+        taught: what earlier searches found out.
     """
 
-    def __init__(self, space: Space, seed: int, method: str, stopping: Stopping, count: int, last: int) -> None:
+    def __init__(
+        self, space: Space, seed: int, method: str, stopping: Stopping, count: int, last: int, taught: Sequence[Taught] = ()
+    ) -> None:
         self._search = Search(space, method, maximize=False, seed=seed, count=count)
+        self._search.replay(RunState(taught=list(taught)))
+        self._params: dict[int, dict[str, Any]] = {}
         self._stopping, self._last = stopping, last
         self._rule = registry.load("search.stopping", stopping.type)
         self._scores: dict[int, list[float]] = {}
@@ -38,7 +46,25 @@ class Replayed:
     def suggest(self, trial_id: int) -> dict[str, Any] | None:
         """The next point; None where the space is used up."""
         proposal = self._search.propose(str(trial_id), trial_id)
-        return None if proposal is None else proposal.point
+        if proposal is None:
+            return None
+        self._params[trial_id] = proposal.params
+        return proposal.point
+
+    def lesson(self) -> Taught:
+        """What it has found out."""
+        told = [
+            {
+                "of": str(trial),
+                "params": self._params[trial],
+                "state": ("COMPLETE" if len(scores) == self._last else "PRUNED"),
+                "value": min(scores),
+                "values": [[step, score] for step, score in enumerate(scores, start=1)],
+                "excesses": {},
+            }
+            for trial, scores in self._scores.items()
+        ]
+        return Taught("earlier", "", len(self._params), told, {})
 
     def report(self, trial_id: int, step: int, loss: float) -> str:
         """`continue`, `stop` or `pause`."""

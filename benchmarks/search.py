@@ -25,6 +25,7 @@ import numpy.typing as npt
 from benchmarks._functions import STEPS, Task, tasks
 from benchmarks._replayed import Replayed
 from summtune.config.stopping import Stopping
+from summtune.events.kinds import Taught
 from summtune.space.parameters import Reals
 from summtune.space.space import Space
 
@@ -45,9 +46,9 @@ class Way:
     method: str
     rule: str
 
-    def make(self, space: Space, seed: int, steps: int) -> Replayed:
+    def make(self, space: Space, seed: int, steps: int, taught: Sequence[Taught] = ()) -> Replayed:
         """Begin a search, with the rungs of the default."""
-        return Replayed(space, seed, self.method, Stopping(self.rule, ETA, -(-steps // 20), steps), COUNT, steps)
+        return Replayed(space, seed, self.method, Stopping(self.rule, ETA, -(-steps // 20), steps), COUNT, steps, taught)
 
 
 DEFAULT, STOCK = "bayes + asha", "stock tpe+asha"
@@ -80,7 +81,8 @@ def main() -> None:
     _suggestion_time()
 
 
-def _referee() -> Any:
+def read_referee() -> Any:
+    """The referee, as a module."""
     spec = importlib.util.spec_from_file_location("referee", REFEREE)
     assert spec is not None
     assert spec.loader is not None
@@ -92,7 +94,7 @@ def _referee() -> Any:
 def _on_table(path: Path, name: str) -> list[Trace]:
     """Regret over the referee's time, a trace for each seed."""
     warnings.filterwarnings("ignore")
-    referee = _referee()
+    referee = read_referee()
     task = referee.Task(path)
     task.model.n_jobs = 1
     bounds = {key: (float(low), float(high)) for key, (low, high) in task.bounds.items()}
@@ -106,11 +108,15 @@ def _on_table(path: Path, name: str) -> list[Trace]:
 
 def _on_function(number: int, name: str) -> list[Trace]:
     task = tasks()[number]
-    draw = np.random.default_rng(99)
-    random_losses = [task.loss(_random_point(task.space, draw)) for _ in range(2000)]
-    typical = float(np.median(random_losses))
+    typical = typical_loss(task)
     way = FOR_FUNCTIONS.get(name, Way("random", "none"))
-    return [_play(way.make(task.space, seed, STEPS), task, seed) / typical for seed in range(SEEDS)]
+    return [play(way.make(task.space, seed, STEPS), task, seed) / typical for seed in range(SEEDS)]
+
+
+def typical_loss(task: Task) -> float:
+    """The median loss of random points."""
+    draw = np.random.default_rng(99)
+    return float(np.median([task.loss(_random_point(task.space, draw)) for _ in range(2000)]))
 
 
 def _random_point(space: Space, draw: np.random.Generator) -> Mapping[str, Any]:
@@ -121,10 +127,9 @@ def _random_point(space: Space, draw: np.random.Generator) -> Mapping[str, Any]:
     return found.point
 
 
-def _play(search: Replayed, task: Task, seed: int) -> Trace:
+def play(search: Replayed, task: Task, seed: int, budget: int = WHOLE * STEPS) -> Trace:
     """Best loss by each unit of a worker's time, without the noise that the search sees."""
     draw = np.random.default_rng(seed)
-    budget = WHOLE * STEPS
     queue: list[tuple[float, int]] = []
     curves: list[Trace] = []
     at: list[int] = []

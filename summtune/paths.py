@@ -286,14 +286,14 @@ def point_newest(run: RunPaths, title: str) -> Path | None:
     return link
 
 
-def find_run(name_or_path: str, output_dir: Path) -> RunPaths | None:
-    """The run meant by a path (the run's folder, its `tune/` folder, a `sweep_` link) or by a name, newest first.
+def find_run(name_or_path: str, output_dir: Path, here: Path = Path()) -> RunPaths | None:
+    """The run meant by a path from `here` (the run's folder, its `tune/` folder, a `sweep_` link) or by a name, newest first.
 
     Returns:
         None where there is no such run.
     """
     given = Path(name_or_path).expanduser()
-    for candidate in (given, output_dir / given, output_dir / f"sweep_{folder_name(name_or_path)}"):
+    for candidate in (here / given, output_dir / given, output_dir / f"sweep_{folder_name(name_or_path)}"):
         for folder in (candidate, candidate.parent):
             # The parent is asked too, since people give Ray Tune's folder, as Tuner.restore wants it.
             if RunPaths(folder).events.is_file() and (folder == candidate or candidate.name == RunPaths(folder).tune.name):

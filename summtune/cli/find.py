@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 
 from summtune.cluster.inside import current_job
+from summtune.config import run_finder
 from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake
-from summtune.paths import RunPaths, find_run, list_runs, run_title
+from summtune.paths import RunPaths
+from summtune.space.naming import Unfit
 
 
 def results_folder(output_dir: str | None) -> Path:
@@ -29,19 +30,11 @@ def the_run(name_or_path: str, output_dir: str | None) -> RunPaths:
     Raises:
         RunMistake: there is none (the message lists runs that there are), or a job on a cluster has no business there.
     """
-    folder = results_folder(output_dir)
-    found = find_run(name_or_path, folder)
-    if found is not None:
-        job = current_job(os.environ)
-        if job is not None:
-            job.placed(found.folder)
-        return found
-    names = list(dict.fromkeys(run_title(run.folder) for run in list_runs(folder)))
-    close = get_close_matches(name_or_path, names, n=1)
-    if close:
-        hint = f"Did you mean {close[0]}?"
-    elif names:
-        hint = f"There are: {', '.join(names)}."
-    else:
-        hint = f"{folder} holds no runs; say --output-dir if they lie elsewhere."
-    raise RunMistake(Problem(f"there is no run {name_or_path!r} here or in {folder}.", hint))
+    try:
+        found = run_finder.the_run(name_or_path, results_folder(output_dir))
+    except Unfit as unfit:
+        raise RunMistake(Problem(unfit.reason, unfit.remedy)) from None
+    job = current_job(os.environ)
+    if job is not None:
+        job.placed(found.folder)
+    return found

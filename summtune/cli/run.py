@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, strongest
+from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, WarmStart, strongest
 from summtune.cluster.inside import Job, current_job
 from summtune.cluster.unpacking import unpack
 
@@ -22,6 +22,7 @@ def run(
     train: Train = None,
     dev: Dev = None,
     test: Test = None,
+    warm_start: WarmStart = None,
     output_dir: OutputDir = None,
     assignments: Assignments = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
@@ -31,7 +32,15 @@ def run(
     if job is not None:
         unpack(job, os.environ)
     assigned = strongest(
-        count=count, base=base, model=model, train=train, dev=dev, test=test, output_dir=output_dir, assignments=assignments
+        count=count,
+        base=base,
+        model=model,
+        train=train,
+        dev=dev,
+        test=test,
+        warm_start=warm_start,
+        output_dir=output_dir,
+        assignments=assignments,
     )
     results, code = [], 0
     for number, space in enumerate(spaces):
@@ -57,7 +66,7 @@ def _run_one(space: Path, assignments: list[str], job: Job | None, *, as_json: b
 
     live = LiveRun(Screen(stream_console(err=as_json)))
     try:
-        experiment = load_experiment(space, assignments=assignments, environ=os.environ)
+        experiment = load_experiment(space, assignments=assignments, environ=os.environ, root=job.storage if job else Path())
         live.screen.say(f"Checking {space}, then starting Ray …")
         from summtune.tuning.launch import start  # ray and torch: only now that the file is known to be good
 

@@ -43,6 +43,7 @@ from summtune.reporting.wording import (
     retries_text,
     seeds_texts,
     value_text,
+    warm_start_texts,
 )
 
 MAX_ROWS = 15
@@ -268,6 +269,7 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     lines += [f"          {text}" for text in failure_texts(state)]
     lines += [f"Retried   {text}" for text in retried_texts(state)]
     lines += [f"Failed    {state.reason}"] if state.status == "failed" and state.reason else []
+    lines += [f"{'' if number else 'Taught by':<10}{text}" for number, text in enumerate(warm_start_texts(state))]
     lines += [f"Ended     {text}" for text in ending_texts(state, found)]
     share = found.iterations_saved / max(1, found.iterations_saved + found.iterations_spent)
     saved = f"{found.iterations_saved} ({share:.0%}) saved by early stopping"

@@ -35,6 +35,7 @@ def show(
             "status": state.status,
             "objective": state.objective,
             "figures": asdict(figures(state, last_iterations(state), most_trials(state))),
+            "warm_start": [lesson.summary for lesson in state.taught],
             "trials": [asdict(row) for row in rows(state)],
             "best_model": str(model.best_model) if model else None,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ Model = Annotated[str | None, typer.Option(help="Checkpoint on the hub, or a loc
 Train = Annotated[Path | None, typer.Option(help="Training data (CSV, TSV, JSON, JSON Lines, Parquet).")]
 Dev = Annotated[Path | None, typer.Option(help="Development data, by which trials are scored.")]
 Test = Annotated[Path | None, typer.Option(help="Test data.")]
+WarmStart = Annotated[list[str] | None, typer.Option(help="An earlier run to learn from; may be given again.", metavar="RUN")]
 OutputDir = Annotated[str | None, typer.Option(help="Folder for run directories.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, the strongest layer.")]
 
@@ -26,6 +28,7 @@ def strongest(
     train: Path | None,
     dev: Path | None,
     test: Path | None,
+    warm_start: list[str] | None,
     output_dir: str | None,
     assignments: list[str] | None,
 ) -> list[str]:
@@ -38,5 +41,6 @@ def strongest(
         "data.dev": dev,
         "data.test": test,
         "general.output_dir": output_dir,
+        "warm_start": json.dumps(warm_start, ensure_ascii=False) if warm_start else None,
     }
     return [*(f"{key}={value}" for key, value in given.items() if value is not None), *(assignments or [])]

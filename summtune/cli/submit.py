@@ -23,7 +23,7 @@ from summtune.cli.cluster_options import (
     followed,
     on_cluster,
 )
-from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, strongest
+from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, WarmStart, strongest
 from summtune.cluster.packing import DEFAULT_LIMIT_MB, Code, Package, in_checkout, megabytes, pack
 from summtune.errors import Problem, RunMistake, SettingsMistake
 
@@ -60,6 +60,7 @@ def submit(
     train: Train = None,
     dev: Dev = None,
     test: Test = None,
+    warm_start: WarmStart = None,
     output_dir: OutputDir = None,
     assignments: Assignments = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON on standard output; a followed log on standard error.")] = False,
@@ -68,7 +69,15 @@ def submit(
     from summtune.cluster.submission import sealed_variables, variables
 
     assigned = strongest(
-        count=count, base=base, model=model, train=train, dev=dev, test=test, output_dir=output_dir, assignments=assignments
+        count=count,
+        base=base,
+        model=model,
+        train=train,
+        dev=dev,
+        test=test,
+        warm_start=warm_start,
+        output_dir=output_dir,
+        assignments=assignments,
     )
     secrets = sealed_variables(os.environ, environment or ())
     given = variables(os.environ)
@@ -136,7 +145,7 @@ def _checked(space: Path, assigned: list[str], code: Code, visible: list[str], l
     from summtune.corpus.dialogues import split_file
     from summtune.tuning import own_metrics
 
-    experiment = load_experiment(space, assignments=assigned, environ=os.environ, find_data=False)
+    experiment = load_experiment(space, assignments=assigned, environ=os.environ, all_here=False)
     folder = experiment.base.settings.general.output_dir
     if Path(folder).expanduser().is_absolute() and not any(Path(folder).is_relative_to(prefix) for prefix in visible):
         reason = f"{folder} is absolute; a job's results lie under the cluster's storage."

@@ -13,7 +13,8 @@ from summtune.cli.main import report_error
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.corpus.check import check_corpus
-from summtune.errors import DataMistake, SettingsMistake
+from summtune.errors import DataMistake, RunMistake, SettingsMistake
+from summtune.events.kinds import Taught
 
 
 def validate(
@@ -32,8 +33,10 @@ def validate(
             typer.echo()
         try:
             experiment = load_experiment(space, assignments=given)
-            experiment = experiment.with_rows(check_corpus(experiment.widest_data()).splits["train"].rows)
-        except (SettingsMistake, DataMistake) as mistake:
+            facts = check_corpus(experiment.widest_data())
+            experiment = experiment.with_rows(facts.splits["train"].rows)
+            learned = _lessons(experiment, facts.fingerprints)
+        except (SettingsMistake, DataMistake, RunMistake) as mistake:
             code = mistake.exit_code
             if not as_json:
                 report_error(mistake)
@@ -41,11 +44,12 @@ def validate(
                 {"file": str(space), "ok": False, "error": str(mistake), "problems": [asdict(problem) for problem in mistake.problems]}
             )
             continue
-        records.append({"file": str(space), "ok": True, **_record(experiment, resolved=resolved)})
+        record = {**_record(experiment, resolved=resolved), "warm_start": [lesson.summary for lesson in learned]}
+        records.append({"file": str(space), "ok": True, **record})
         if not as_json:
             typer.echo(f"ok: {experiment.file}")
             typer.echo("\n".join(f"  {line}" for line in summary_lines(experiment)))
-            for notice in experiment.notices:
+            for notice in (*experiment.notices, *(f"warm start: {lesson.text}" for lesson in learned)):
                 typer.echo(f"  note: {notice}")
             if resolved:
                 typer.echo()
@@ -53,6 +57,15 @@ def validate(
     if as_json:
         typer.echo(json.dumps(records[0] if len(records) == 1 else records, ensure_ascii=False, indent=2))
     return code
+
+
+def _lessons(experiment: Experiment, fingerprints: dict[str, str]) -> list[Taught]:
+    """What earlier runs would teach the search."""
+    if not experiment.warm_start:
+        return []
+    from summtune.search.warm_start import lessons  # it loads Optuna, which takes longer than all else here
+
+    return lessons(experiment, fingerprints)
 
 
 def _record(experiment: Experiment, *, resolved: bool) -> dict[str, Any]:

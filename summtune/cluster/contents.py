@@ -15,6 +15,7 @@ from typing import Any
 from summtune.config.experiment import Experiment
 from summtune.config.places import path_values
 from summtune.errors import Problem, SettingsMistake
+from summtune.paths import RunPaths
 from summtune.space.bundle import Bundle
 from summtune.space.parameters import Choice, Constant, Parameter
 
@@ -63,6 +64,11 @@ def contents(experiment: Experiment, on_cluster: Sequence[str]) -> Contents:
         else:
             remedy = f"If the cluster sees it under this path, say so: `--on-cluster {path.parent}`."
             problems.append(Problem(f"there is no {'folder' if key in _FOLDERS else 'file'} {path} here.", remedy, key))
+    for earlier in map(RunPaths, map(Path, experiment.warm_start)):
+        if earlier.events.is_file():
+            wanted += [file for file in (earlier.events, earlier.environment, *earlier.metrics.rglob("*")) if file.is_file()]
+        else:
+            left.append(str(earlier.folder))  # a run in the cluster's storage, by name
     if problems:
         raise SettingsMistake(list(dict.fromkeys(problems)))
     return Contents(tuple(dict.fromkeys(wanted)), tuple(dict.fromkeys(left)))

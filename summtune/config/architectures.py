@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from summtune import registry
 from summtune.config.complaints import one_of
 from summtune.config.transformers_arguments import installed
@@ -27,6 +30,12 @@ def family_of(architecture: object) -> str | None:
         if architecture in registry.load("families", name).ARCHITECTURES:
             return name
     return None
+
+
+def defaults_of(architecture: object) -> Mapping[str, Any]:
+    """Where an architecture's family has defaults of its own, by settings key."""
+    family = family_of(architecture)
+    return getattr(registry.load("families", family), "DEFAULTS", {}) if family is not None else {}
 
 
 def handled() -> tuple[str, ...]:

@@ -62,6 +62,12 @@ IDLE: tuple[Idle, ...] = (
         "generation.do_sample is false",
     ),
     Idle(
+        ("generation.do_sample", "generation.temperature", "generation.top_k", "generation.top_p"),
+        ("generation.num_beams",),
+        lambda values: (values.get("generation.num_beams") or 1) > 1,
+        "generation.num_beams is above 1, and only single summaries are drawn",
+    ),
+    Idle(
         ("generation.length_penalty", "generation.early_stopping"),
         ("generation.num_beams",),
         lambda values: values.get("generation.num_beams") == 1,

@@ -72,6 +72,7 @@ class Experiment:
         budget: what the run may use up, by name (`config.budget`); the number of trials is `count`.
         patience_trials: after how many trials in a row without an improvement the run ends; None: it doesn't.
         seeds: that promising points are trained with once the search is over; empty: each is trained once.
+        warm_start: folders of the earlier runs whose trials teach the search.
         train_rows: rows of the training data; None until they have been read.
         notices: what a person should know, said once at the start.
     """
@@ -95,6 +96,7 @@ class Experiment:
     budget: Mapping[str, float] = field(default_factory=dict)
     patience_trials: int | None = None
     seeds: tuple[int, ...] = ()
+    warm_start: tuple[str, ...] = ()
     train_rows: int | None = None
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
@@ -209,6 +211,7 @@ class Experiment:
             "budget": dict(self.budget),
             "patience_trials": self.patience_trials,
             "seeds": list(self.seeds),
+            "warm_start": list(self.warm_start),
             "train_rows": self.train_rows,
             "notices": list(self.notices),
         }
@@ -242,6 +245,7 @@ class Experiment:
             budget=record.get("budget", {}),
             patience_trials=record.get("patience_trials"),
             seeds=tuple(record.get("seeds", ())),
+            warm_start=tuple(record.get("warm_start", ())),
             train_rows=record.get("train_rows"),
             notices=tuple(record["notices"]),
         )
@@ -283,7 +287,7 @@ def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, 
 
 
 def load_experiment(
-    path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ, find_data: bool = True
+    path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ, all_here: bool = True, root: Path = Path()
 ) -> Experiment:
     """Read a search space, with all its layers, and check all of it.
 
@@ -292,11 +296,12 @@ def load_experiment(
         assignments: `section.key=value`, as after `--set`; also `count=`, `baseline=`, `method=`, `name=`, `base=`, `metric.…=`,
             `resources.…=` and `early_terminate.…=`, for the keys of the search space itself.
         environ: the environment variables.
-        find_data: whether the data files have to be here; they don't where the run will be on another machine that has them.
+        all_here: whether data files and earlier runs have to be here; they don't where the run will be on a machine that has them.
+        root: what the folder of runs lies under if it is relative.
 
     Raises:
         SettingsMistake: with every problem that was found.
     """
     from summtune.config.loading import load  # it makes Experiments, and so stands above this module
 
-    return load(path, assignments, environ, find_data=find_data)
+    return load(path, assignments, environ, all_here=all_here, root=root)

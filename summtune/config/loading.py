@@ -26,6 +26,7 @@ from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECO
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
 from summtune.config.stopping_reader import StoppingReader
 from summtune.config.top_level import TopLevel
+from summtune.config.warm_start_reader import WarmStartReader
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
@@ -38,9 +39,9 @@ from summtune.space.values import shown
 SEED = "general.seed"
 
 
-def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str], *, find_data: bool) -> Experiment:
+def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str], *, all_here: bool, root: Path) -> Experiment:
     """As `experiment.load_experiment`."""
-    return _Loading(read_space(path, assignments), environ, find_data).experiment()
+    return _Loading(read_space(path, assignments), environ, all_here, root).experiment()
 
 
 @dataclass
@@ -49,7 +50,8 @@ class _Loading:
 
     space: SpaceDocument
     environ: Mapping[str, str]
-    find_data: bool
+    all_here: bool
+    root: Path
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -85,7 +87,7 @@ class _Loading:
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
-                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, find_data=self.find_data))
+                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
@@ -104,6 +106,8 @@ class _Loading:
         aims = AimReader(self.space, self.problems, settings)
         found, limits = aims.objective(top.metric), aims.limits(constraints)
         decode = self._decode_stage(top, decoded, afterwards, found)
+        warm = WarmStartReader(self.space, self.problems, self.root, all_here=self.all_here)
+        earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
         budget = top.budget.model_dump(exclude_none=True) if top.budget else {}
@@ -131,6 +135,7 @@ class _Loading:
             budget=budget,
             patience_trials=top.patience_trials,
             seeds=top.seeds,
+            warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
 

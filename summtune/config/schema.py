@@ -75,7 +75,8 @@ def _top_level(name: str, field: Schema, sections: Mapping[str, Schema]) -> Sche
     if name == "early_terminate":
         return {"anyOf": [{"enum": list(types())}, {"$ref": "#/$defs/EarlyTerminateSpec"}]}
     if name == "warm_start":
-        return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        run: Schema = {"type": ["string", "number"]}
+        return {"anyOf": [run, {"type": "array", "items": run}]}
     if name == "decode":
         whole = {"type": "integer", "exclusiveMinimum": 0}
         counts = {"top_k": whole, "run_cap": _or_null(whole), "count": _or_null(whole)}

@@ -159,10 +159,16 @@ class Generation(Section):
     max_new_tokens: PositiveInt | None = Field(None, description="Instead of max_length.")
     num_beams: PositiveInt = Field(4, description="Beams; 1 is greedy.")
     length_penalty: Real = Field(1.0, description="Above 0 favours longer summaries, with beams.")
-    no_repeat_ngram_size: NaturalInt = Field(2, description="No n-gram of this size twice; 0 is off.")
-    repetition_penalty: Annotated[Real, Field(gt=0.0)] = Field(1.0, description="Above 1 discourages repetition.")
+    no_repeat_ngram_size: NaturalInt = Field(
+        2,
+        description="No n-gram of this size twice; 0 is off. In decoder-only models the prompt counts, as in transformers' generate, and "
+        "it is 0 unless one says otherwise.",
+    )
+    repetition_penalty: Annotated[Real, Field(gt=0.0)] = Field(
+        1.0, description="Above 1 discourages repetition; in decoder-only models of the prompt's tokens, too."
+    )
     early_stopping: StrictBool = Field(True, description="End the beam search when enough candidates are complete.")
-    do_sample: StrictBool = Field(False, description="Draw tokens instead of taking the likeliest.")
+    do_sample: StrictBool = Field(False, description="Draw tokens instead of taking the likeliest; with one beam.")
     temperature: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="With do_sample.")
     top_k: PositiveInt | None = Field(None, description="With do_sample.")
     top_p: Annotated[Real, Field(gt=0.0, le=1.0)] | None = Field(None, description="With do_sample.")

@@ -19,7 +19,7 @@ from summtune.space.naming import Unfit
 # Keys of the search space itself that may be assigned; all others are settings.
 ASSIGNABLE = (
     *("name", "description", "base", "method", "count", "run_cap", "budget", "patience_trials", "seeds", "baseline", "metric", "resources"),
-    *("early_terminate", "decode"),
+    *("early_terminate", "decode", "warm_start"),
 )
 _SECTIONS = ("data", "wandb", "project", "entity", "settings")  # which are settings, or hold them
 _UNASSIGNABLE = tuple(name for name in SpaceFile.model_fields if name not in (*ASSIGNABLE, *_SECTIONS))

@@ -25,7 +25,10 @@ class MetricSpec(Section):
     goal: Literal["maximize", "minimize"] | None = Field(
         None, description="maximize or minimize; left out: what is better for that metric."
     )
-    target: Real | None = Field(None, description="Once a trial's score is as good, no more trials are begun (W&B's).")
+    target: Real | None = Field(
+        None,
+        description="Once a trial's score is as good, no more trials are begun (W&B's); a cheap one, unless evaluation.strategy is full.",
+    )
     impute: Any = Field(None, description="W&B's; means nothing here.")
     impute_while_running: Any = Field(None, description="W&B's; means nothing here.")
 
@@ -110,7 +113,9 @@ class SpaceFile(Section):
         None, description="What the run may use up; once the first is, no trial is begun, and those under way end at their next evaluation."
     )
     baseline: StrictBool = Field(True, description="Train the base's own settings as trial 0.")
-    warm_start: tuple[str, ...] = Field((), description="Earlier runs to learn from.")
+    warm_start: tuple[str, ...] = Field(
+        (), description="Earlier runs, by name or folder, whose trials teach the search where they fit this space (docs/warm_start.md)."
+    )
     patience_trials: PositiveInt | None = Field(None, description="Begin no more trials once so many in a row have not improved the best.")
     seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that promising points are repeated with; the mean names the winner.")
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
@@ -139,7 +144,6 @@ MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
 # Understood, and refused where they ask for anything, with what to do meanwhile.
 NOT_YET: Mapping[str, str] = {
     "objectives": "Give one `metric`.",
-    "warm_start": "Leave it out.",
 }
 NOT_YET_RESOURCES: Mapping[str, str] = {
     "workers_per_trial": "A trial has one worker; leave it out.",

@@ -93,8 +93,11 @@ class TopLevel:
         for name in ("name", "description", "base", "method"):
             if isinstance(values.get(name), (bool, int, float)):
                 values[name] = self.space.document.plain.get((name,), str(values[name]))  # a name may look like a number
-        if isinstance(values.get("warm_start"), str):
+        if isinstance(values.get("warm_start"), (str, int, float)):
             values["warm_start"] = [values["warm_start"]]
+        if isinstance(values.get("warm_start"), list):
+            runs = enumerate(values["warm_start"])
+            values["warm_start"] = [self._as_name(("warm_start", place), run) for place, run in runs]
         if isinstance(values.get("early_terminate"), str):
             values["early_terminate"] = {"type": values["early_terminate"]}
         for name in ("metric", "early_terminate", "resources", "budget"):
@@ -103,6 +106,11 @@ class TopLevel:
         if isinstance(values.get("resources"), dict):
             values["resources"] = {key: value for key, value in values["resources"].items() if value != "auto"}
         return values
+
+    def _as_name(self, path: KeyPath, value: Any) -> Any:
+        """A name that looks like a number, as it was written."""
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return self.space.document.plain.get(path, str(value)) if number else value
 
     def _contradictions(self, top: SpaceFile) -> None:
         self._name(top)

@@ -5,7 +5,6 @@ It must not know how values were read; it is given entries, which know where the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from typing import Any
 from summtune import registry
 from summtune.config import optimisation, presets
 from summtune.config.architectures import family_of, handled, model_type
+from summtune.config.checkpoint_facts import known_type, local_configuration
 from summtune.config.layers import Layer
 from summtune.config.metric_file import is_own
 from summtune.config.metrics import NEEDS, Declaration, declared, problems_together
@@ -82,7 +82,7 @@ def _no_family(architecture: str) -> str:
 
 
 def combinations(
-    settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible, *, find_data: bool = True
+    settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible, *, data_here: bool = True
 ) -> list[Problem]:
     """What contradicts itself in the resolved settings, and in what the search may draw over them.
 
@@ -91,12 +91,12 @@ def combinations(
         layer: where each of their values came from.
         searched: what varies, by settings key.
         possible: which values may be drawn together with that model.
-        find_data: whether the data files have to be here.
+        data_here: whether the data files have to be here.
     """
     return [
         *_model(settings, layer),
         *_lengths(settings, layer, searched, possible),
-        *_data(settings, layer, find=find_data),
+        *_data(settings, layer, here=data_here),
         *_generation(settings, layer, searched),
         *_warmup(searched),
         *_optimisation(settings, layer, searched, possible),
@@ -119,35 +119,13 @@ def positions(settings: Settings) -> int | None:
     checkpoint = settings.model.checkpoint
     if checkpoint is None:
         return None
-    known = _local_configuration(checkpoint)
+    known = local_configuration(checkpoint)
     if known is not None:
         found = known.get("max_position_embeddings", known.get("n_positions"))
         relative = "t5" in str(known.get("model_type"))  # T5 has no positions that could run out
         return found if isinstance(found, int) and not relative else None
     preset = presets.of_model(checkpoint=checkpoint)
     return presets.positions(preset) if preset else None
-
-
-def _local_configuration(checkpoint: str) -> Mapping[str, Any] | None:
-    """What a local checkpoint says of itself, empty where that can't be read: whoever loads it says what is wrong; None: it isn't local."""
-    config = Path(checkpoint) / "config.json"
-    if not is_there(config):
-        return None
-    try:
-        known = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _known_type(checkpoint: str) -> str | None:
-    """A checkpoint's `model_type`, where that is known without asking the hub."""
-    known = _local_configuration(checkpoint)
-    if known is not None:
-        return str(known["model_type"]) if "model_type" in known else None
-    preset = presets.of_model(checkpoint=checkpoint)
-    architecture = presets.document(preset).value["model"].get("architecture") if preset else None
-    return model_type(architecture) if architecture else None
 
 
 def _model(settings: Settings, layer: Layer) -> list[Problem]:
@@ -170,7 +148,7 @@ def _checkpoint(checkpoint: str, architecture: str | None, layer: Layer) -> list
     if checkpoint in presets.names() and not is_there(Path(checkpoint)):
         reason = f"{checkpoint} is the name of a preset, not of a checkpoint."
         return [_at(layer, "model.checkpoint", reason, f"Name it as model.preset (`model`, `base`), or write ./{checkpoint} for a folder.")]
-    known = _known_type(checkpoint)
+    known = known_type(checkpoint)
     if known is None or architecture is None or model_type(architecture) == known:
         return []
     reason = f"{checkpoint} is a model of the kind {known}, not {architecture}."
@@ -206,11 +184,11 @@ def _shares_positions(settings: Settings) -> bool:
     return named is not None and bool(getattr(registry.load("families", named), "SHARES_POSITIONS", False))
 
 
-def _data(settings: Settings, layer: Layer, *, find: bool) -> list[Problem]:
+def _data(settings: Settings, layer: Layer, *, here: bool) -> list[Problem]:
     problems = []
     for split in ("train", "dev", "test"):
         path = getattr(settings.data, split)
-        if find and path is not None and not (is_there(path) and path.is_file()):
+        if here and path is not None and not (is_there(path) and path.is_file()):
             reason = f"{path} is no file." if is_there(path) else f"there is no file {path}."
             problems.append(_at(layer, f"data.{split}", reason, "Check the path; in a file it is relative to that file."))
     for given, missing in (("train", "dev"), ("dev", "train")):
@@ -226,6 +204,9 @@ def _generation(settings: Settings, layer: Layer, searched: Mapping[str, Searche
     if generation.min_length > generation.max_length and not {"generation.min_length", "generation.max_length"} & set(searched):
         reason = f"{generation.min_length} is above generation.max_length, {generation.max_length}."
         problems.append(_at(layer, "generation.min_length", reason, "Lower it."))
+    if generation.do_sample and generation.num_beams > 1 and not {"generation.do_sample", "generation.num_beams"} & set(searched):
+        reason = f"with generation.num_beams {generation.num_beams} nothing is drawn: only single summaries are."
+        problems.append(_at(layer, "generation.do_sample", reason, "Set generation.num_beams to 1, or leave it out."))
     return problems
 
 

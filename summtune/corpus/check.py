@@ -36,6 +36,11 @@ class CorpusFacts:
 
     splits: dict[str, SplitFacts]
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """By split."""
+        return {name: facts.fingerprint for name, facts in self.splits.items()}
+
     def to_record(self) -> dict[str, Any]:
         """JSON-able: split name to its facts."""
         return {name: asdict(facts) for name, facts in self.splits.items()}

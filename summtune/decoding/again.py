@@ -32,11 +32,13 @@ class Part:
         summaries: in the order that was asked for.
         per_dialogue: value of each by key of the metrics.
         seconds: what it took.
+        tokens: what it took, on whatever machine: tokens written, once for each beam and once more, for all that is done once.
     """
 
     summaries: list[str]
     per_dialogue: dict[str, list[float]]
     seconds: float
+    tokens: int
 
 
 class Again:
@@ -94,7 +96,8 @@ class Again:
         done = generate_watched(self._family, model, tokenizer, sources, settings, batch_size=self.batch_size, read=read)
         references, dialogues = [self._references[place] for place in places], [self._dialogues[place] for place in places]
         scores = self._scoring.score(Summaries(done.summaries, references, dialogues, done.seconds, done.finished))
-        return Part(done.summaries, scores.per_dialogue, time.perf_counter() - began)
+        tokens = (generation.num_beams + 1) * sum(count + 1 for count in done.tokens)
+        return Part(done.summaries, scores.per_dialogue, time.perf_counter() - began, tokens)
 
     def _read(self, asked: Sequence[int], places: Sequence[int], batch: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the encoder makes of a batch of the dialogues that were asked for, from memory where it is the same batch again."""

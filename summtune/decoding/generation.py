@@ -16,11 +16,7 @@ from summtune.config.settings import Generation, Settings
 from summtune.decoding.beams import beam_search
 from summtune.decoding.cleaning import cleaner
 from summtune.decoding.fitting import BatchSize
-from summtune.decoding.steps import random_numbers, step_by_step
-
-SEED_OF_SAMPLING = 0
-"""With `do_sample` the same model gives the same summaries, whatever was drawn before."""
-
+from summtune.decoding.steps import generators, step_by_step
 
 Read = Callable[[Sequence[int], Mapping[str, Any]], Mapping[str, Any]]
 """(places of a batch among the sources, the batch) to further inputs of the family's `new_tokens`."""
@@ -35,11 +31,13 @@ class Generated:
         seconds: of each; dialogues of one batch share its time evenly.
         finished: whether the model ended each by itself. Where the configuration forces an end token at the longest length, a summary of
             that length counts as cut off: nobody can tell.
+        tokens: how many tokens were written of each.
     """
 
     summaries: list[str]
     seconds: list[float]
     finished: list[bool]
+    tokens: list[int]
 
 
 def generation_config(model: Any, generation: Generation) -> Any:
@@ -121,7 +119,7 @@ def generate_watched(
 
     clean = cleaner(tokenizer, settings.inference.remove_tokens)
     config = family.adapted(generation_config(model, settings.generation))
-    done = Generated([""] * len(sources), [0.0] * len(sources), [False] * len(sources))
+    done = Generated([""] * len(sources), [0.0] * len(sources), [False] * len(sources), [0] * len(sources))
     was_training, own_config = model.training, model.generation_config
     model.eval()
     model.generation_config = config  # transformers would otherwise take from the model's own what this one leaves open
@@ -132,12 +130,12 @@ def generate_watched(
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         if read is not None:
             batch |= read(places, batch)
-        loop = _loop(config, [sources[place] for place in places])
+        loop = _loop(config, [sources[place] for place in places], model.device)
         tokens = family.new_tokens(model, batch, config, custom_generate=loop)
-        texts, ended = clean(tokens), _ended(tokens, config)  # these wait for the GPU, so that the clock tells the truth
+        texts, (written, ended) = clean(tokens), _ends(tokens, config)  # these wait for the GPU, so that the clock tells the truth
         each_s = (time.perf_counter() - began) / len(places)
-        for place, text, end in zip(places, texts, ended, strict=True):
-            done.summaries[place], done.seconds[place], done.finished[place] = text, each_s, end
+        for place, text, count, end in zip(places, texts, written, ended, strict=True):
+            done.summaries[place], done.seconds[place], done.tokens[place], done.finished[place] = text, each_s, count, end
 
     try:
         with torch.inference_mode():
@@ -148,22 +146,25 @@ def generate_watched(
     return done
 
 
-def _loop(config: Any, sources: Sequence[Sequence[int]]) -> Any:
+def _loop(config: Any, sources: Sequence[Sequence[int]], device: Any) -> Any:
     if config.num_beams > 1:
         return beam_search
     if not config.do_sample:
         return step_by_step(None)
-    return step_by_step(random_numbers(sources, config.max_new_tokens or config.max_length, SEED_OF_SAMPLING))
+    return step_by_step(generators(sources, device))
 
 
-def _ended(tokens: Any, config: Any) -> list[bool]:
-    """Whether each row of token ids (batch, tokens) ends before the longest length, or at it by the model's own choice."""
+def _ends(tokens: Any, config: Any) -> tuple[list[int], list[bool]]:
+    """How many tokens each row of ids (batch, tokens) has before its end, and whether that came before the longest length, or at it by
+    the model's own choice.
+    """
     ends = config.eos_token_id if isinstance(config.eos_token_id, (list, tuple)) else [config.eos_token_id]
     over = {*ends, config.pad_token_id}  # what follows an end is padding; of several ends a family may leave only that
     longest = config.max_new_tokens if config.max_new_tokens is not None else config.max_length - 1  # max_length counts the start token
-    ended = []
+    counts, ended = [], []
     for row in tokens.tolist() if hasattr(tokens, "tolist") else tokens:
         new = row[1:] if row and row[0] == config.decoder_start_token_id else row  # BART starts with its end token
         place = next((place for place, token in enumerate(new) if token in over), None)
+        counts.append(len(new) if place is None else place)
         ended.append(place is not None and (config.forced_eos_token_id is None or place + 1 < longest))
-    return ended
+    return counts, ended

@@ -1,7 +1,9 @@
 """Token by token, the likeliest or a drawn one: dialogues leave the batch when their summary has ended.
 
-What is drawn for a dialogue depends on that dialogue and the seed alone, not on its neighbours in the batch: each has random numbers of
-its own. transformers draws for the whole batch at once, so that another batch size would give other summaries.
+What is drawn for a dialogue depends on that dialogue alone, not on its neighbours in the batch: each has a random generator of its own.
+transformers draws for the whole batch at once, so that another batch size would give other summaries; for a dialogue by itself, after
+`torch.manual_seed(seed_of(its token ids))`, it gives the same. One seed for all dialogues would let them share their luck, and a
+comparison over dialogues would take it for skill.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from typing import Any
 from summtune.decoding.running import LEAVE_WHEN, Running
 
 
-def step_by_step(draws: Any | None) -> Callable[..., Any]:
+def step_by_step(draws: Sequence[Any] | None) -> Callable[..., Any]:
     """A function for `generate(custom_generate=…)` that returns sequences (dialogues, tokens), padded.
 
     Args:
-        draws: random numbers from 0 to 1 (dialogues, new tokens); None takes the likeliest token each time.
+        draws: a random generator for each dialogue; None takes the likeliest token each time.
     """
 
     def decode(model: Any, input_ids: Any, logits_processor: Any, stopping_criteria: Any, generation_config: Any, **arguments: Any) -> Any:
@@ -33,7 +35,7 @@ def step_by_step(draws: Any | None) -> Callable[..., Any]:
             sequences = found[places, :length]
             logits = running.first_logits() if length == prompt else running.next_logits(sequences)
             scores = logits_processor(sequences, logits)
-            chosen = scores.argmax(-1) if draws is None else _drawn(scores, draws[places, length - prompt])
+            chosen = scores.argmax(-1) if draws is None else _drawn(scores, [draws[place] for place in places.tolist()], done)
             chosen = chosen.masked_fill(done, int(generation_config.pad_token_id))
             found[places, length] = chosen
             done |= stopping_criteria(found[places, : length + 1], None)
@@ -48,27 +50,24 @@ def step_by_step(draws: Any | None) -> Callable[..., Any]:
     return decode
 
 
-def random_numbers(sources: Sequence[Sequence[int]], count: int, seed: int) -> Any:
-    """Numbers from 0 to 1 (dialogues, count): the same for the same dialogue, wherever it stands.
+def seed_of(source: Sequence[int]) -> int:
+    """The seed of a dialogue's draws, from its token ids: after `torch.manual_seed` of it transformers draws the same summary."""
+    return zlib.crc32(repr(list(source)).encode())
 
-    Args:
-        sources: token ids of each dialogue.
-        count: numbers for each.
-        seed: of all of them.
-    """
+
+def generators(sources: Sequence[Sequence[int]], device: Any) -> list[Any]:
+    """A random generator for each dialogue: the same for the same dialogue, wherever it stands."""
     import torch
 
-    rows = []
-    for source in sources:
-        own = zlib.crc32(repr((seed, list(source))).encode())  # CPU generators take no more than 32 bits
-        rows.append(torch.rand(count, generator=torch.Generator().manual_seed(own), dtype=torch.float64))
-    return torch.stack(rows)
+    return [torch.Generator(device).manual_seed(seed_of(source)) for source in sources]
 
 
-def _drawn(scores: Any, draws: Any) -> Any:
-    """The token (rows) at which the cumulated probability passes the row's random number."""
+def _drawn(scores: Any, draws: Sequence[Any], done: Any) -> Any:
+    """A token for each row (rows) that is not done, drawn as transformers draws for one dialogue by itself."""
     import torch
 
-    cumulated = torch.softmax(scores.double(), dim=-1).cumsum(-1)
-    found = torch.searchsorted(cumulated, draws.to(cumulated.device)[:, None] * cumulated[:, -1:], right=True).squeeze(1)
-    return found.clamp(max=scores.shape[-1] - 1)
+    probabilities = torch.softmax(scores, dim=-1)
+    chosen = torch.zeros(len(scores), dtype=torch.long, device=scores.device)
+    for row in (~done).nonzero().flatten().tolist():
+        chosen[row] = torch.multinomial(probabilities[row : row + 1], num_samples=1, generator=draws[row])[0, 0]
+    return chosen

@@ -30,6 +30,7 @@ from summtune.events.kinds import (
     Scored,
     SearchEnded,
     StopAsked,
+    Taught,
     Told,
     TrialStarted,
     WentOn,
@@ -51,6 +52,7 @@ class RunState:
         stop: what was asked of this session by `summtune stop`: nothing, `finishing` (no new trials), or `now`.
         lost: trials of which a damaged log kept nothing but their number.
         rungs: what trials are compared with at each rung, by rung and trial.
+        taught: what the search learned of earlier runs; it is nothing that this run did, and counts nowhere.
         asked: what the study was asked for, in this order: each trial, and again each that went on after a pause.
         notes: what trials had to say to the person, each sentence once.
         decode: the decode stage, as it was asked for last.
@@ -73,6 +75,7 @@ class RunState:
     ended: list[str] = field(default_factory=list)
     longest_wait_s: float = 0.0
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
+    taught: list[Taught] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     decode: dict[str, Any] | None = None
@@ -209,6 +212,8 @@ class RunState:
                 self.decode = event.experiment.get("decode")
                 self.budget = dict(event.experiment.get("budget") or {})
                 self.sessions = 1
+            case Taught():
+                self.taught.append(event)
             case RunResumed():
                 if event.count != self.count:  # a person wants more all the same
                     self.unimproved, self._rested = 0, set()

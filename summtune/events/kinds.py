@@ -73,6 +73,38 @@ class RunOpened(Event):
 
 
 @dataclass(frozen=True)
+class Taught(Event):
+    """The search learned what an earlier run had found out: here to the last value, since that run may be moved or deleted.
+
+    Attributes:
+        run: the earlier run.
+        folder: where it lay.
+        trials: how many it had, the baseline among them, repetitions not.
+        told: what could be told of them, in the words of this run's space. Of each `of` (its id there), `params` (the sampler's answers),
+            `state` (COMPLETE, or PRUNED), `value` (its score), `values` (pairs of iteration and score) and `excesses` (as in `Told`).
+        dropped: how many could not be told, by the reason.
+    """
+
+    kind: ClassVar[str] = "taught"
+    run: str
+    folder: str
+    trials: int
+    told: list[dict[str, Any]]
+    dropped: dict[str, int]
+
+    @property
+    def text(self) -> str:
+        """What was told, for a person."""
+        dropped = ", ".join(f"{number} {reason}" for reason, number in self.dropped.items())
+        return f"{len(self.told)} of {self.trials} trials of {self.run}{': ' if dropped else ''}{dropped}"
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """As result files hold it."""
+        return {"run": self.run, "folder": self.folder, "trials": self.trials, "told": len(self.told), "dropped": self.dropped}
+
+
+@dataclass(frozen=True)
 class RunResumed(Event):
     """A run went on.
 
@@ -339,6 +371,7 @@ class Decoded(Event):
         metrics: every metric over all dialogues; empty where it was dropped.
         excesses: by how much it is beyond each limit, by the limit.
         seconds: what it took.
+        tokens: what it cost: tokens that were written, once for each beam and once for reading.
     """
 
     kind: ClassVar[str] = "decoded"
@@ -353,6 +386,7 @@ class Decoded(Event):
     metrics: Metrics = field(default_factory=dict)
     excesses: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -416,7 +450,7 @@ class RunClosed(Event):
 
 
 _ALL = (
-    *(RunOpened, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, WentOn, Told, Ended, Promoted),
+    *(RunOpened, Taught, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, WentOn, Told, Ended, Promoted),
     *(SearchEnded, Halted, Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
 )
 

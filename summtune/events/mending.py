@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from summtune import durable
 from summtune.errors import Problem, RunMistake
@@ -85,14 +86,22 @@ def _strays(run: RunPaths, reading: Reading) -> list[Fault]:
     ]
 
 
+def _untaught(state: RunState) -> list[str]:
+    """Folders of the earlier runs that the search was to learn from, and of which the log says nothing."""
+    asked = state.opened.experiment.get("warm_start", ()) if state.opened is not None else ()
+    return [folder for folder in asked if folder not in {lesson.folder for lesson in state.taught}]
+
+
 def _salvaged(run: RunPaths, events: Sequence[Event], faults: Sequence[Fault], copy: str) -> Salvaged:
     """What to say of a damaged log, and which trials' numbers must not be given again."""
     drawn = _drawn(events)
     lost = sorted({fault.trial for fault in faults if fault.drawing and is_trial_id(fault.trial)} - drawn)
     texts = [f"Event log, line {fault.line}: {fault.text}." for fault in faults[:MOST]]
+    state = fold(events)
+    begun = bool(state.trials or lost)  # before that the earlier runs are asked again
+    texts += [f"What {Path(folder).name} taught the search is lost: it goes on without." for folder in _untaught(state) if begun]
     if len(faults) > MOST:
         texts.append(f"Event log: {len(faults) - MOST} more places; the damaged log is {copy}.")
-    state = fold(events)
     for trial_id in sorted({fault.trial for fault in faults if fault.trial in drawn}):
         goes_on = "keeps what is left of it" if state.trials[trial_id].over else "goes on from its last whole checkpoint"
         texts.append(f"Trial {trial_id} has lost a part of its record, and {goes_on}.")

@@ -6,6 +6,7 @@ A family's file begins with its declaration, free of torch:
     LIMITS          mapping of dotted settings keys that it can't honour to the reason
     AUTO_CLASS      transformers' Auto class of its models
     SHARES_POSITIONS  whether source and target share the model's positions; left out: they don't
+    DEFAULTS        mapping of dotted settings keys to defaults of its own, in place of the general ones; left out: none
     TAKES_FP16      those of its architectures whose numbers stay within fp16's range; left out: none
 and then offers, importing torch and transformers inside functions:
     load(settings, sources) -> Loaded                   model and tokenizer, ready to train

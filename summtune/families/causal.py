@@ -49,6 +49,9 @@ LIMITS: Mapping[str, str] = {"model.freeze_encoder": "there is no encoder to fre
 
 SHARES_POSITIONS = True
 
+DEFAULTS: Mapping[str, Any] = {"generation.no_repeat_ngram_size": 0}
+"""The rule counts the prompt in these models: whatever the dialogue says in two words could not be said again."""
+
 TAKES_FP16 = frozenset({"kogpt2", "gpt2", "gpt_neox", "opt"})
 """Those that came before bf16 was usual; the others were trained in bf16, and some overflow in fp16."""
 
@@ -101,6 +104,9 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
         raise CheckpointMistake(Problem(reason, f"Give at most {positions} for both together.", key="tokenizer.encoder_max_len"))
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     share_token_ids(loaded)
+    if size := settings.generation.no_repeat_ngram_size:
+        notice = f"generation.no_repeat_ngram_size {size}: in decoder-only models, as transformers counts, no {size} tokens that stand"
+        loaded = replace(loaded, notices=(*loaded.notices, f"{notice} together in the dialogue do so in its summary."))
     ends = {end_of_summary(tokenizer, settings.tokenizer), tokenizer.eos_token_id}
     if len(ends) > 1:
         loaded.model.generation_config.eos_token_id = sorted(ends)
@@ -190,13 +196,13 @@ def adapted(generation_config: Any) -> Any:
 def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **how: Any) -> Any:
     """Generated token ids (batch, new tokens), prompts excluded; `how` is for `generate`.
 
-    transformers would forbid a decoder-only model every n-gram of the dialogue, and penalise all its words: the rules against
-    repetition look at the summary alone here, as they do in encoder-decoder models.
+    The rules against repetition count the prompt, as they do for whoever loads the model and calls `generate`: what is scored has to be
+    what they get. Padding they would count as well, which a single prompt has none of; so it is taken out of their sight.
     """
     import torch
 
     prompt = batch["input_ids"].shape[1]
-    config, rules = _rules_for_summaries(generation_config, prompt)
+    config, rules = _rules_without_padding(generation_config, batch)
     tokens = model.generate(**batch, generation_config=config, logits_processor=rules, **how)
     summaries = tokens[:, prompt:]
     if isinstance(config.eos_token_id, list):  # a turn's end need not be marked as special, and would be left in the text
@@ -205,22 +211,32 @@ def new_tokens(model: Any, batch: Mapping[str, Any], generation_config: Any, **h
     return summaries
 
 
-def _rules_for_summaries(generation_config: Any, prompt: int) -> tuple[Any, Any]:
-    """The configuration without its rules against repetition, and those rules as processors that begin after the prompt."""
+def _rules_without_padding(generation_config: Any, batch: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The configuration without its rules against repetition, and those rules as processors that don't see the padding of prompts."""
     from transformers import LogitsProcessor, LogitsProcessorList, NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
-    class AfterThePrompt(LogitsProcessor):  # type: ignore[misc]  # transformers exports it lazily
+    config = copy.deepcopy(generation_config)
+    pad, mask = config.pad_token_id, batch["attention_mask"]
+    # Rows come in beams, and leave when they have ended, so that their padding is found anew each time: what they begin with, but for
+    # what all prompts really begin with, should that be the padding token, too (GPT-2 begins, ends and pads with the same).
+    real = int((batch["input_ids"] == pad).cumprod(1).sum(1)[0] - (mask == 0).sum(1)[0])
+    prompt = mask.shape[1]
+
+    class WithoutPadding(LogitsProcessor):  # type: ignore[misc]  # transformers exports it lazily
         def __init__(self, inner: Any) -> None:
             self._inner = inner
 
         def __call__(self, input_ids: Any, scores: Any) -> Any:
-            return self._inner(input_ids[:, prompt:], scores) if input_ids.shape[1] > prompt else scores
+            begun_with = (input_ids[:, :prompt] == pad).cumprod(1)
+            padding = begun_with.cumsum(1) <= begun_with.sum(1, keepdim=True) - real
+            seen = input_ids.clone()
+            seen[:, :prompt] = seen[:, :prompt].masked_fill(begun_with.bool() & padding, scores.shape[-1])  # they pass over no token's id
+            return self._inner(seen, scores)
 
-    config = copy.deepcopy(generation_config)
     rules = LogitsProcessorList()
-    if config.no_repeat_ngram_size:
-        rules.append(AfterThePrompt(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size)))
     if config.repetition_penalty not in (None, 1.0):
-        rules.append(AfterThePrompt(RepetitionPenaltyLogitsProcessor(config.repetition_penalty)))
+        rules.append(WithoutPadding(RepetitionPenaltyLogitsProcessor(config.repetition_penalty)))
+    if config.no_repeat_ngram_size:
+        rules.append(WithoutPadding(NoRepeatNGramLogitsProcessor(config.no_repeat_ngram_size)))
     config.no_repeat_ngram_size, config.repetition_penalty = 0, 1.0
     return config, rules

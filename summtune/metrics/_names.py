@@ -11,13 +11,16 @@ from typing import Any
 
 from summtune.metrics._text import TAG, sentences
 
-_CAPITALISED = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]+(?:['’]s)?(?![A-Za-z])")
+_CAPITALISED = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z]+(?:['’](?:s|ll|d|ve|re))?(?![A-Za-z])")
 _HANGUL = re.compile(r"[가-힣]")
 _NOT_NAMES = """
 mr mrs ms miss dr prof sir madam christmas ok okay tv cd dvd pc sns id am pm
 monday tuesday wednesday thursday friday saturday sunday
 january february march april may june july august september october november december
+i he she it we you they this that these those there here who what where how let then so and but
+mom mum dad mother father grandma grandpa
 """
+"""Titles, days, words for kin, and words that contractions or bad punctuation make look like owners and names: There's, so They sign."""
 
 
 def claimed(text: str) -> set[str]:
@@ -27,12 +30,12 @@ def claimed(text: str) -> set[str]:
 
 
 def supported(name: str, dialogue: str) -> bool:
-    """Whether a dialogue has a name, in whatever spelling of its letters' size, white space aside."""
+    """Whether a dialogue has a name, in whatever spelling of its letters' size, white space and the dots of abbreviations aside."""
     return _folded(name) in _folded(dialogue)
 
 
 def _folded(text: str) -> str:
-    return re.sub(r"\s+", "", text).casefold()
+    return re.sub(r"[\s.]+", "", text).casefold()
 
 
 def _capitalised(text: str) -> set[str]:
@@ -40,7 +43,7 @@ def _capitalised(text: str) -> set[str]:
     for sentence in sentences(text):
         for match in _CAPITALISED.finditer(sentence):
             inside = any(map(str.isalpha, sentence[: match.start()])) or bool(_HANGUL.search(sentence))
-            word = re.sub(r"['’]s$", "", match[0])
+            word = re.sub(r"['’][a-z]+$", "", match[0])
             # The first word of a sentence is a name for certain only if it owns something, or is capitalised elsewhere, too.
             found[word] = found.get(word, False) or inside or word != match[0]
     return {word for word, certain in found.items() if certain and word.lower() not in _NOT_NAMES.split() and len(word) > 1}

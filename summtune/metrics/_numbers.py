@@ -45,6 +45,8 @@ _ENGLISH: Mapping[str, int] = {
 _ENGLISH_UNITS = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 _ENGLISH_WORD = "|".join((*_ENGLISH, *_ENGLISH_UNITS))
 _ENGLISH_NUMBER = re.compile(rf"\b(?:{_ENGLISH_WORD})(?:(?:[\s-]|\sand\s)+(?:{_ENGLISH_WORD}))*\b")
+_IN_ENGLISH_UNITS = re.compile(rf"(?i)({_DIGITS.pattern})\s?({'|'.join(_ENGLISH_UNITS)})\b")
+_WITH_CENTS = re.compile(rf"(?i)({_DIGITS.pattern})\s?(?:달러|dollars?)\s?(?:and\s)?(\d\d?)\s?(?:센트|cents?)")
 _UNCLAIMED = (Decimal(0), Decimal(1), Decimal(2))
 
 
@@ -67,8 +69,10 @@ def claimed(text: str) -> set[Decimal]:
 def supported(text: str) -> set[Decimal]:
     """Every number that a dialogue could be said to state, parts of numbers among them."""
     plain = TAG.sub(" ", text)
-    joined = re.sub(r"(?<=\d), (?=\d{3}\b)", ",", plain)  # "20, 000" stands in corpora for 20,000
+    joined = re.sub(r"(?<=\d)([,.]) (?=\d)", r"\1", plain)  # "20, 000" and "4. 5" stand in corpora for 20,000 and 4.5
     found = {_digits(number) for text in (plain, joined) for number in _DIGITS.findall(text)}
+    found |= {_digits(match[1]) * _ENGLISH_UNITS[match[2].lower()] for match in _IN_ENGLISH_UNITS.finditer(joined)}
+    found |= {_digits(match[1]) + _digits(match[2]) / 100 for match in _WITH_CENTS.finditer(joined)}
     for match in _SCALED.finditer(plain):
         found |= {*_scaled(match[0]), sum(_scaled(match[0]), Decimal(0))}
     for match in _SINO.finditer(plain):

@@ -12,7 +12,16 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations, most_trials
-from summtune.reporting.wording import decoding_texts, ending_texts, failure_texts, proxy_texts, retried_texts, retries_text, seeds_texts
+from summtune.reporting.wording import (
+    decoding_texts,
+    ending_texts,
+    failure_texts,
+    proxy_texts,
+    retried_texts,
+    retries_text,
+    seeds_texts,
+    warm_start_texts,
+)
 
 WIDTH, HEIGHT = 720, 240
 """Size of the curves' drawing area, in SVG units."""
@@ -36,6 +45,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
             figures=found,
             decodings=decoding_texts(state),
             ending=ending_texts(state, found),
+            warm_start=warm_start_texts(state),
             seeds=seeds_texts(state, found),
             proxy=proxy_texts(found.faithfulness),
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),

@@ -17,6 +17,7 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.asking import distributions
 from summtune.search.study import excesses
+from summtune.search.taught import taught_trials
 
 STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
 
@@ -30,6 +31,7 @@ def write_study(run: RunPaths, state: RunState) -> None:
     storage = JournalStorage(JournalFileBackend(str(temporary)))
     study = optuna.create_study(storage=storage, study_name=state.opened.run_id, direction="maximize" if state.maximize else "minimize")
     experiment = Experiment.from_record(state.opened.experiment)
+    study.add_trials(taught_trials(state, experiment.space))
     for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
         study.add_trial(_frozen(experiment, state, trial))
     os.replace(temporary, run.study)

@@ -182,6 +182,7 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         "iterations_cut": found.iterations_cut,
         "search_ended": {"by": ended.by, "limit": ended.limit, "used": ended.used, "reason": ended.reason} if ended else None,
         "trials_not_begun": found.not_begun,
+        "warm_start": [lesson.summary for lesson in state.taught],
         "used": {name: round(state.spent.of(name), 4) for name in ("hours", "gpu_hours", "epochs")},
         "seconds": round(found.seconds, 1),
         "notes": state.notes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -79,6 +80,11 @@ def seeds_texts(state: RunState, found: Figures) -> list[str]:
     return [*texts, f"{spread}; the model is that of {model.id}, the best of them ({score:.4f}): expect the mean of another training"]
 
 
+def warm_start_texts(state: RunState) -> list[str]:
+    """What earlier runs taught the search, a sentence each."""
+    return [lesson.text for lesson in state.taught]
+
+
 def ending_texts(state: RunState, found: Figures) -> list[str]:
     """Why no more trials were begun, and what was not done for that; nothing where all that were asked for were begun."""
     if state.search_ended is None:
@@ -96,5 +102,6 @@ def proxy_texts(told: Faithfulness | None) -> list[str]:
     texts = [f"{told.trials} trials evaluated in full; Kendall's τ of cheap and full scores {told.tau:.2f} ({interval})"]
     if told.doubtful:
         remedy = "More evaluation.proxy_samples, a larger evaluation.proxy_top_k, or evaluation.strategy: full make surer of the best."
-        texts.append(f"Cheap scores hardly order these trials as full ones do. {remedy}")
+        assert told.noise is not None, "else nothing is doubtful"
+        texts.append(f"Cheap scores scatter around full ones by {sqrt(told.noise):.0%} of what they differ by among all trials. {remedy}")
     return texts

@@ -15,6 +15,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from summtune.search.taught import EARLIER_RUN
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -25,6 +27,7 @@ class Observed:
         values: its best value by then, by evaluation; empty where none is known.
         complete: whether it was trained to its end.
         beyond: by how much it is beyond limits; 0 within all.
+        earlier: whether it is of an earlier run.
     """
 
     params: Mapping[str, Any]
@@ -32,6 +35,7 @@ class Observed:
     values: Mapping[int, float]
     complete: bool
     beyond: float
+    earlier: bool = False
 
     @property
     def usable(self) -> bool:
@@ -65,4 +69,4 @@ def _of(trial: FrozenTrial, direction: StudyDirection) -> Observed | None:
     hopeless = trial.state is OptunaState.PRUNED and not values  # it could not be trained at all
     if not math.isfinite(best) and not hopeless:
         return None
-    return Observed(trial.params, best, values, trial.state is OptunaState.COMPLETE or hopeless, beyond)
+    return Observed(trial.params, best, values, trial.state is OptunaState.COMPLETE or hopeless, beyond, EARLIER_RUN in trial.user_attrs)

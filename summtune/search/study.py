@@ -19,6 +19,7 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
 from summtune.events.trial_state import TrialState
 from summtune.search.asking import Request, adopt, ask_seed
+from summtune.search.taught import taught_trials
 from summtune.search.walk import fresh_draw, fresh_point, mixed
 from summtune.space.space import Draw, Space
 
@@ -88,6 +89,7 @@ class Search:
     def replay(self, state: RunState) -> None:
         """Make the study anew, as a run's state says that it was: the same trials, values and numbers."""
         self._begin()
+        self.study.add_trials(taught_trials(state, self._space))
         for place in state.asked:
             trial = state.trials[place.trial]
             reports = [one for one in trial.reports if place.paused_at is None or one.iteration <= place.paused_at]

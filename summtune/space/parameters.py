@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 from summtune.space.bundle import Bundle
 from summtune.space.shaped import Shaped
 from summtune.space.source import Number, OneOf, Question, WholeNumber
-from summtune.space.values import OfOneKey, index_in, is_scalar, multiple, shown
+from summtune.space.values import OfOneKey, index_in, is_scalar, multiple, same, shown
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Constant(OfOneKey):
         return self.value
 
     def answer_to(self, value: Any) -> Any:
+        if not same(value, self.value):
+            raise ValueError(f"{shown(value)} is not {shown(self.value)}")
         return None
 
     def size(self) -> int | None:

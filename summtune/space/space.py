@@ -40,6 +40,10 @@ class Draw:
     answers: dict[str, Any]
 
 
+class Outside(ValueError):
+    """A point that a space could not have drawn: outside the range of a parameter, or against a rule."""
+
+
 @dataclass(frozen=True)
 class Space:
     """What varies.
@@ -285,9 +289,17 @@ class Space:
         return (self.at(index).point for index in range(size))
 
     def locate(self, point: Mapping[str, Any]) -> Draw | None:
-        """How a sampler would have come by a point; None where the space could not have drawn it.
+        """How a sampler would have come by a point; None where the space could not have drawn it."""
+        try:
+            return self.located(point)
+        except Outside:
+            return None
 
-        Settings of parameters that do not exist at this point are not looked at.
+    def located(self, point: Mapping[str, Any]) -> Draw:
+        """The same. Settings of parameters that do not exist at this point are not looked at.
+
+        Raises:
+            Outside: the space could not have drawn it; it says why.
         """
         values: dict[str, Any] = {}
         seen: dict[str, Any] = {}
@@ -299,10 +311,13 @@ class Space:
                 value = _found(parameter, point)
                 parameter.answer_to(value)
             except (ValueError, KeyError):
-                return None
+                raise Outside(f"outside the range of {name.rpartition('.')[2]}") from None
             values[name] = value
             seen |= {name: value, **parameter.settings_of(value)}
-        return self._of_values(values) if all(rule.holds(self.values_under(seen)) for rule in self.rules) else None
+        for rule in self.rules:
+            if not rule.holds(self.values_under(seen)):
+                raise Outside(f"against the rule {rule.describe()}")
+        return self._of_values(values)
 
     def _of_values(self, values: Mapping[str, Any]) -> Draw:
         point: Point = {}

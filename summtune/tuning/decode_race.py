@@ -24,7 +24,7 @@ from summtune.decoding.evaluation import Evaluated
 from summtune.events.kinds import Decoded
 from summtune.events.limits import Limit, excesses
 from summtune.paths import cache_dir
-from summtune.search.racing import looks, lost, spread_order
+from summtune.search.racing import Purse, looks, spread_order, standing
 from summtune.search.study import Search
 from summtune.space.space import Draw
 from summtune.training.best_model import DIGITS, prediction_rows
@@ -135,9 +135,16 @@ class _Racing:
         self._search.adopt_baseline(OWN, {key: flat.get(key) for key in stage.space.keys})
         own = asked.own_metrics
         self._search.tell(OWN, OptunaState.COMPLETE, own[asked.objective], excesses(asked.limits, own))
+        self._purse = self._filled(stage.count)
         for number, one in enumerate(asked.past, start=1):
             self._search.adopt(str(number), Draw(one.point, one.params))
             self._tell(number, one)
+
+    def _filled(self, settings: int) -> Purse:
+        """What this race may spend, measured by the model's own decoding of the dialogues of the first look."""
+        first = self._order[: self._looks[0]]
+        tokens = self._again.decode(self._settings.generation, first).tokens if len(self._looks) > 1 else 0
+        return Purse(settings, self._looks, tokens * len(self._order) / len(first))
 
     def run(self) -> Iterator[Tried]:
         if self._best is None:
@@ -155,14 +162,13 @@ class _Racing:
         assert self._best is not None
         generation = settings_over(self._settings, begun.point).generation
         done = _Done()
-        for seen in self._looks:
+        for look, seen in enumerate(self._looks):
             places = self._order[len(done.places) : seen]
             done.add(places, self._again.decode(generation, places))
-            begun = replace(begun, dialogues=seen, seconds=round(done.seconds, 3))
+            begun = replace(begun, dialogues=seen, seconds=round(done.seconds, 3), tokens=done.tokens)
             best = [self._best[place] for place in done.places]
             scores = _on_record(done.per_dialogue[self._asked.objective])
-            can_win = not self._feasible or not lost(scores, best, maximize=self._asked.maximize, looks=len(self._looks))
-            if not can_win and seen < self._looks[-1]:
+            if seen < self._looks[-1] and self._feasible and self._has_lost(scores, best, look, done.tokens):
                 estimate = fmean(self._best) + fmean(scores) - fmean(best)
                 return Tried(replace(begun, score=estimate, dropped=True), begun.point)
         evaluated = done.evaluated(self._asked.own_metrics.get("loss"))
@@ -176,6 +182,10 @@ class _Racing:
         self._best, self._feasible = compared, True
         return Tried(ended, begun.point, self._rows(evaluated), self._again.generation_config(generation))
 
+    def _has_lost(self, scores: list[float], best: list[float], look: int, tokens: int) -> bool:
+        place = standing(scores, best, maximize=self._asked.maximize, dialogues=len(self._order))
+        return place < self._purse.level(tokens, look) or place == 0
+
     def _done_again(self) -> Tried:
         generation = settings_over(self._settings, self._asked.best_point).generation
         done = _Done()
@@ -185,6 +195,7 @@ class _Racing:
         return Tried(None, self._asked.best_point, self._rows(evaluated), self._again.generation_config(generation))
 
     def _tell(self, number: int, one: Decoded) -> None:
+        self._purse.pay(one.tokens, one.dialogues, dropped=one.dropped)
         if one.dropped:
             self._search.observe(str(number), one.dialogues, one.score)
         state = OptunaState.PRUNED if one.dropped else OptunaState.COMPLETE
@@ -207,11 +218,13 @@ class _Done:
         self.summaries: list[str] = []
         self.per_dialogue: dict[str, list[float]] = {}
         self.seconds = 0.0
+        self.tokens = 0
 
     def add(self, places: Sequence[int], part: Part) -> None:
         self.places += places
         self.summaries += part.summaries
         self.seconds += part.seconds
+        self.tokens += part.tokens
         for key, column in part.per_dialogue.items():
             self.per_dialogue.setdefault(key, []).extend(column)
 

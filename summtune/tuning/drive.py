@@ -17,7 +17,7 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import RunClosed
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
-from summtune.tuning import engine, mirror, resources, stop_request
+from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.session import Session, open_session
@@ -101,6 +101,8 @@ def drive(
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
         if done:
+            if mirrored.init is not None and (fault := mirrored_scores.send(state, mirrored.init)):
+                witness.note(fault)
             driver.close("finished")
         elif interrupted or state.stop:
             driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")

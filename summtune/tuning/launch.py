@@ -21,11 +21,12 @@ from summtune.config.stages import DecodeStage
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import CheckpointMistake, Problem, RunMistake
 from summtune.events.fold import RunState
-from summtune.events.kinds import DecodeOpened, RunOpened, RunResumed
+from summtune.events.kinds import DecodeOpened, RunOpened, RunResumed, Taught
 from summtune.events.log import EventLog
 from summtune.events.mending import mended_run
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
+from summtune.search import warm_start
 from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
@@ -50,7 +51,7 @@ def start(
         MetricMistake: a metric of the person's own doesn't work.
         CheckpointMistake: the model can't be had.
         SettingsMistake: a trial doesn't fit the machine.
-        RunMistake: the results folder can't be written.
+        RunMistake: the results folder can't be written, or an earlier run can't teach this one.
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
@@ -60,6 +61,7 @@ def start(
     experiment = experiment.with_rows(facts.splits["train"].rows)
     own_metrics.try_out(experiment)
     _check_models(experiment)
+    lessons = warm_start.lessons(experiment, facts.fingerprints)
     with surroundings(str(place)), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster, experiment.budget)
         run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
@@ -75,9 +77,10 @@ def start(
             log = EventLog(run.events, check=check)
             state = RunState()
             state.apply(log.append(opened))
+            learned = _teach(log, state, lessons)
             linked = point_newest(run, experiment.name)
             taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=taken)
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned))
     return run
 
 
@@ -118,9 +121,13 @@ def resume(
         if finished_and_asked_for_more or again or anew:
             _check_budget(state, limits)
         experiment = Experiment.from_record(state.opened.experiment)
-        changed = _check_data_again(run, check_corpus(experiment.widest_data()))
+        facts = check_corpus(experiment.widest_data())
+        changed = _check_data_again(run, facts)
         own_metrics.check_copies(run, state)
         _check_models(experiment)
+        # Only a run that was killed before it had begun a trial can still be taught; what a damaged log has lost is lost.
+        untaught = not state.trials and not state.lost and len(state.taught) < len(experiment.warm_start)
+        lessons = warm_start.lessons(experiment, facts.fingerprints) if untaught else []
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster, state.budget if limits is None else limits)
@@ -133,7 +140,8 @@ def resume(
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits)))
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed))
+            learned = _teach(log, state, lessons)
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed, *learned))
     return run
 
 
@@ -162,6 +170,15 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             state.apply(log.append(DecodeOpened(stage.to_record())))
             drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
     return run
+
+
+def _teach(log: EventLog, state: RunState, lessons: Sequence[Taught]) -> list[str]:
+    """Put on record what earlier runs teach the search, as far as it isn't; what to say of it."""
+    known = {lesson.folder for lesson in state.taught}
+    new = [lesson for lesson in lessons if lesson.folder not in known]
+    for lesson in new:
+        state.apply(log.append(lesson))
+    return [f"warm start: {lesson.text}" for lesson in new]
 
 
 def _check_budget(state: RunState, limits: dict[str, float] | None) -> None:

@@ -35,10 +35,11 @@ DEFAULT_PROJECT = "summtune"
 
 @dataclass(frozen=True)
 class Mirror:
-    """What mirrors a run: Tune callbacks, and what is to be said about it."""
+    """What mirrors a run: Tune callbacks, what is to be said about it, and what all W&B runs share (None where there are none)."""
 
     callbacks: list[Callback]
     notices: tuple[str, ...]
+    init: dict[str, Any] | None = None
 
 
 def wandb_mirror(experiment: Experiment, run: RunPaths) -> Mirror:
@@ -56,20 +57,23 @@ def wandb_mirror(experiment: Experiment, run: RunPaths) -> Mirror:
     os.environ.setdefault("WANDB_SILENT", "true")
     run.wandb.mkdir(exist_ok=True)
     project = wanted.project or DEFAULT_PROJECT
+    init = {
+        "project": project,
+        "group": wanted.group or run.folder.name,
+        "mode": mode,
+        "entity": wanted.entity,
+        "tags": list(wanted.tags) or None,
+        "notes": wanted.notes or None,
+        "dir": str(run.wandb),
+    }
     callback = QuietWandbLoggerCallback(
-        project=project,
-        group=wanted.group or run.folder.name,
+        **init,
         upload_timeout=UPLOAD_TIMEOUT_S,
-        mode=mode,
-        entity=wanted.entity,
-        tags=list(wanted.tags) or None,
-        notes=wanted.notes or None,
         job_type=wanted.job_type,
-        dir=str(run.wandb),
         excludes=["reported", "checkpoint_folder", "notices"],
     )
     where = f"in {run.wandb} (`wandb sync` uploads it)" if mode == "offline" else f"to project {project}"
-    return Mirror([callback], (f"W&B: mirrored {mode}, {where}.",))
+    return Mirror([callback], (f"W&B: mirrored {mode}, {where}.",), {**init, "name": wanted.name})
 
 
 def _no_mirror(notice: str) -> Mirror:

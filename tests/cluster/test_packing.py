@@ -19,6 +19,7 @@ from summtune.cluster.unpacking import MANIFEST, unpack
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.config.places import PACKED_ROOT
 from summtune.errors import RunMistake, SettingsMistake
+from summtune.paths import RunPaths
 from tests.integration.conftest import TINY, merged
 
 ROWS = "fname,dialogue,summary\n" + "".join(f"d{number},#Person1#: Hello {number}.,A greeting {number}.\n" for number in range(8))
@@ -101,23 +102,45 @@ def test_files_that_the_command_line_and_the_environment_name_travel(project: Pa
 
 
 def test_what_the_cluster_sees_stays_where_it_is(project: Path) -> None:
-    experiment = load_experiment(space(project), assignments=["data.train=/mnt/shared/train.csv"], environ={}, find_data=False)
+    experiment = load_experiment(space(project), assignments=["data.train=/mnt/shared/train.csv"], environ={}, all_here=False)
     found = contents(experiment, ["/mnt/shared"])
     assert found.on_cluster == ("/mnt/shared/train.csv",)
     assert project / "data" / "train.csv" not in found.files
     with pytest.raises(SettingsMistake) as mistake:
         contents(experiment, ["/mnt/share"])
-    assert str(mistake.value) == (
-        "data.train: there is no file /mnt/shared/train.csv here. If the cluster sees it under this path, say so: `--on-cluster /mnt/shared`."
-    )
+    remedy = "If the cluster sees it under this path, say so: `--on-cluster /mnt/shared`."
+    assert str(mistake.value) == f"data.train: there is no file /mnt/shared/train.csv here. {remedy}"
 
 
 def test_a_model_that_only_the_cluster_sees_can_be_named(project: Path) -> None:
     assigned = ["model.checkpoint=/mnt/shared/kobart"]
-    experiment = load_experiment(space(project), assignments=assigned, environ={}, find_data=False)
+    experiment = load_experiment(space(project), assignments=assigned, environ={}, all_here=False)
     assert "/mnt/shared/kobart" in contents(experiment, ["/mnt"]).on_cluster
     with pytest.raises(SettingsMistake, match="there is no folder /mnt/shared/kobart here"):
         contents(experiment, [])
+
+
+def test_an_earlier_run_is_learned_from_there_as_here(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = RunPaths(project / "results" / "earlier-20260101-000000-abcd")
+    for file in (old.events, old.environment, old.trials / "0000" / "training.log"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{}", encoding="utf-8")
+    file = space(project, method="bayes")
+    assigned = ['warm_start=["earlier", "theirs"]']
+    experiment = load_experiment(file, assignments=assigned, environ={}, all_here=False)
+    assert experiment.warm_start == (str(old.folder), "theirs")
+    found = contents(experiment, [])
+    assert [path for path in found.files if path.is_relative_to(old.folder)] == [old.events, old.environment]
+    assert found.on_cluster == ("theirs",)
+
+    # In the job: one came along, the other lies in the storage.
+    theirs = RunPaths(tmp_path / "storage" / "results" / "theirs-20260101-000000-abcd")
+    theirs.folder.mkdir(parents=True)
+    theirs.events.write_text("{}", encoding="utf-8")
+    there = load_experiment(file, assignments=assigned, environ={}, root=tmp_path / "storage")
+    assert there.warm_start == (str(old.folder), str(theirs.folder))
+    with pytest.raises(SettingsMistake, match="there is no run 'theirs'"):
+        load_experiment(file, assignments=assigned, environ={})
 
 
 def test_a_package_that_is_too_large_is_refused_with_the_culprits(project: Path) -> None:

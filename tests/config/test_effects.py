@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from summtune.config import effects
+from summtune.config.complete import load_settings
 from summtune.config.effects import HOUSEKEEPING, IDLE, NOTHING
 from summtune.config.settings import Generation, Lora, Settings
 from summtune.config.transformers_arguments import installed
 from summtune.decoding.generation import generation_arguments
+from summtune.errors import SettingsMistake
 
 if TYPE_CHECKING:
     from tests.config.conftest import Load, Refuse
@@ -188,3 +190,12 @@ def test_what_is_done_with_texts_is_an_effect(architecture: str, key: str) -> No
     values = {"model.architecture": architecture, key: False}
     assert effects.idle(values, key) is None
     assert effects.identity(values) != effects.identity({**values, key: True})
+
+
+def test_beams_are_not_drawn() -> None:
+    """Neither silently (where both are fixed it is refused), nor as a parameter that would change nothing."""
+    with pytest.raises(SettingsMistake, match=r"with generation.num_beams 4 nothing is drawn.*Set generation.num_beams to 1"):
+        load_settings("tiny-kobart", assignments=["generation.do_sample=true", "generation.num_beams=4"], environ={})
+    given = {"generation.do_sample": True, "generation.num_beams": 4, "generation.top_p": 0.9}
+    assert {key for key in given if effects.idle(given, key)} == {"generation.do_sample", "generation.top_p"}
+    assert "do_sample" not in generation_arguments(Generation(num_beams=4, do_sample=True))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     "text",
     [
         "objectives: [{name: loss}]",
-        "warm_start: [other]",
         "method: nsga2",
         "resources: {accelerator_type: A100}",
         "decode: {method: nsga2, parameters: {num_beams: {values: [1, 4]}}}",
@@ -40,6 +39,7 @@ def test_not_yet(text: str, refuse: Refuse) -> None:
         "objectives: []",
         "constraints: null",
         "seeds: []",
+        "warm_start: []",
         "decode: null",
         "resources: {workers_per_trial: 1, gpus_per_trial: auto}",
         "settings: {model: {lora: null, quantization: none, freeze_encoder: true, freeze_embeddings: true, dropout_rate: 0.2}}",

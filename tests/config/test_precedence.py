@@ -160,9 +160,9 @@ def test_what_is_wrong_with_an_assignment_names_it(refuse: Refuse) -> None:
     assert any(problem.startswith("--set resources.gpu: resources has no such key.") for problem in found)
     assert any(problem.startswith("--set training.optim: [a is not one of") for problem in found)
     assert any(problem.startswith("--set training.nothing: there is no setting") for problem in found)
-    keys = refuse(sets=["warm_start=[1, 2]", "parameters.learning_rate.min=1e-5", "constraints=[]", "tokenizer.special_tokens=[a"])
+    keys = refuse(sets=["program=[1, 2]", "parameters.learning_rate.min=1e-5", "constraints=[]", "tokenizer.special_tokens=[a"])
     reason = "it is a key of the search space that can't be assigned. Write it in the file."
-    assert [f"--set {key}: {reason}" for key in ("warm_start", "parameters.learning_rate.min", "constraints")] == keys[:3]
+    assert [f"--set {key}: {reason}" for key in ("program", "parameters.learning_rate.min", "constraints")] == keys[:3]
     assert keys[3].startswith("--set tokenizer.special_tokens: [a is not YAML: while parsing a flow sequence")
     assert "--set training.output_dir: output_dir is not yours to set here: general.output_dir decides where runs lie. Remove it." in found
 

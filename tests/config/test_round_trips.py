@@ -90,6 +90,8 @@ def test_resolving_what_was_dumped_gives_the_same(values: dict[str, Any], tmp_pa
 
 def _merged(sections: dict[str, Any]) -> dict[str, Any]:
     model = sections.pop("model", {})
+    if sections.get("generation", {}).get("do_sample"):
+        sections["generation"]["num_beams"] = 1  # beams are not drawn, and it is refused
     return {**sections, "model": {"preset": "tiny-kobart", **model}}
 
 

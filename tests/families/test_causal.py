@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
+from summtune.config.complete import load_settings
 from summtune.config.settings import Settings, Tokenizer
 from summtune.decoding.cleaning import cleaner
 from summtune.errors import CheckpointMistake
@@ -131,25 +133,41 @@ def test_what_pads_may_be_what_ends(loaded: Loaded, sources: Sources) -> None:
     ), "end tokens are learnt, padding is not"
 
 
-def test_repetition_is_judged_in_the_summary_alone(loaded: Loaded) -> None:
-    config = GenerationConfig(max_length=30, no_repeat_ngram_size=2, repetition_penalty=1.2, pad_token_id=loaded.tokenizer.pad_token_id)
-    row = rows(loaded)[0]
-    width = len(row["input_ids"])
-    adapted, rules = causal._rules_for_summaries(causal.adapted(config), width)
-    assert (adapted.no_repeat_ngram_size, adapted.repetition_penalty) == (0, 1.0)
-    prompt = torch.tensor([row["input_ids"]])
-    scores = torch.ones(1, len(loaded.tokenizer))
-    assert torch.equal(rules(prompt, scores.clone()), scores), "nothing in the dialogue is forbidden"
-    first, second = row["input_ids"][3:5]
-    begun = torch.tensor([[*row["input_ids"], first, second, first]])
-    judged = rules(begun, scores.clone())
-    assert judged[0, second] == -torch.inf
-    assert judged[0, first] < 1.0
-    assert judged[0, row["input_ids"][8]] == 1.0
-    tokens = causal.new_tokens(loaded.model, causal.collate(loaded.tokenizer, [{"input_ids": row["input_ids"]}]), causal.adapted(config))[0]
-    pairs = list(zip(tokens.tolist(), tokens[1:].tolist(), strict=False))
-    ended = pairs[: next((n for n, pair in enumerate(pairs) if pair[1] == loaded.tokenizer.eos_token_id), len(pairs))]
-    assert len(ended) == len(set(ended))
+LONG = 40
+
+
+@pytest.mark.parametrize("pads", ["pad_token", "eos_token", "bos_token"])
+@pytest.mark.parametrize("rules", [{"no_repeat_ngram_size": 2}, {"no_repeat_ngram_size": 1}, {"repetition_penalty": 1.3}])
+def test_rules_against_repetition_count_what_they_count_for_a_prompt_alone(loaded: Loaded, pads: str, rules: dict[str, Any]) -> None:
+    """The prompt, as in transformers, but no padding, whichever token pads: also the one that ends, or that every prompt begins with."""
+    tokenizer = copy.deepcopy(loaded.tokenizer)
+    tokenizer.pad_token = getattr(loaded.tokenizer, pads)
+    of_both = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id}
+    prompts = [{"input_ids": row["input_ids"]} for row in rows(loaded)]
+    assert len({len(prompt["input_ids"]) for prompt in prompts}) > 1, "else nothing is padded"
+    assert {prompt["input_ids"][0] for prompt in prompts} == {tokenizer.bos_token_id}
+
+    def generated(prompt: dict[str, list[int]], **rules: Any) -> Any:
+        ids = torch.tensor([prompt["input_ids"]])
+        return loaded.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=LONG, **of_both, **rules)
+
+    alone = [generated(each, **rules) for each in prompts]
+    summaries = [tokens[0, len(prompt["input_ids"]) :].tolist() for tokens, prompt in zip(alone, prompts, strict=True)]
+    free = [generated(each) for each in prompts]
+    assert any(one.tolist() != other.tolist() for one, other in zip(free, alone, strict=True)), "else the rule changes nothing"
+    config = causal.adapted(GenerationConfig(max_length=LONG, **of_both, **rules))
+    together = causal.new_tokens(loaded.model, causal.collate(tokenizer, prompts), config)
+    for found, summary in zip(together.tolist(), summaries, strict=True):
+        assert found[: len(summary)] == summary
+        assert set(found[len(summary) :]) <= {tokenizer.pad_token_id}
+
+
+def test_a_rule_that_counts_the_dialogue_is_off_unless_asked_for_and_said(sources: Sources) -> None:
+    assert load_settings("tiny-kogpt2").resolved.settings.generation.no_repeat_ngram_size == 0
+    assert load_settings("tiny-kobart").resolved.settings.generation.no_repeat_ngram_size == 2
+    asked = causal.load(settings(generation={"no_repeat_ngram_size": 3}), sources)
+    assert any("no 3 tokens that stand together in the dialogue do so in its summary" in notice for notice in asked.notices)
+    assert not any("no_repeat_ngram_size" in notice for notice in causal.load(settings(), sources).notices)
 
 
 def test_speakers_stay_whole_and_stay_in_the_output(loaded: Loaded) -> None:

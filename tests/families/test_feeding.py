@@ -157,17 +157,20 @@ def test_what_a_family_says_it_consumes_it_consumes(name: str, kind: str, shared
         "generation": {"num_beams": 2, "do_sample": False, "max_length": 12},
         "tokenizer": {"vocab_size": 600, "encoder_max_len": 20, "decoder_max_len": 20},
     }
-    sampling = {**base["generation"], "do_sample": True}
-    before = {False: footprint(shared, kind, family, settings_of(shared, kind, **base))}
-    before[True] = footprint(shared, kind, family, settings_of(shared, kind, **{**base, "generation": sampling}))
+    greedy = {**base["generation"], "num_beams": 1}
+    decodings = {"beams": base["generation"], "greedy": greedy, "drawn": {**greedy, "do_sample": True}}
+    before = {
+        name: footprint(shared, kind, family, settings_of(shared, kind, **{**base, "generation": generation}))
+        for name, generation in decodings.items()
+    }
     for key in sorted(set(family.CONSUMES) & set(CHANGES)):
         section, _, leaf = key.partition(".")
-        needs_sampling = leaf in ("temperature", "top_k", "top_p")
-        changed = {**base, "generation": sampling} if needs_sampling else dict(base)
+        beside = "drawn" if leaf in ("temperature", "top_k", "top_p") else "greedy" if leaf == "do_sample" else "beams"
+        changed = {**base, "generation": decodings[beside]}
         value = CHANGES[key]
         if key == "model.config_overrides":
             overrides = KINDS[kind].get("config_overrides", settings_of(shared).model.config_overrides)
             value = {**overrides, next(width for width in ("d_model", "n_embd", "hidden_size") if width in overrides): 32}
         changed[section] = {**changed.get(section, {"device": "cpu"} if section == "general" else {}), leaf: value}
         after = footprint(shared, kind, family, settings_of(shared, kind, **changed))
-        assert after != before[needs_sampling], f"{key} changes nothing"
+        assert after != before[beside], f"{key} changes nothing"

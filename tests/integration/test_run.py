@@ -215,14 +215,40 @@ def test_twenty_trials_in_one_actor_do_not_make_it_grow(tune_here: Tune, space_f
 
 def test_wandb_offline_mirrors_each_attempt(tune_here: Tune, space_file: SpaceFile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")  # set again by the run itself; monkeypatch takes it back
-    file = space_file(wandb={"mode": "offline", "project": "p"}, parameters={"learning_rate": {"values": [1e-2]}}, baseline=False)
+    cheap = {"evaluation": {"strategy": "proxy", "proxy_samples": 2}}
+    file = space_file(
+        wandb={"mode": "offline", "project": "p"}, parameters={"learning_rate": {"values": [1e-2]}}, baseline=False, settings=cheap
+    )
     run, heard = tune_here(file)
     assert state_of(run).status == "finished"
     assert any(notice.startswith("W&B: mirrored offline") for notice in heard.notices)
-    mirrored = list((run.wandb / "wandb").glob("offline-run-*"))
-    assert len(mirrored) == 1
-    assert mirrored[0].name.endswith(f"{run.folder.name}-0001-1")
-    assert next(mirrored[0].glob("*.wandb")).stat().st_size > 0
+    mirrored = {folder.name.split(f"{run.folder.name}-")[1]: folder for folder in (run.wandb / "wandb").glob("offline-run-*")}
+    assert sorted(mirrored) == ["0001-1", "0001-full-0"]
+    for folder in mirrored.values():
+        assert next(folder.glob("*.wandb")).stat().st_size > 0
+    scored = state_of(run).trials["0001"].scored
+    assert scored is not None
+    full = logged(next(mirrored["0001-full-0"].glob("*.wandb")))
+    assert full == {f"full/{key}": pytest.approx(value) for key, value in scored.metrics.items()}
+    assert "rouge_combined_f1" in logged(next(mirrored["0001-1"].glob("*.wandb"))), "cheap scores keep their names"
+
+
+def logged(file: Path) -> dict[str, float]:
+    """What a W&B run logged, from its offline file: protocol buffers in LevelDB's log format (chunks in blocks of 32 KiB)."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content, place, whole, found = file.read_bytes(), 7, b"", dict[str, float]()
+    while place + 7 <= len(content):
+        if 2**15 - place % 2**15 < 7:
+            place += 2**15 - place % 2**15
+        size, part = int.from_bytes(content[place + 4 : place + 6], "little"), content[place + 6]
+        whole = (whole if part in (3, 4) else b"") + content[place + 7 : place + 7 + size]
+        place += 7 + size
+        if part in (1, 4):
+            record = Record()
+            record.ParseFromString(whole)
+            found |= {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item}
+    return {key: value for key, value in found.items() if not key.startswith("_")}
 
 
 def test_without_a_key_the_run_says_once_that_it_is_not_mirrored(space_file: SpaceFile) -> None:

@@ -70,6 +70,20 @@ def test_every_spelling_of_a_number_is_supported(text: str) -> None:
 
 def test_numbers_that_corpora_tear_are_supported() -> None:
     assert {Decimal(20000), Decimal(911)} <= numbers.supported("20, 000 RMB, 구일일에 전화해")
+    assert {Decimal("4.5"), Decimal("1.8")} <= numbers.supported("4. 5 %, that's a 1. 8 liter engine")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("가격이 13달러 99센트라", "13.99"),
+        ("They are 12 dollars and 50 cents", "12.5"),
+        ("more than 10 thousand people", "10000"),
+        ("1.5 million", "1500000"),
+    ],
+)
+def test_what_is_said_in_two_units_supports_one_number(text: str, value: str) -> None:
+    assert Decimal(value).normalize() in numbers.supported(text)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +91,18 @@ def test_numbers_that_corpora_tear_are_supported() -> None:
     [
         ("Yesterday Tom met Mrs. Dawson on Monday. Then Tom's dog left.", {"Tom", "Dawson"}),
         ("Having lunch is nice. I agree.", set()),
+        ("There's a garden. She's fine, so They sign. Then Jim'll go. Who's that? It's Mom's.", {"Jim"}),
         ("#Person1#에게 호킨스 의사가 말한다.", {"호킨스"}),
         ("#Person1#이 식당에서 밥을 먹는다.", set()),
     ],
 )
 def test_claimed_names(text: str, found: set[str]) -> None:
     assert names.claimed(text) == found
+
+
+def test_dots_of_an_abbreviation_are_no_letters() -> None:
+    assert names.supported("US", "#Person1#: I went to the U. S. last year.")
+    assert not names.supported("USA", "#Person1#: I went to the U. S. last year.")
 
 
 @pytest.mark.parametrize(("file", "honest", "foreign"), [("dialogsum_ko/train.csv", 0.02, 0.4), ("dialogsum_en/dev.csv", 0.02, 0.4)])

@@ -86,6 +86,7 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "iterations_cut": 0,
         "search_ended": None,
         "trials_not_begun": 0,
+        "warm_start": [],
         "used": {"hours": 0.05, "gpu_hours": 0.0, "epochs": 0.0},
         "seconds": 180.0,
         "notes": [],

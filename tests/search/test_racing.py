@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from summtune.search.racing import ALPHA, LEAST, looks, lost, spread_order
+from summtune.search.racing import ALPHA, Purse, looks, spread_order, standing
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=300))
@@ -23,36 +24,109 @@ def test_every_dialogue_once_and_each_beginning_spread_over_lengths(lengths: lis
         assert 0.35 < fmean(beginning) < 0.65
 
 
-@pytest.mark.parametrize(("dialogues", "found"), [(10, [10]), (60, [16, 32, 60]), (500, [31, 62, 124, 248, 500]), (16, [16])])
+@pytest.mark.parametrize(("dialogues", "found"), [(7, [7]), (60, [8, 16, 32, 60]), (500, [31, 62, 124, 248, 500]), (16, [8, 16])])
 def test_looks_double(dialogues: int, found: list[int]) -> None:
     assert looks(dialogues) == found
 
 
-def test_a_much_worse_setting_is_dropped_at_the_first_look() -> None:
+def place(challenger: list[float], best: list[float], dialogues: int = 200, *, maximize: bool = True) -> float:
+    return standing(challenger, best, maximize=maximize, dialogues=dialogues)
+
+
+def test_where_a_setting_stands() -> None:
     draw = random.Random(1)
-    best = [draw.uniform(0.2, 0.6) for _ in range(LEAST)]
+    best = [draw.uniform(0.2, 0.6) for _ in range(16)]
     worse = [score - 0.1 + draw.gauss(0, 0.02) for score in best]
-    assert lost(worse, best, maximize=True, looks=4)
-    assert not lost(best[:-1] + [best[-1] + 0.01], best, maximize=True, looks=4)
-    assert lost([-score for score in worse], [-score for score in best], maximize=False, looks=4)
+    assert place(worse, best) < 1e-6
+    assert place(best, worse) > 1 - 1e-6
+    assert place([-score for score in worse], [-score for score in best], maximize=False) < 1e-6
+    even = [best[0] + 0.1, best[1] - 0.1, *best[2:]]
+    assert place(even, best) == pytest.approx(0.5)
+    assert place(worse[:1], best[:1]) == 0.0
 
 
-def test_the_same_summaries_can_not_win() -> None:
-    assert lost([0.5, 0.25], [0.5, 0.25], maximize=True, looks=1)
+def test_the_same_summaries_can_not_win_and_constant_gains_do() -> None:
+    assert place([0.5, 0.25], [0.5, 0.25]) == 0.0
+    assert place([0.5, 0.75], [0.25, 0.5]) == 1.0
 
 
-def test_a_better_one_is_never_dropped() -> None:
-    draw = random.Random(2)
-    best = [draw.random() for _ in range(50)]
-    assert not lost([score + 0.001 for score in best], best, maximize=True, looks=1)
+def test_what_few_dialogues_leave_unseen_changes_less() -> None:
+    """A small loss after 48 dialogues of 60 can hardly be made good any more; after 48 of thousands it can."""
+    best = [0.4] * 48
+    worse = [0.4 - 0.01 + 0.06 * (-1) ** number for number in range(48)]
+    assert place(worse, best, 60) < 0.01
+    assert place(worse, best, 5000) > 0.1
 
 
-def test_one_as_good_is_dropped_wrongly_no_more_often_than_it_says() -> None:
+def test_the_unseen_is_judged_about_as_often_wrongly_as_it_says() -> None:
+    """Of 60 dialogues 16 are seen; gains over all 60 are exactly 0."""
     draw = random.Random(3)
-    races, dropped = 400, 0
-    steps = looks(200)
-    for _ in range(races):
-        best = [draw.gauss(0.4, 0.1) for _ in range(200)]
-        challenger = [score + draw.gauss(0, 0.05) for score in best]
-        dropped += any(lost(challenger[:seen], best[:seen], maximize=True, looks=len(steps)) for seen in steps[:-1])
-    assert dropped / races <= ALPHA + 0.02
+    dropped = 0
+    for _ in range(1000):
+        gains = [draw.gauss(0, 0.05) for _ in range(60)]
+        mean = fmean(gains)
+        dropped += place([gain - mean for gain in gains[:16]], [0.0] * 16, 60) < 0.1
+    assert 0.07 < dropped / 1000 < 0.13
+
+
+def raced(gains: Callable[[int], float], settings: int = 30, dialogues: int = 60, cost: float = 1.0) -> tuple[float, int, int]:
+    """Race settings whose dialogues each cost `cost` times the model's own; what that costs in evaluations of all of them, and how many
+    came to the end, and how many were dropped at the first look."""
+    steps = looks(dialogues)
+    purse = Purse(settings, steps, float(dialogues))
+    spent, ended, early = 0.0, 0, 0
+    for number in range(settings):
+        scores = [gains(number) for _ in range(dialogues)]
+        for look, seen in enumerate(steps):
+            found = place(scores[:seen], [0.0] * seen, dialogues)
+            if seen < dialogues and found < purse.level(cost * seen, look):
+                early += look == 0
+                break
+        purse.pay(cost * seen, seen, dropped=seen < dialogues)
+        spent += cost * seen
+        ended += seen == dialogues
+    return spent / dialogues, ended, early
+
+
+@pytest.mark.parametrize("dialogues", [60, 500])
+@pytest.mark.parametrize("cost", [0.6, 1.0, 1.8])
+def test_thirty_settings_cost_less_than_ten_evaluations(dialogues: int, cost: float) -> None:
+    """All as good as the best: the dearest case, which no test of differences ends."""
+    draw = random.Random(5)
+    for _ in range(10):
+        spent, ended, _ = raced(lambda number: draw.gauss(0, 0.05), dialogues=dialogues, cost=cost)
+        assert spent < 10
+        assert ended >= 1 or cost > 1, "where beginnings leave something to spend, it is spent"
+
+
+def test_where_most_are_worse_the_test_alone_decides() -> None:
+    draw = random.Random(6)
+    for _ in range(10):
+        spent, _, early = raced(lambda number: draw.gauss(-0.1 if number % 10 else 0.0, 0.05), dialogues=500)
+        assert spent < 6
+        assert early >= 26
+
+
+def test_a_clearly_better_one_goes_on_whatever_it_costs() -> None:
+    draw = random.Random(7)
+    for number_of_the_better in (0, 15, 29):
+        wins = 0
+        for _ in range(20):
+            steps, purse = looks(60), Purse(30, looks(60), 60.0)
+            for _ in range(number_of_the_better):
+                purse.pay(60.0, 60, dropped=False)  # far more than there is
+            scores = [draw.gauss(0.1, 0.05) for _ in range(60)]
+            wins += all(place(scores[:seen], [0.0] * seen, 60) >= purse.level(seen, look) for look, seen in enumerate(steps[:-1]))
+        assert wins >= 19
+
+
+def test_errors_are_as_rare_as_said_while_there_is_enough_to_spend() -> None:
+    """One setting that is exactly as good as the best, and nothing else to pay for."""
+    draw = random.Random(8)
+    dropped, steps = 0, looks(200)
+    for _ in range(400):
+        gains = [draw.gauss(0, 0.05) for _ in range(200)]
+        mean, purse = fmean(gains), Purse(1, steps, 200.0)
+        scores = [gain - mean for gain in gains]
+        dropped += any(place(scores[:seen], [0.0] * seen) < purse.level(seen, look) for look, seen in enumerate(steps[:-1]))
+    assert dropped / 400 <= ALPHA + 0.02

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from summtune.search.study import Search
 from summtune.space.bundle import Bundle
 from summtune.space.expressions import parse_expression
-from summtune.space.parameters import Choice, Integers, Reals
+from summtune.space.parameters import Choice, Constant, Integers, Reals
 from summtune.space.rules import Backdrop, Narrowing, Rule, When
 from summtune.space.source import Dice
-from summtune.space.space import Draw, Space
+from summtune.space.space import Draw, Outside, Space
 from tests.space.spaces import all_points, as_set, exists, finite_spaces
 
 MIXED = Space.of(
@@ -193,3 +193,16 @@ def test_a_draw_is_a_point_and_the_answers_it_came_from() -> None:
     located = MIXED.locate(draw.point)
     assert located is not None
     assert located.answers == draw.answers
+
+
+def test_why_a_point_can_not_be_located() -> None:
+    low = Rule("low", None, (), parse_expression("a.size < 4"))
+    fixed = Space.of([Integers("a.size", 1, 4), Constant("b", 3)], {"b": (When("a.size", (2,)),)}, [low])
+    assert fixed.located({"a.size": 1, "b": 7}).point == {"a.size": 1}, "there is no b here"
+    with pytest.raises(Outside, match=r"^outside the range of size$"):
+        fixed.located({"a.size": 5, "b": 3})
+    with pytest.raises(Outside, match=r"^outside the range of b$"):
+        fixed.located({"a.size": 2, "b": 7})
+    with pytest.raises(Outside, match=r"^against the rule "):
+        fixed.located({"a.size": 4})
+    assert fixed.locate({"a.size": 2}) is None

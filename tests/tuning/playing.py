@@ -17,7 +17,7 @@ from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import TrialFailure
 from summtune.events import standings
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Event, Reported, RunOpened, RunResumed
+from summtune.events.kinds import Event, Reported, RunOpened, RunResumed, Taught
 from summtune.events.log import EventLog, SomeEvent, as_line, read_events
 from summtune.events.mending import mended_run
 from summtune.events.trial_state import TrialState
@@ -40,6 +40,27 @@ REPEATED = SPACE + "seeds: [1, 2]\n"
 LIMITED = SPACE + "budget: {epochs: 11}\n"
 REPEATED_AND_LIMITED = SPACE.replace("run_cap: 6", "run_cap: 4") + "seeds: [1, 2]\nbudget: {epochs: 19}\n"
 """The budget ends while points are repeated."""
+
+LESSON = Taught(
+    "earlier",
+    "/results/earlier",
+    5,
+    [
+        {
+            "of": f"{number:04d}",
+            "params": {"training.learning_rate": rate},
+            "state": state,
+            "value": value,
+            "values": [[1, value / 2], [2, value]],
+            "excesses": {},
+        }
+        for number, (rate, state, value) in enumerate(
+            [(2e-5, "PRUNED", 0.2), (1e-4, "COMPLETE", 0.5), (3e-4, "COMPLETE", 0.6), (9e-3, "PRUNED", 0.1)]
+        )
+    ],
+    {"failed": 1},
+)
+"""Enough for the search to have no random points of its own."""
 
 LOST = TrialFailure("worker_lost", "its node was lost")
 
@@ -76,7 +97,7 @@ class MortalLog(EventLog):
         raise Crash
 
 
-def make_run(folder: Path, space: str = SPACE) -> tuple[RunPaths, Experiment]:
+def make_run(folder: Path, space: str = SPACE, lessons: Sequence[Taught] = ()) -> tuple[RunPaths, Experiment]:
     """A run that has been opened, and not begun."""
     run = RunPaths(folder)
     folder.mkdir(parents=True)
@@ -85,6 +106,8 @@ def make_run(folder: Path, space: str = SPACE) -> tuple[RunPaths, Experiment]:
     experiment = load_experiment(run.space, environ={})
     log = EventLog(run.events, clock=lambda: 1.0)
     log.append(RunOpened("plain", "plain", experiment.to_record(), "results", []))
+    for lesson in lessons:
+        log.append(lesson)
     log.close()
     return run, experiment
 

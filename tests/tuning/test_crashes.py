@@ -27,6 +27,7 @@ from summtune.paths import RunPaths
 from summtune.tuning.driver import Driver
 from tests.tuning.playing import (
     EPOCHS,
+    LESSON,
     LIMITED,
     REPEATED,
     REPEATED_AND_LIMITED,
@@ -55,13 +56,13 @@ def without_syncing() -> Iterator[None]:
         yield
 
 
-SPACES = {"plain": SPACE, "seeds": REPEATED, "budget": LIMITED, "seeds and budget": REPEATED_AND_LIMITED}
+SPACES = {"plain": SPACE, "taught": SPACE, "seeds": REPEATED, "budget": LIMITED, "seeds and budget": REPEATED_AND_LIMITED}
 
 
 @pytest.fixture(scope="module", params=SPACES)
 def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[RunPaths, Experiment]:
     """A run that was opened; copied for each example."""
-    return make_run(tmp_path_factory.mktemp("begun") / "run", SPACES[request.param])
+    return make_run(tmp_path_factory.mktemp("begun") / "run", SPACES[request.param], [LESSON] if request.param == "taught" else [])
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from summtune.config.experiment import load_experiment
 from summtune.config.settings import Settings
 from summtune.config.stages import DecodeStage
+from summtune.corpus.dialogues import read_split
+from summtune.decoding.cleaning import cleaner
+from summtune.decoding.steps import seed_of
 from summtune.events.kinds import Decoded
 from summtune.events.limits import Limit
+from summtune.families import causal
 from summtune.training.best_model import SETTINGS_FILE, adopt_decoding
 from summtune.training.referee import score_in_full
 from summtune.training.reopened import stored_settings
@@ -202,30 +207,57 @@ def test_a_folder_by_itself(asked: Race, stage: DecodeStage, outcome: list[Tried
     assert again.own == pytest.approx(found.best.score), "it begins from what the folder decodes by now"
 
 
-def test_a_causal_model_with_sampling(tmp_path: Path) -> None:
-    """temperature, top_p, repetition_penalty; the same summaries each time."""
+GPT2 = {"architecture": "gpt2", "config_overrides": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 256}}
+
+
+@pytest.mark.parametrize(
+    ("generation", "parameters"),
+    [
+        ("{do_sample: true, num_beams: 1}", "{temperature: {min: 0.5, max: 1.5}, top_p: {values: [0.8, 1.0]}}"),
+        ("{num_beams: 3, no_repeat_ngram_size: 3}", "{length_penalty: {min: 0.5, max: 1.5}, num_beams: {values: [1, 2]}}"),
+    ],
+)
+def test_a_causal_model_s_generate_gives_what_was_scored(tmp_path: Path, generation: str, parameters: str) -> None:
+    """temperature, top_p, rules against repetition; drawn or searched. The same summaries each time, and for whoever loads the model."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    given = {**yaml.safe_load(generation), "max_length": 12}
     settings = small_settings(
         tmp_path,
+        train_rows=24,
         dev_rows=12,
-        model={
-            "architecture": "gpt2",
-            "config_overrides": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 256},
-        },
-        generation={"do_sample": True, "num_beams": 1, "max_length": 12},
+        model=GPT2,
+        training={"learning_rate": 1e-2},
+        generation=given,
     )
     asked_job = job(tmp_path, settings)
     train(asked_job, Reports())
     folder = next(asked_job.attempt.models.iterdir())
     file = tmp_path / "space.yaml"
     file.write_text(
-        "base: tiny-kogpt2\nsettings: {generation: {do_sample: true, num_beams: 1}}\n"
-        "decode: {run_cap: 4, parameters: {temperature: {min: 0.5, max: 1.5}, top_p: {values: [0.8, 1.0]}, "
-        "repetition_penalty: {min: 1.0, max: 1.5}}}\n",
+        f"base: tiny-kogpt2\nsettings: {{generation: {generation}}}\n"
+        f"decode: {{run_cap: 4, parameters: {{repetition_penalty: {{min: 1.0, max: 1.5}}, {parameters[1:]}}}\n",
         encoding="utf-8",
     )
     stage = load_experiment(file, environ={}).decode
     assert stage is not None
     asked = race_on(folder, settings, stage, tmp_path / "cache")
+    asked = replace(asked, best_scores=[-1.0] * 12)  # so that the first setting is better
     first, second = list(race(asked)), list(race(asked))
     assert lasting(first) == lasting(second)
     assert len(first) == 4
+    found = next(one for one in first if one.rows)
+    assert found.decoded is not None
+    adopt_decoding(folder, found.point, found.generation_config, found.decoded.metrics)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    assert model.generation_config.repetition_penalty == found.point["generation.repetition_penalty"]
+    texts = [one.dialogue for one in read_split(settings.data, "dev").dialogues]
+    prompts = causal.encode(tokenizer, texts, None, settings)["input_ids"]
+    clean = cleaner(tokenizer, settings.inference.remove_tokens)
+    for prompt, row in zip(prompts, found.rows, strict=True):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed_of(prompt))
+            tokens = model.generate(torch.tensor([prompt]))
+        assert clean(tokens[:, len(prompt) :]) == [row["summary"]]
+    assert any(row["summary"] for row in found.rows)

@@ -1,7 +1,8 @@
 """CMA-ES (Hansen and Ostermeier, 2001) by the `cmaes` package: for numbers, one generation after another. Choices are drawn at random.
 
 Optuna's own CmaEsSampler keeps its state in the study's trials, where a study that is rebuilt from events has none; so the generations are
-gone through again at each ask, from the trials alone.
+gone through again at each ask, from the trials alone. Earlier runs' trials are no generations: the first one is drawn around the best of
+them (Nomura et al., Warm Starting CMA-ES for Hyperparameter Optimization, 2021).
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from optuna.trial import FrozenTrial
 
 from summtune.search.asking import Request, Suggestion, ask, ask_seed, distributions
 from summtune.search.columns import Column
-from summtune.search.observed import observed
+from summtune.search.observed import Observed, observed
 from summtune.space.space import Space
 
 SUMMARY = "CMA-ES, for numbers"
+
+GOOD_SHARE = 0.1
+"""Of earlier runs' trials, the best that the first generation is drawn around."""
 
 SIGMA = 1 / 6
 """The first generation's standard deviation: a sixth of each range, as in Optuna."""
@@ -64,18 +68,25 @@ class _Sampler(BaseSampler):
 
     def _replayed(self, study: optuna.Study) -> Any:
         """An optimizer that was told all that is known, a generation at a time; a parameter that a point doesn't have is in its middle."""
-        from cmaes import CMA
+        from cmaes import CMA, get_warm_start_mgd
 
         width = len(self._columns)
         bounds = np.array([[0.0, 1.0]] * width)
-        optimizer = CMA(np.full(width, 0.5), SIGMA, bounds=bounds, seed=self._seed)
-        told: list[tuple[Any, float]] = []
         known = observed(study)
         worst = max((one.best for one in known if np.isfinite(one.best)), default=0.0)
-        for one in known:
+
+        def solution(one: Observed) -> tuple[Any, float]:
             places = [column.place(one.params[name]) if name in one.params else 0.5 for name, column in self._columns.items()]
             value = one.best if np.isfinite(one.best) and one.beyond == 0 else worst + 1.0 + one.beyond
-            told.append((np.array(places), float(value)))
+            return np.array(places), float(value)
+
+        mean, sigma, cov = np.full(width, 0.5), SIGMA, None
+        if earlier := [solution(one) for one in known if one.earlier]:
+            mean, sigma, cov = get_warm_start_mgd(earlier, gamma=max(GOOD_SHARE, 1 / len(earlier)))
+        optimizer = CMA(mean, sigma, bounds=bounds, seed=self._seed, cov=cov)
+        told: list[tuple[Any, float]] = []
+        for one in (one for one in known if not one.earlier):
+            told.append(solution(one))
             if len(told) == optimizer.population_size:
                 optimizer.tell(told)
                 told = []

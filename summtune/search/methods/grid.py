@@ -9,6 +9,7 @@ from summtune.search.walk import fresh_point, mixed
 from summtune.space.space import Space
 
 SUMMARY = "every point, in order"
+LEARNS = False
 
 
 def suggest(study: optuna.Study, space: Space, request: Request) -> Suggestion | None:

@@ -8,6 +8,7 @@ from summtune.search.asking import Request, Suggestion, WeightedRandomSampler, a
 from summtune.space.space import Space
 
 SUMMARY = "independent random points"
+LEARNS = False
 
 
 def suggest(study: optuna.Study, space: Space, request: Request) -> Suggestion | None:
