@@ -74,10 +74,17 @@ def test_an_address_where_nothing_listens(capsys: pytest.CaptureFixture[str]) ->
     assert "Is the cluster up, and the tunnel to it" in said
 
 
+class _Quiet(http.server.BaseHTTPRequestHandler):
+    """Answers 501 to whatever it is asked."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
 @pytest.fixture
 def web_server() -> Iterator[str]:
     """A server that is none of Ray's."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)  # which answers 501
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
