@@ -107,9 +107,7 @@ def _through_the_cluster(
         if ended.exit_code == RunMistake.exit_code:
             raise RunMistake(Problem(f"the cluster can't send {run}: see above."))
         raise SurroundingsFailure(f"The cluster didn't send {run}: {ended.message or ended.status}.")
-    count = parcel.receive(log, folder)
-    access.said(lambda client: client.delete_job(sender.id))
-    return folder, count
+    return folder, parcel.receive(log, folder)
 
 
 def _free(place: Path, name: str) -> Path:

@@ -108,7 +108,7 @@ def running_head(mode: str, *, answer: int) -> Iterator[Head]:
             **os.environ,
             "RAY_AUTH_MODE": mode,
             "RAY_AUTH_TOKEN_PATH": str(token),
-            "RAY_RUNTIME_ENV_TEMPORARY_REFERENCE_EXPIRATION_S": "15",
+            "RAY_RUNTIME_ENV_TEMPORARY_REFERENCE_EXPIRATION_S": "8",
             "SUMMTUNE_STORAGE": str(root / "storage"),
             "PATH": f"{root / 'bin'}:{os.environ['PATH']}",
         }

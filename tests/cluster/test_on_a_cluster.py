@@ -150,7 +150,6 @@ def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) ->
     best = json.loads(run.summary.read_text(encoding="utf-8"))["best_model_path"]
     assert best.startswith(f"results/{identity}/"), "relative, as here"
     assert (mine / Path(best).relative_to(f"results/{identity}") / "config.json").is_file()
-    assert not [job for job in listed(head) if job.startswith("pull-")], "the job that sent it is deleted"
 
 
 def _settings_here(head: Head, file: Path, acting: dict[str, str]) -> str:
@@ -161,7 +160,7 @@ def _settings_here(head: Head, file: Path, acting: dict[str, str]) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> None:
-    longer = {"settings": {"training": {"num_train_epochs": 30}}}
+    longer = {"settings": {"training": {"num_train_epochs": 60}}}
     plain, queued = write_space(head, "plain", **longer), write_space(head, "queued", **longer)
 
     # Ray's own command, with the turn that our cluster files declare, and Ray's own three seconds after a stop.
@@ -180,7 +179,6 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
     runs = head.storage / "results"
     log = until(lambda: next(iter(runs.glob("plain-*/events.jsonl")), None))
     until(lambda: '"reported"' in log.read_text(encoding="utf-8"))
-    time.sleep(15)  # so that the waiting job's package would be gone if nobody held it
     code, out, err = head.summtune("stop", first[0], "--wait")
     assert code == 0, err
     assert out.splitlines()[-1] == "Stopped: STOPPED."
