@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-search clean
+.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-search bench-overhead clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -49,6 +49,9 @@ bench-train: $(STAMP)  ## What training's speed is beside transformers' own; BEN
 
 bench-eval: $(STAMP)  ## What cheap evaluations and the decode stage cost, and how faithful they are; BENCH_DATA as above
 	$(BIN)/python -m benchmarks evaluation
+
+bench-overhead: $(STAMP)  ## What a run costs beside Ray Tune alone when training costs nothing
+	$(BIN)/python -m benchmarks overhead
 
 bench-search: $(STAMP)  ## How soon the search finds good settings, on recorded curves and on functions; BENCH_SEARCH names the referee, BENCH_SEEDS how many seeds
 	$(BIN)/python -m benchmarks search

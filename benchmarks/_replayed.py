@@ -14,6 +14,7 @@ from summtune import registry
 from summtune.config.stopping import Stopping
 from summtune.events.fold import RunState
 from summtune.events.kinds import Taught
+from summtune.events.rungs import Rung
 from summtune.search.study import Search
 from summtune.space.space import Space
 
@@ -40,8 +41,7 @@ class Replayed:
         self._stopping, self._last = stopping, last
         self._rule = registry.load("search.stopping", stopping.type)
         self._scores: dict[int, list[float]] = {}
-        self._marks: dict[int, dict[str, float]] = {}
-        self._gone_on: dict[int, set[str]] = {}
+        self._rungs: dict[int, Rung] = {}
 
     def suggest(self, trial_id: int) -> dict[str, Any] | None:
         """The next point; None where the space is used up."""
@@ -75,24 +75,24 @@ class Replayed:
         rung = self._rule.rung(self._stopping, step, self._last)
         if rung is None:
             return "continue"
-        marks = self._marks.setdefault(rung, {})
+        there = self._rungs.setdefault(rung, Rung(maximize=False))
         score, mark = self._rule.measure(self._stopping, scores, False)
-        _, stop = self._rule.judge(self._stopping, score, list(marks.values()), False)
-        marks[name] = mark
+        _, stop = self._rule.judge(self._stopping, score, there.marks, False)
+        there.arrive(name, mark)
         if not stop:
-            self._gone_on.setdefault(rung, set()).add(name)
             return "continue"
-        return "pause" if self._rule.PAUSES else "stop"
+        if not self._rule.PAUSES:
+            return "stop"
+        there.pause(name)
+        return "pause"
 
     def resume(self) -> int | None:
         """A paused trial to go on with: from the highest rung that has one."""
-        if not self._rule.PAUSES:
-            return None
-        for rung in sorted(self._marks, reverse=True):
-            gone_on = self._gone_on.setdefault(rung, set())
-            name = self._rule.promote(self._stopping, self._marks[rung], gone_on, False, last_call=False)
-            if name is not None:
-                gone_on.add(name)
+        for rung in sorted(self._rungs, reverse=True):
+            there = self._rungs[rung]
+            name = there.best_paused()
+            if name is not None and self._rule.promotes(self._stopping, there.place(name), len(there), last=False):
+                there.leave(name)
                 return int(name)
         return None
 

@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import Any
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, synced: bool = True) -> None:
     """Replace the file's content at once: temporary name, flush, rename.
+
+    Args:
+        path: the file.
+        text: its content.
+        synced: whether it is on the disk on return. Otherwise only a power cut can take it away; for what is then written anew.
 
     Raises:
         OSError: the folder is not writable or the disk is full; the old content is intact.
     """
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), synced=synced)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, synced: bool = True) -> None:
     """The same, of bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -29,7 +34,8 @@ def write_bytes(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            if synced:
+                os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)  # mkstemp gives 0600, which would hide results from the team
         os.replace(temporary, path)
     except BaseException:  # Ctrl-C, too, must leave no temporary file behind
@@ -37,9 +43,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, synced: bool = True) -> None:
     """Replace the file's content by `value` as indented JSON (UTF-8, no ASCII escapes, no NaN)."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n", synced=synced)
 
 
 def json_line(value: Any) -> str:

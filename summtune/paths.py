@@ -30,6 +30,10 @@ class AttemptPaths:
     def log(self) -> Path:
         return self.folder / "training.log"
 
+    def log_of(self, rank: int) -> Path:
+        """What one of several workers has to say: rank 0 in the training's log, and the others beside it."""
+        return self.log if rank == 0 else self.folder / f"training.rank-{rank}.log"
+
     @property
     def history(self) -> Path:
         return self.folder / "history.jsonl"
@@ -47,6 +51,11 @@ class AttemptPaths:
     def checkpoints(self) -> Path:
         """Sealed checkpoints, `checkpoint-<step>` each."""
         return self.folder / "checkpoints"
+
+    @property
+    def train(self) -> Path:
+        """What Ray Train writes where several workers share the training."""
+        return self.folder / "train"
 
     @property
     def models(self) -> Path:

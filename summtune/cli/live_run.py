@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from summtune.cli.next_step import after, go_on
+from summtune.cli.next_step import after, go_on, predict_command
 from summtune.cli.screen import Screen, print_summary
 from summtune.config.description import COLUMN, summary_lines
 from summtune.config.experiment import Experiment
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 REFRESH_S = 10.0
 """Least time between two rewritings of the result files while trials end quickly; the end of the run always writes them."""
 
+MOST_SHARE = 0.05
+"""Of the driver's time, what these rewritings may take: they take the longer the more trials there are."""
+
 
 class LiveRun:
     """Follows one run from its opening to its end.
@@ -38,7 +41,7 @@ class LiveRun:
     def __init__(self, screen: Screen, run: RunPaths | None = None) -> None:
         self.screen = screen
         self.run = run
-        self._written = 0.0
+        self._next_writing = 0.0
 
     def witness(self) -> Witness:
         """What a run is given to report to."""
@@ -56,7 +59,8 @@ class LiveRun:
         say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
         gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
         at_once = f"{opened.concurrency} trial{'s' if opened.concurrency != 1 else ''} at once"
-        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}")
+        workers = f", for {opened.allotment.workers} workers" if opened.allotment.workers > 1 else ""
+        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}{workers}")
         if opened.dashboard:
             say(f"  {'dashboard':<{COLUMN}}{opened.dashboard}")
         for line in summary_lines(experiment):
@@ -70,12 +74,14 @@ class LiveRun:
     def event(self, event: Event, state: RunState) -> None:
         """Show an event, and renew the result files when a trial or the run has ended."""
         self.screen.event(event, state)
-        ended = isinstance(event, Ended) and time.monotonic() - self._written > REFRESH_S
+        began = time.monotonic()
+        ended = isinstance(event, Ended) and began >= self._next_writing
         if self.run is not None and (ended or isinstance(event, RunClosed)):
-            self._written = time.monotonic()
             write_views(self.run, state)
             write_study(self.run, state)
             write_page(self.run, state)
+            now = time.monotonic()
+            self._next_writing = now + max(REFRESH_S, (now - began) / MOST_SHARE)
 
     def stopping(self) -> None:
         """A person pressed Ctrl-C."""
@@ -103,6 +109,9 @@ class LiveRun:
         assert state.opened is not None
         settings = Experiment.from_record(state.opened.experiment).base.settings
         self.screen.say(f"Next      {after(self.run, settings)}")
+        others = [point.id for point in standings.front(state) if point is not standings.best(state)]
+        if others:
+            self.screen.say(f"          {predict_command(self.run, settings)} --trial {others[-1]}    (or another of the front)")
         summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
         return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 

@@ -12,6 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from summtune.config.experiment import Experiment
+from summtune.config.metrics import LOSS
 from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import (
@@ -32,11 +34,12 @@ from summtune.events.kinds import (
 )
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
-from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
+from summtune.reporting.views import best_model, last_iteration, last_iterations, most_trials, shown_path
 from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
     failure_texts,
+    front_texts,
     point_text,
     proxy_texts,
     retried_texts,
@@ -45,6 +48,12 @@ from summtune.reporting.wording import (
     value_text,
     warm_start_texts,
 )
+
+MOST_SHARE = 0.05
+"""Of the driver's time, what showing a run may take."""
+
+QUICK_S = 0.01
+"""What takes no longer than this is done at every event."""
 
 MAX_ROWS = 15
 """Rows of the live table: what fits on most screens beside the summary."""
@@ -71,8 +80,9 @@ class Screen:
         self._count = self._ended = 0
         self._table = Table()
         self._rest = ""
-        self._lasts: Mapping[str, int] = {}
+        self._lasts: dict[str, int] = {}
         self._began = time.monotonic()
+        self._next_picture = 0.0
 
     def say(self, line: str = "") -> None:
         """One line, above the live table where there is one."""
@@ -80,9 +90,11 @@ class Screen:
 
     def begin(self, state: RunState) -> None:
         """Begin to show trials."""
-        self._lasts = last_iterations(state)
         assert state.opened is not None, "a run is shown once it is open"
+        self._experiment = Experiment.from_record(state.opened.experiment)
+        self._lasts = {trial.id: last_iteration(state, self._experiment, trial) for trial in state.trials.values()}
         self._count = most_trials(state)
+        self._ended = state.ended_points
         self._picture(state)
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
@@ -97,22 +109,29 @@ class Screen:
     def event(self, event: Event, state: RunState) -> None:
         """Take notice of an event."""
         line = event_line(event, state, self._last(event, state))
-        self._picture(state)
+        self._ended = state.ended_points
+        if self._live is not None and time.monotonic() >= self._next_picture:
+            self._picture(state)
         if line and not (self._live is not None and isinstance(event, (Reported, TrialStarted))):
             self.say(line)
 
     def _last(self, event: Event, state: RunState) -> int:
         trial = getattr(event, "trial", None)
-        if trial is not None and trial not in self._lasts:
-            self._lasts = last_iterations(state)
+        if trial is not None and trial not in self._lasts and trial in state.trials:
+            self._lasts[trial] = last_iteration(state, self._experiment, state.trials[trial])
         return self._lasts.get(trial, 0) if trial else 0
 
     def _picture(self, state: RunState) -> None:
-        """Make the table now, in the thread that changes the state; the one that draws it only reads what was made."""
+        """Make the table now, in the thread that changes the state; the one that draws it only reads what was made.
+
+        It takes the longer the more trials there are: unless it is quick, the next one waits until this one's time is a small share.
+        """
+        began = time.monotonic()
         shown = rows(state)
         self._rest = f"  … and {len(shown) - MAX_ROWS} more" if len(shown) > MAX_ROWS else ""
-        self._ended = sum(trial.over for trial in state.searched)
         self._table = leaderboard(shown[:MAX_ROWS], state, self._lasts)
+        took = time.monotonic() - began
+        self._next_picture = began + (took / MOST_SHARE if took > QUICK_S else 0.0)
 
     def _render(self) -> Group:
         progress = f"{self._ended}/{self._count} trials, {duration(time.monotonic() - self._began)}{self._rest}"
@@ -136,9 +155,10 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  {begun} ({event.cause}), and is tried again: {event.message}"
         case Reported():
             trial = state.trials[event.trial]
-            star = "  * best so far" if trial.best is event and standings.candidates(state)[:1] == [trial] else ""
+            star = "  * best so far" if trial.best is event and standings.likeliest(state) is trial else ""
             named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
-            scores = f"{named} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
+            others = "".join(f"  {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:] if aim.name != LOSS)
+            scores = f"{named} {event.metrics[state.objective]:.4f}{others}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
         case Noted():
             return f"note: {event.text}"
@@ -169,6 +189,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Scored():
             trial = state.trials[event.trial]
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
+            scores += "".join(f"; {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:])
             return f"{event.trial}  in full: {scores}{_beyond(event.trial, state)}"
         case StopAsked() if event.now:
             return f"Asked to stop now, by {event.by}: writing everything down."
@@ -192,8 +213,13 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
     for name in ("trial", "status"):
         table.add_column(name, no_wrap=True)
     decoded = any(trial.decoded for trial in state.trials.values())
-    for name in ("epoch", *(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective):
+    further = [aim.name for aim in state.objectives[1:]]
+    scores = [*(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective]
+    others = [name for one in further for name in (*([f"{one} (proxy)"] if state.by_proxy else []), one)]
+    for name in ("epoch", *scores, *others):
         table.add_column(name, justify="right", no_wrap=True)
+    if further:
+        table.add_column("front")
     if state.repetitions:
         table.add_column("mean ± spread", justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
@@ -208,6 +234,8 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             *([_number(row.score)] if state.by_proxy else []),
             *([_number(row.own_score)] if decoded else []),
             _number(row.full_score),
+            *(text for one in further for text in (*([_short(row.cheap.get(one))] if state.by_proxy else []), _short(row.full.get(one)))),
+            *(["on it" if row.front else ""] if further else []),
             *([_mean(row)] if state.repetitions else []),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
@@ -222,6 +250,11 @@ def _mean(row: Row) -> str:
 
 def _number(score: float | None) -> str:
     return "–" if score is None else f"{score:.4f}"
+
+
+def _short(value: float | None) -> str:
+    """Of any unit."""
+    return "–" if value is None else f"{value:.4g}"
 
 
 def status_text(row: Row) -> str:
@@ -246,11 +279,13 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     best, baseline = standings.best(state), state.baseline
     if best is not None and found.best is not None:
         cheap = " by proxy, not evaluated in full" if found.evaluations == "proxy" else ""
-        lines.append(f"Best      {state.objective} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
+        first = " (the first objective)" if len(state.objectives) > 1 else ""
+        lines.append(f"Best      {state.objective}{first} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
     elif infeasible := standings.infeasible(state):
         least = infeasible[0]
         lines.append("Best      none: every trial is beyond a limit, and none of them is the best.")
         lines.append(f"          Least violating: trial {least.id}, {point_text(least.point)}")
+    lines += [f"{'' if number else 'Front':<10}{text}" for number, text in enumerate(front_texts(state))]
     lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in standings.infeasible(state)[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline

@@ -172,7 +172,7 @@ def _said(record: dict[str, Any], notices: tuple[str, ...], address: str | None)
     lines += [f"  secrets    {', '.join(record['secrets'])}: sealed, by the job's environment"] if record["secrets"] else []
     lines += [f"  note: {notice}" for notice in notices]
     if not record["queued"]:
-        lines.append("  note: the cluster declares no `summtune_run`: runs don't wait for their turn, but share what there is.")
+        lines.append("  note: the cluster declares no `summtune_driver`: runs don't wait for their turn, but share what there is.")
     lines += [
         "",
         f"Dashboard  {record['dashboard']}",

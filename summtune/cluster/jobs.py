@@ -18,7 +18,7 @@ from summtune.cluster.inside import STORAGE
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
 
-SLOT = "summtune_run"
+SLOT = "summtune_driver"
 """The resource that a cluster declares on its head, as often as runs are to be under way at once; a run's job holds one."""
 
 POLL_S = 0.5

@@ -30,8 +30,8 @@ SECRETS = ("WANDB_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Secrets that go along by themselves where they are set; `--env NAME` adds others."""
 
 _TOLD = ("WANDB_BASE_URL", "HF_ENDPOINT", "HF_HUB_OFFLINE")
-_STOP_WAIT_S = 30
-"""How long Ray lets a stopped job's command end in good order; its own three seconds are too short for a last snapshot."""
+_STOP_WAIT_S = 60
+"""How long Ray lets a stopped job's command end in good order, as in cluster/: Ray Tune alone takes up to 30 s, and Ray's own are three."""
 
 _KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "RAY_ADDRESS", "RAY_AUTH_TOKEN")
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune.config import presets, synonyms, validation
+from summtune.config import presets, several, synonyms, validation, workers
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
+from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
 from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
@@ -84,13 +85,16 @@ class _Loading:
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
+            at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
+                self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
+            self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):
@@ -104,8 +108,11 @@ class _Loading:
         beneath = [base, *(resolved for _, resolved in models)]
         stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
         aims = AimReader(self.space, self.problems, settings)
-        found, limits = aims.objective(top.metric), aims.limits(constraints)
-        decode = self._decode_stage(top, decoded, afterwards, found)
+        objectives, limits = aims.objectives(top), aims.limits(constraints)
+        decode = self._decode_stage(top, decoded, afterwards, objectives[0])
+        if len(objectives) > 1:
+            self.problems.extend(several.problems(self.space, top, decoded))
+            self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
         warm = WarmStartReader(self.space, self.problems, self.root, all_here=self.all_here)
         earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
@@ -124,8 +131,9 @@ class _Loading:
             base=base,
             models=models,
             space=space,
-            method="bayes" if top.method == "tpe" else top.method,
-            objective=found,
+            method=top.method,
+            objective=objectives[0],
+            further=objectives[1:],
             limits=limits,
             stopping=stop,
             count=count or DEFAULT_COUNT,
@@ -288,8 +296,7 @@ class _Loading:
             self.problems.append(
                 self.space.problem(decoded.places[space.searched[0]], reason, "Search for another metric, or leave it out.")
             )
-        method = "bayes" if wanted.method == "tpe" else wanted.method
-        return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
+        return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
 def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:

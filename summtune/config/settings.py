@@ -200,6 +200,11 @@ class Evaluation(Section):
         description="How a cheap evaluation decodes: own, as `generation` says, or greedy, which costs less and is less faithful.",
     )
     proxy_top_k: PositiveInt = Field(5, description="How many trials, the best by cheap evaluations, are evaluated in full at the end.")
+    proxy_front_k: NaturalInt = Field(
+        5,
+        description="With several objectives: how many more are, of those that no other beats in all of them by cheap evaluations; of a "
+        "longer front those that lie furthest apart.",
+    )
     every: PositiveInt = Field(1, description="Epochs between evaluations; the last epoch is evaluated in any case.")
     sealed: StrictBool = Field(False, description="Keep the test split out of reach until the end.")
     noise_seeds: PositiveInt | None = Field(None, description="Repeats that measure noise.")

@@ -12,23 +12,20 @@ from pydantic import BaseModel, ValidationError
 from summtune import registry
 from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
-from summtune.config.metrics import goals
-from summtune.config.objective import objective
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import (
     MEANINGLESS,
     MEANINGLESS_IN_METRIC,
     METHODS_NOT_YET,
-    NOT_YET,
-    NOT_YET_RESOURCES,
     DecodeSpec,
     SpaceFile,
 )
 from summtune.config.stopping import types
+from summtune.config.workers import resource_problem
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
-from summtune.space.spec import NOT_YET as NOT_YET_MARK
+from summtune.space.spec import NOT_YET
 
 _OTHER_NAMES = {"metrics": "Did you mean objectives?", "parameter": "Did you mean parameters?"}
 _MAX_NAME = 100
@@ -79,8 +76,6 @@ class TopLevel:
                 self._note((name,), unfit.reason, unfit.remedy)
             elif name in MEANINGLESS and value is not None:
                 self.notices.append(f"{name} is W&B's, and means nothing here.")
-            elif name in NOT_YET and value not in (None, [], {}):
-                self._note((name,), f"{NOT_YET_MARK} `{name}` is understood, but can't be run so far.", NOT_YET[name])
 
         metric = self.space.value.get("metric")
         for name in MEANINGLESS_IN_METRIC:
@@ -125,22 +120,13 @@ class TopLevel:
         if trials is not None and any(number != trials for number in given.values()):
             name, number = next(iter(given.items()))
             self._note(("budget", "trials"), f"{trials} contradicts {name}, which is {number}.", "Keep one of them.")
-        for name, remedy in NOT_YET_RESOURCES.items():
-            if getattr(top.resources, name) not in (None, 1):
-                self._note(("resources", name), f"{NOT_YET_MARK} resources.{name} is understood, but can't be run so far.", remedy)
-        gpus = top.resources.gpus_per_trial
-        if gpus is not None and gpus > 1:
-            reason = f"{NOT_YET_MARK} more than one GPU per trial means several workers, which can't be run so far."
-            self._note(("resources", "gpus_per_trial"), reason, "Give at most 1.")
+        wrong = resource_problem(top.resources.workers_per_trial, top.resources.gpus_per_trial)
+        if wrong is not None:
+            self._note(("resources", "gpus_per_trial"), *wrong)
         if len(set(top.seeds)) < len(top.seeds):
             self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
         if top.objectives and "metric" in self.space.value:
             self._note(("objectives",), "`metric` names one, too.", "Keep one of them.")
-        for index, spec in enumerate(top.objectives):
-            try:
-                objective(spec.name, spec.goal, spec.target, goals(registry.names("metrics")))
-            except Unfit as unfit:
-                self._note(("objectives", index), unfit.reason, unfit.remedy)
         if isinstance(top.decode, DecodeSpec):
             self._decode_stage(top.decode)
 
@@ -154,7 +140,7 @@ class TopLevel:
         if method in methods:
             return
         if method in METHODS_NOT_YET:
-            reason = f"{NOT_YET_MARK} the method {method} is understood, but can't be run so far."
+            reason = f"{NOT_YET} the method {method} is understood, but can't be run so far."
             self._note(path, reason, f"Use {', '.join(methods)}.")
         else:
             unfit = one_of(method, list(methods))

@@ -5,12 +5,15 @@ It must not know how points are drawn, where files lie, or Ray.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from summtune.events.fronts import Aim, Losses, at_least_as_good
 from summtune.events.kinds import (
+    BASELINE_ID,
     Decided,
     Decoded,
     DecodeOpened,
@@ -35,7 +38,9 @@ from summtune.events.kinds import (
     TrialStarted,
     WentOn,
 )
+from summtune.events.leaders import Leaders
 from summtune.events.limits import Limit, Violation, violations
+from summtune.events.rungs import Rung
 from summtune.events.spending import Spending
 from summtune.events.trial_state import Asked, TrialState
 
@@ -43,6 +48,8 @@ from summtune.events.trial_state import Asked, TrialState
 @dataclass
 class RunState:
     """A run as its events tell it.
+
+    What is asked at every event is kept as events come in, so that a run of ten thousand trials takes no longer over one than a run of ten.
 
     Attributes:
         count: trials asked for, without the baseline.
@@ -52,6 +59,12 @@ class RunState:
         stop: what was asked of this session by `summtune stop`: nothing, `finishing` (no new trials), or `now`.
         lost: trials of which a damaged log kept nothing but their number.
         rungs: what trials are compared with at each rung, by rung and trial.
+        brackets: the same in order, by rung and bracket.
+        drawn: trials but the baseline and repetitions.
+        statuses: how many trials have each status.
+        last_number: the highest number in a trial's id, also of one that was lost; 0 before the first.
+        next_place: in the study, of the next trial.
+        leaders: trials by what the search was told of them; `standings` asks for the first.
         taught: what the search learned of earlier runs; it is nothing that this run did, and counts nowhere.
         asked: what the study was asked for, in this order: each trial, and again each that went on after a pause.
         notes: what trials had to say to the person, each sentence once.
@@ -61,7 +74,9 @@ class RunState:
         spent: what it has used up.
         budget: what it may use up, by name.
         search_ended: why no more trials are begun, where that is not because all that were asked for have been.
-        unimproved: how many trials in a row have ended without improving the best, the baseline and failed ones not among them.
+        unimproved: how many trials in a row have ended without improving the best, or with several objectives the front, the baseline and
+            failed ones not among them.
+        unbeaten: what the best of them came to; with several objectives the front.
     """
 
     opened: RunOpened | None = None
@@ -75,6 +90,13 @@ class RunState:
     ended: list[str] = field(default_factory=list)
     longest_wait_s: float = 0.0
     rungs: dict[int, dict[str, float]] = field(default_factory=dict)
+    brackets: dict[tuple[int, str], Rung] = field(default_factory=dict)
+    drawn: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    last_number: int = 0
+    next_place: int = 0
+    leaders: Leaders = field(default_factory=Leaders, compare=False)
+    _places: dict[str, int] = field(default_factory=dict)  # the last place of each trial in `asked`
     taught: list[Taught] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -87,7 +109,17 @@ class RunState:
     search_ended: SearchEnded | None = None
     unimproved: int = 0
     _rested: set[str] = field(default_factory=set)
-    best_ended: float | None = None
+    unbeaten: list[Losses] = field(default_factory=list)
+
+    @cached_property
+    def objectives(self) -> tuple[Aim, ...]:
+        """What is searched for; rungs, the choice of a trial's best evaluation, and the best of the run go by the first."""
+        all_of_them = (self._experiment["objective"], *self._experiment.get("further_objectives", ()))
+        return tuple(Aim(str(one["name"]), one["goal"] == "maximize") for one in all_of_them)
+
+    def losses(self, metrics: Metrics) -> Losses:
+        """The objectives among an evaluation's metrics, less being better."""
+        return tuple(aim.loss(metrics) for aim in self.objectives)
 
     @property
     def objective(self) -> str:
@@ -112,15 +144,6 @@ class RunState:
     def patience(self) -> int | None:
         """After how many trials in a row without an improvement the run ends; None: it doesn't."""
         return self._experiment.get("patience_trials")
-
-    def seen(self, rung: int, bracket: str) -> dict[str, float]:
-        """What a trial of a bracket is compared with at a rung, by trial."""
-        marks = self.rungs.get(rung, {})
-        return {
-            trial: mark
-            for trial, mark in marks.items()
-            if (verdict := self.trials[trial].verdict) is not None and verdict.bracket == bracket
-        }
 
     @property
     def by_proxy(self) -> bool:
@@ -179,14 +202,20 @@ class RunState:
         return [trial for trial in self.trials.values() if not trial.baseline and not trial.repeats]
 
     @property
-    def last_number(self) -> int:
-        """The highest number in a trial's id, also of one that was lost; 0 before the first."""
-        known = (trial.id for trial in self.searched)
-        return max((int(trial_id) for trial_id in (*known, *self.lost) if trial_id.isdecimal()), default=0)
+    def baseline(self) -> TrialState | None:
+        return self.trials.get(BASELINE_ID)
 
     @property
-    def baseline(self) -> TrialState | None:
-        return next((trial for trial in self.trials.values() if trial.baseline), None)
+    def under_way(self) -> int:
+        """How many trials are not over, those that pause among them."""
+        return self.statuses["pending"] + self.statuses["running"] + self.statuses["paused"]
+
+    @property
+    def ended_points(self) -> int:
+        """How many trials but the baseline and repetitions are over."""
+        others = [BASELINE_ID, *(one for repetitions in self.repetitions.values() for one in repetitions)]
+        over = self.statuses["finished"] + self.statuses["stopped"] + self.statuses["failed"]
+        return over - sum(self.trials[one].over for one in others if one in self.trials)
 
     def unfinished(self) -> Iterator[TrialState]:
         return (trial for trial in self.trials.values() if not trial.over)
@@ -229,14 +258,7 @@ class RunState:
                 for trial_id in (*event.again, *event.anew):
                     self._run_again(trial_id, anew=trial_id in event.anew)
             case PointDrawn():
-                self.lost.discard(event.trial)  # the baseline or a repetition: it is what it was before
-                self.trials[event.trial] = TrialState(
-                    *(event.trial, event.number, event.point, event.params, event.baseline, event.time, event.repeats, event.seed)
-                )
-                if event.repeats:
-                    self.repetitions.setdefault(event.repeats, []).append(event.trial)
-                else:
-                    self.asked.append(Asked(event.trial))
+                self._take_point(event)
             case WentOn():
                 self._go_on(self.trials[event.trial])
             case TrialStarted():
@@ -249,24 +271,21 @@ class RunState:
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
                 trial.best = self.best_of(trial.reports)
                 trial.scored, trial.decoding, trial.decoded, trial.decoded_before = None, None, [], 0
-                trial.status, trial.attempts, trial.halted = "running", event.attempt, ""
+                self._become(trial, "running")
+                self._may_lead(trial)
+                trial.attempts, trial.halted = event.attempt, ""
                 trial.started_at = trial.started_at or event.time
                 trial.began_at = event.time
             case Retried():
                 trial = self.trials[event.trial]
-                trial.status = "pending"
+                self._become(trial, "pending")
                 trial.retried.append(event)
             case Reported():
                 self._take_report(event)
             case Noted():
                 self.notes += [event.text] if event.text not in self.notes else []
             case Decided():
-                self.rungs.setdefault(event.rung, {})[event.trial] = event.score if event.mark is None else event.mark
-                trial = self.trials[event.trial]
-                trial.verdict = event
-                if event.pause:
-                    trial.status = "paused"
-                    self._count_improvements(trial)
+                self._take_verdict(event)
             case SearchEnded():
                 self.search_ended = event
             case Halted():
@@ -275,17 +294,20 @@ class RunState:
                 self.trials[event.trial].told = True
             case Ended():
                 trial = self.trials[event.trial]
-                trial.status, trial.cause, trial.message, trial.ended_at = event.status, event.cause, event.message, event.time
+                self._become(trial, event.status)
+                trial.cause, trial.message, trial.ended_at = event.cause, event.message, event.time
                 self.ended.append(event.trial)
                 self._count_improvements(trial)
             case Promoted():
                 self.trials[event.trial].promoted = True
             case Scored():
                 self.trials[event.trial].scored = event
+                self._may_lead(self.trials[event.trial])
             case Decoded():
                 trial = self.trials[event.trial]
                 trial.decoded.append(event)
                 trial.decoding = event if event.best else trial.decoding
+                self._may_lead(trial)
             case DecodeOpened():
                 self.decode = event.stage
                 for trial in self.trials.values():
@@ -294,6 +316,7 @@ class RunState:
                 self.stop = "now" if event.now or self.stop == "now" else "finishing"
             case Salvaged():
                 self.lost |= set(event.lost)
+                self.last_number = max([self.last_number, *(int(lost) for lost in event.lost if lost.isdecimal())])
                 self.notes += [text for text in event.texts if text not in self.notes]
             case RunClosed():
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
@@ -303,31 +326,83 @@ class RunState:
         trial = self.trials.get(trial_id)
         if trial is None:  # that it was drawn is lost
             return
-        trial.status, trial.cause, trial.message, trial.ended_at = "pending", "", "", None
+        self._become(trial, "pending")
+        trial.cause, trial.message, trial.ended_at = "", "", None
         trial.told, trial.promoted, trial.halted = False, False, ""
         if anew:
             trial.reports, trial.best, trial.verdict = [], None, None
             for scores in self.rungs.values():
                 scores.pop(trial_id, None)
+            for rung in self.brackets.values():
+                rung.forget(trial_id)
+        self._may_lead(trial)
+
+    def _become(self, trial: TrialState, status: str) -> None:
+        """Every change of a status is made here."""
+        if trial.paused and status != "paused" and trial.verdict is not None:
+            self.brackets[trial.verdict.rung, trial.verdict.bracket].leave(trial.id)
+        self.statuses[trial.status] -= 1
+        self.statuses[status] += 1
+        trial.status = status
+
+    def _may_lead(self, trial: TrialState) -> None:
+        """Called whenever a trial may have come to be the best, not when it can only have got worse: that is seen when it is asked for."""
+        if not trial.repeats and (score := self.score(trial)) is not None:
+            self.leaders.add(trial.id, -score if self.maximize else score)
+
+    def _take_point(self, event: PointDrawn) -> None:
+        self.lost.discard(event.trial)  # the baseline or a repetition: it is what it was before
+        self.trials[event.trial] = TrialState(
+            *(event.trial, event.number, event.point, event.params, event.baseline, event.time, event.repeats, event.seed)
+        )
+        self.statuses["pending"] += 1
+        self.next_place = max(self.next_place, event.number + 1)
+        if event.repeats:
+            self.repetitions.setdefault(event.repeats, []).append(event.trial)
+            return
+        self._ask(event.trial)
+        if not event.baseline:
+            self.drawn += 1
+            self.last_number = max(self.last_number, int(event.trial) if event.trial.isdecimal() else 0)
+
+    def _ask(self, trial_id: str) -> None:
+        self._places[trial_id] = len(self.asked)
+        self.asked.append(Asked(trial_id))
+
+    def _take_verdict(self, event: Decided) -> None:
+        trial, mark = self.trials[event.trial], event.score if event.mark is None else event.mark
+        if trial.paused:  # only a log that has lost lines says so
+            self._become(trial, "running")
+        self.rungs.setdefault(event.rung, {})[event.trial] = mark
+        rung = self.brackets.setdefault((event.rung, event.bracket), Rung(self.maximize))
+        rung.arrive(event.trial, mark)
+        trial.verdict = event
+        if event.pause:
+            rung.pause(event.trial)
+            self._become(trial, "paused")
+            self._count_improvements(trial)
 
     def _go_on(self, trial: TrialState) -> None:
         """A paused trial has its turn again. What Optuna was told of it stays as it is: it is asked for once more."""
         assert trial.verdict is not None
-        last = max(place for place, asked in enumerate(self.asked) if asked.trial == trial.id)
-        self.asked[last] = Asked(trial.id, paused_at=trial.verdict.rung)
-        self.asked.append(Asked(trial.id))
-        trial.status = "pending"
+        self.asked[self._places[trial.id]] = Asked(trial.id, paused_at=trial.verdict.rung)
+        self._ask(trial.id)
+        self._become(trial, "pending")
 
     def _count_improvements(self, trial: TrialState) -> None:
         """Once for each trial that comes to rest: ends, or pauses."""
         if trial.baseline or trial.repeats or trial.status == "failed" or trial.best is None:
             return
-        score = trial.best.metrics[self.objective]
+        losses = self.losses(trial.best.metrics)
         feasible = not violations(self.limits, trial.best.metrics)
-        improves = feasible and (self.best_ended is None or self.better(score, than=self.best_ended))
-        self._rested = set() if improves else self._rested | {trial.id}
+        improves = feasible and not any(at_least_as_good(other, losses) for other in self.unbeaten)
+        if improves:
+            self._rested = set()
+        else:
+            self._rested.add(trial.id)
         self.unimproved = len(self._rested)
-        self.best_ended = score if improves else self.best_ended
+        if improves:
+            self.unbeaten = [other for other in self.unbeaten if not at_least_as_good(losses, other)] + [losses]
 
     def _take_report(self, event: Reported) -> None:
         trial = self.trials[event.trial]
@@ -337,7 +412,9 @@ class RunState:
             trial.longest_wait_s = max(trial.longest_wait_s, event.time - since)
             self.longest_wait_s = max(self.longest_wait_s, trial.longest_wait_s)
         trial.reports.append(event)
-        trial.best = self.best_of(trial.reports)
+        if trial.best is None or self.better(event.metrics[self.objective], than=trial.best.metrics[self.objective]):
+            trial.best = event
+            self._may_lead(trial)
 
     def best_of(self, reports: list[Reported]) -> Reported | None:
         """The report with the best score."""

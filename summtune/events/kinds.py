@@ -197,6 +197,7 @@ class Reported(Event):
         checkpoint: folder of the sealed checkpoint, relative to the trial's folder.
         node: address of the node that it ran on.
         pid: the actor's process there.
+        workers: where several train it together, `address:process` of each, by rank.
     """
 
     kind: ClassVar[str] = "reported"
@@ -207,6 +208,7 @@ class Reported(Event):
     checkpoint: str | None
     node: str = ""
     pid: int = 0
+    workers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -307,14 +309,14 @@ class Told(Event):
 
     Attributes:
         state: Optuna's word: COMPLETE, PRUNED, FAIL.
-        value: the trial's score; None where it has none.
+        value: the trial's score, with several objectives a list; None where it has none.
         excesses: by how much it is beyond each limit, by the limit; at most 0 within it.
     """
 
     kind: ClassVar[str] = "told"
     trial: str
     state: str
-    value: float | None
+    value: float | list[float] | None
     excesses: dict[str, float] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""Appends events to `events.jsonl`, each flushed and synced before anyone acts on it, and reads them back.
+"""Appends events to `events.jsonl`, synced before anyone acts on them, and reads them back.
 
 Each line ends with its number and a checksum, so that a line that is missing, or was changed and can still be read, is noticed. It must not
 know what the events mean; `salvage` does.
@@ -45,10 +45,16 @@ class EventLog:
         self._clock = clock
         self._check = check
         self._number = _cut_torn_end(path)
+        self._unsynced = False
         self._stream = path.open("ab", buffering=0)  # nothing may linger in a buffer: what is written is on its way to the disk
 
-    def append(self, event: SomeEvent) -> SomeEvent:
+    def append(self, event: SomeEvent, *, sync: bool = True) -> SomeEvent:
         """Write an event with the present time, and return it so stamped once it is on disk.
+
+        Args:
+            event: what happened.
+            sync: False where nothing is done on its strength before another one is synced, or `sync` is called: a sync takes
+                milliseconds, and serves all that was written before. Only a power cut can take away what was not synced.
 
         Raises:
             SurroundingsFailure: it could not be written; nothing may be done on its strength.
@@ -60,14 +66,33 @@ class EventLog:
             rest = as_line(stamped, self._number + 1)
             while rest:
                 rest = rest[self._stream.write(rest) :]  # a disk that fills up takes part of it first
-            os.fsync(self._stream.fileno())
+            self._unsynced = True
+            if sync:
+                self._sync()
         except OSError as error:
             self._stream.truncate(end)  # what comes after, if the disk has room again, begins a line of its own
-            raise SurroundingsFailure(
-                f"The event log {self._path} can't be written: {error.strerror}. Free the disk, then resume the run."
-            ) from error
+            raise self._unwritable(error) from error
         self._number += 1
         return stamped
+
+    def sync(self) -> None:
+        """Return once all that was written is on disk.
+
+        Raises:
+            SurroundingsFailure: it isn't, and nothing may be done on its strength.
+        """
+        try:
+            self._sync()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _sync(self) -> None:
+        if self._unsynced:
+            os.fsync(self._stream.fileno())
+            self._unsynced = False
+
+    def _unwritable(self, error: OSError) -> SurroundingsFailure:
+        return SurroundingsFailure(f"The event log {self._path} can't be written: {error.strerror}. Free the disk, then resume the run.")
 
     def close(self) -> None:
         self._stream.close()
@@ -101,9 +126,13 @@ def read_events(path: Path) -> tuple[list[Event], list[str]]:
         RunMistake: there is no log.
     """
     reading = read_log(path)
+    return reading.events, warnings_of(path, reading)
+
+
+def warnings_of(path: Path, reading: Reading) -> list[str]:
+    """What could not be read, for a person."""
     warnings = [f"{path}:{fault.line}: {fault.text}" for fault in reading.faults]
-    warnings += [f"{path}:{reading.torn}: the last line is torn, and was left out"] if reading.torn else []
-    return reading.events, warnings
+    return warnings + ([f"{path}:{reading.torn}: the last line is torn, and was left out"] if reading.torn else [])
 
 
 def read_log(path: Path) -> Reading:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from summtune import durable
 from summtune.errors import Problem, RunMistake
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import BASELINE_ID, Event, PointDrawn, RunOpened, Salvaged, is_trial_id
-from summtune.events.log import Reading, as_line, read_events, read_log
+from summtune.events.log import Reading, as_line, read_events, read_log, warnings_of
 from summtune.events.salvage import Fault
 from summtune.paths import RunPaths
 
@@ -42,15 +42,16 @@ def mended_run(run: RunPaths) -> tuple[RunState, list[str]]:
     """
     reading = read_log(run.events)
     _check_opening(run, reading.events)
-    faults = [*reading.faults, *_strays(run, reading)]
+    state = fold(reading.events)
+    faults = [*reading.faults, *_strays(run, reading, state.lost)]
     if not faults:
-        return read_run(run)
+        return state, warnings_of(run.events, reading)
     copy = run.damaged_events()
     try:
         os.link(run.events, copy)
     except OSError:  # not every file system has links
         shutil.copy2(run.events, copy)
-    salvaged = _salvaged(run, reading.events, faults, copy.name)
+    salvaged = _salvaged(run, reading.events, state, faults, copy.name)
     kept = [*reading.events, salvaged]
     durable.write_bytes(run.events, b"".join(as_line(event, number) for number, event in enumerate(kept, start=1)))
     durable.sync_folder(run.folder)
@@ -74,9 +75,9 @@ def _drawn(events: Sequence[Event]) -> set[str]:
     return {event.trial for event in events if isinstance(event, PointDrawn)}
 
 
-def _strays(run: RunPaths, reading: Reading) -> list[Fault]:
+def _strays(run: RunPaths, reading: Reading, lost: Iterable[str]) -> list[Fault]:
     """Trials that have a folder, and of which the log has not a word: it must have lost its end."""
-    heard_of = {fault.trial for fault in reading.faults} | _drawn(reading.events) | fold(reading.events).lost
+    heard_of = {fault.trial for fault in reading.faults} | _drawn(reading.events) | set(lost)
     folders = sorted(folder.name for folder in run.trials.iterdir()) if run.trials.is_dir() else []
     line = len(reading.events) + len(reading.faults) + 1
     return [
@@ -92,12 +93,11 @@ def _untaught(state: RunState) -> list[str]:
     return [folder for folder in asked if folder not in {lesson.folder for lesson in state.taught}]
 
 
-def _salvaged(run: RunPaths, events: Sequence[Event], faults: Sequence[Fault], copy: str) -> Salvaged:
+def _salvaged(run: RunPaths, events: Sequence[Event], state: RunState, faults: Sequence[Fault], copy: str) -> Salvaged:
     """What to say of a damaged log, and which trials' numbers must not be given again."""
     drawn = _drawn(events)
     lost = sorted({fault.trial for fault in faults if fault.drawing and is_trial_id(fault.trial)} - drawn)
     texts = [f"Event log, line {fault.line}: {fault.text}." for fault in faults[:MOST]]
-    state = fold(events)
     begun = bool(state.trials or lost)  # before that the earlier runs are asked again
     texts += [f"What {Path(folder).name} taught the search is lost: it goes on without." for folder in _untaught(state) if begun]
     if len(faults) > MOST:

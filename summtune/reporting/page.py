@@ -10,12 +10,14 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
 from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
+from summtune.reporting.front_plot import plots
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations, most_trials
 from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
     failure_texts,
+    front_texts,
     proxy_texts,
     retried_texts,
     retries_text,
@@ -31,7 +33,7 @@ def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
     template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
-    best, found = standings.best(state), figures(state, last_iterations(state), most_trials(state))
+    best, found, scale = standings.best(state), figures(state, last_iterations(state), most_trials(state)), _scale(state)
     durable.write_text(
         run.report,
         template.render(
@@ -48,9 +50,12 @@ def write_page(run: RunPaths, state: RunState) -> None:
             warm_start=warm_start_texts(state),
             seeds=seeds_texts(state, found),
             proxy=proxy_texts(found.faithfulness),
+            front=front_texts(state),
+            plots=plots(state),
+            further=[aim.name for aim in state.objectives[1:]],
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
-            curves=[_curve(state, trial, best) for trial in state.trials.values() if trial.reports],
-            scale=_scale(state),
+            curves=[_curve(state, trial, best, scale) for trial in state.trials.values() if trial.reports],
+            scale=scale,
             width=WIDTH,
             height=HEIGHT,
             notes=state.notes,
@@ -68,9 +73,9 @@ def _scale(state: RunState) -> tuple[float, float, int]:
     return min(values, default=0.0), max(values, default=1.0), last
 
 
-def _curve(state: RunState, trial: TrialState, best: TrialState | None) -> dict[str, object]:
+def _curve(state: RunState, trial: TrialState, best: TrialState | None, scale: tuple[float, float, int]) -> dict[str, object]:
     """A trial's objective over its iterations, as points of an SVG polyline."""
-    low, high, last = _scale(state)
+    low, high, last = scale
 
     def place(report: Reported) -> str:
         right = WIDTH * (report.iteration - 1) / max(1, last - 1)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import json
+import warnings
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from summtune import durable
 from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState
 from summtune.events.trial_state import TrialState
@@ -22,19 +27,35 @@ from summtune.search.taught import taught_trials
 STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
 
 
+class _Lines(BaseJournalBackend):
+    """The lines of a journal: Optuna's own backend of a file takes its lock and syncs for each of them, which are several to a trial."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+        return iter(self.lines[log_number_from:])
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        self.lines += logs
+
+
 def write_study(run: RunPaths, state: RunState) -> None:
-    """Write the journal anew, under a temporary name first."""
+    """Write the journal anew."""
     assert state.opened is not None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    temporary = run.study.with_name(f".{run.study.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(temporary)))
-    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, direction="maximize" if state.maximize else "minimize")
+    journal = _Lines()
+    storage = JournalStorage(journal)
+    directions = [StudyDirection.MAXIMIZE if aim.maximize else StudyDirection.MINIMIZE for aim in state.objectives]
+    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, directions=directions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints.txt pins it
+        study.set_metric_names([aim.name for aim in state.objectives])
     experiment = Experiment.from_record(state.opened.experiment)
     study.add_trials(taught_trials(state, experiment.space))
     for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
         study.add_trial(_frozen(experiment, state, trial))
-    os.replace(temporary, run.study)
+    durable.write_text(run.study, "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in journal.lines))
 
 
 def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> FrozenTrial:
@@ -48,8 +69,8 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         number=trial.number,
         trial_id=trial.number,
         state=optuna_state,
-        value=state.score(trial) if scored else None,
-        values=None,
+        value=None,
+        values=_values(state, trial) if scored else None,
         datetime_start=datetime.fromtimestamp(trial.drawn_at),
         datetime_complete=datetime.fromtimestamp(trial.ended_at) if trial.ended_at else None,
         params=answers,
@@ -58,3 +79,10 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         system_attrs={f"constraints:{limit}": excess for limit, excess in excesses(trial, state).items()},
         intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},
     )
+
+
+def _values(state: RunState, trial: TrialState) -> list[float] | None:
+    """Of each objective, as the search was told. Of several objectives Optuna's own trials have no intermediate values, and stopped ones no
+    values; this view has both: it is for people to look at.
+    """
+    return None if trial.best is None else [trial.best.metrics[aim.name] for aim in state.objectives]

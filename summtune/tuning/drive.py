@@ -14,14 +14,16 @@ from ray.tune import Callback
 from summtune.config.experiment import Experiment
 from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import RunClosed
+from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
+from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.trainable import Work, training
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def drive(
     *,
     resumed: str,
     warnings: tuple[str, ...] = (),
+    work: Work = training,
 ) -> None:
-    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way."""
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way; `work` is what its trials do."""
     engine.quiet(run.logs / "ray.log")
 
     def room() -> int:
@@ -89,16 +92,23 @@ def drive(
         witness.stopping()
 
     try:
-        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
+        assert state.opened is not None
+        exported = Gauges(state.opened.run_id, state)
+
+        def watch(event: Event, state: RunState) -> None:
+            witness.event(event, state)
+            exported(event, state)
+
+        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
         open_session(session)
         with engine.interruptible(note_interruption):
-            finals = Finals(driver, allotment, lambda: interrupted or driver.hear() == "now", witness.note)
+            finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)
             if not driver.complete:
-                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore")
+                _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore", work=work)
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
         if done:
             if mirrored.init is not None and (fault := mirrored_scores.send(state, mirrored.init)):
@@ -120,10 +130,10 @@ def drive(
         raise Interrupted("stopped; nothing is lost")
 
 
-def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool) -> None:
+def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool, work: Work) -> None:
     """Let Ray Tune work. A fault of a hook is raised as it was, not as what Ray Tune made of it."""
     try:
-        engine.run_tune(run, allotment, callbacks, restore=restore)
+        engine.run_tune(run, allotment, callbacks, restore=restore, work=work)
     except SummtuneError:
         if session.fault is None:
             raise

@@ -20,7 +20,7 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
-from summtune.search.study import Search, excesses, final_word
+from summtune.search.study import Search, excesses, final_word, told_score
 from summtune.tuning import own_metrics, promotion, stop_request, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
@@ -63,7 +63,7 @@ class Driver:
         self._search = Search(
             experiment.space,
             experiment.method,
-            maximize=experiment.objective.maximize,
+            maximize=[one.maximize for one in experiment.objectives],
             seed=experiment.base.settings.general.seed,
             count=state.count,
             identity=experiment.identity,
@@ -75,9 +75,14 @@ class Driver:
         self._look_for_end()
         self._end_left_behind()
 
-    def record(self, event: kinds.Event) -> None:
-        """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten."""
-        event = self._log.append(event)
+    def record(self, event: kinds.Event, *, sync: bool = True) -> None:
+        """Write an event, then take it in, then tell the watcher: in this order, so that nothing is acted upon that could be forgotten.
+
+        Args:
+            event: what happened.
+            sync: False where another event is synced, or all are, before anything but memory changes.
+        """
+        event = self._log.append(event, sync=sync)
         self.state.apply(event)
         self._watch(event, self.state)
 
@@ -105,14 +110,14 @@ class Driver:
             return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
         if (trial := self._to_go_on()) is not None:
             return trial
-        if not (len(self.state.searched) >= self.state.count or self.target_reached or self.state.search_ended):
+        if not (self.state.drawn >= self.state.count or self.state.search_ended or self.target_reached):
             number = self.state.last_number
             trial_id = f"{number + 1:04d}"
             proposal = self._search.propose(trial_id, number)
             if proposal is not None:
                 return self._draw(trial_id, proposal.point, proposal.params)
-        if any(trial.paused for trial in self.state.trials.values()):
-            if any(trial.status in ("pending", "running") for trial in self.state.trials.values()):
+        if self.state.statuses["paused"]:
+            if self.state.statuses["pending"] or self.state.statuses["running"]:
                 return NotYet()  # those under way may yet show that a paused one is among the best
             if (trial := self._to_go_on(last_call=True)) is not None:
                 return trial
@@ -121,13 +126,13 @@ class Driver:
 
     def _to_go_on(self, *, last_call: bool = False) -> TrialState | None:
         """A paused trial that goes on; none once the search has ended."""
-        if self.target_reached or self.state.search_ended:
+        if self.state.search_ended or self.target_reached:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
             assert trial.verdict is not None
             self.record(kinds.WentOn(trial.id, trial.verdict.rung))
-            self._search.go_on(trial, self.state.objective)
+            self._search.go_on(trial, self.state)
         return trial
 
     def _end_paused(self) -> None:
@@ -200,7 +205,7 @@ class Driver:
             objective=self.state.objective,
             maximize=self.state.maximize,
         )
-        durable.write_json(paths.progress, orders.to_record())
+        durable.write_json(paths.progress, orders.to_record(), synced=False)
         return settings
 
     def settings_of(self, trial: TrialState) -> Settings:
@@ -220,11 +225,13 @@ class Driver:
         trial = self.state.trials[report.trial]
         if trial.status != "running" or report.attempt != trial.attempts:
             return False
-        self.record(report)
-        self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
+        self.record(report, sync=False)
+        self._search.observe(trial.id, report.iteration, told_score(self.state, report.metrics))
         stopped = self._judge(trial, report.iteration)
         self._look_for_end()
-        return not (stopped or self._halt(trial))
+        goes_on = not (stopped or self._halt(trial))
+        self._log.sync()  # the report and what was decided on it; only then the trial hears of it
+        return goes_on
 
     def note(self, trial_id: str, text: str) -> None:
         """A trial has something to say to the person. What another has said in the same words is not said again."""
@@ -239,9 +246,13 @@ class Driver:
                 if trial.halted or (trial.verdict is not None and trial.verdict.stop):
                     self.over(trial.id)
             elif trial.over:
-                self._conclude(trial)
+                if not (trial.told and trial.promoted):
+                    self._conclude(trial)
                 if trial.scored is not None:
                     promotion.write_results(self.run.trial(trial.id), trial, self.state)
+                if not promotion.is_written(self.run.trial(trial.id), trial):
+                    promotion.write_settings(self.run.trial(trial.id), self.settings_of(trial))
+                    promotion.promote(self.run.trial(trial.id), trial, self.state)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed. It is over then, or is to be tried again."""
@@ -259,7 +270,7 @@ class Driver:
             self.record(kinds.Retried(trial_id, trial.attempts, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return
-        self.record(verdicts.end(self.state, trial, failure))
+        self.record(verdicts.end(self.state, trial, failure), sync=False)
         self._conclude(trial)
         self._look_for_end()
 
@@ -274,8 +285,14 @@ class Driver:
 
     @property
     def target_reached(self) -> bool:
-        """Whether some trial's score, as the search is told it, is as good as `metric.target`."""
-        return any(self.experiment.objective.reached(self.state.score(trial)) for trial in standings.candidates(self.state))
+        """Whether some trial, as the search is told of it, is as good as `metric.target`; with several objectives as all targets given."""
+        aims = [one for one in self.experiment.objectives if one.target is not None]
+        if not aims:
+            return False
+        if len(self.experiment.objectives) == 1 and not self.state.repetitions:
+            return (best := standings.likeliest(self.state)) is not None and aims[0].reached(self.state.score(best))
+        known = [trial.best.metrics for trial in standings.candidates(self.state) if trial.best is not None]
+        return any(all(aim.reached(metrics[aim.name]) for aim in aims) for metrics in known)
 
     @property
     def hopeless(self) -> str:
@@ -294,12 +311,12 @@ class Driver:
         """Whether all that was asked for has ended."""
         used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
         baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
-        through = used_up and baseline_done and not any(True for _ in self.state.unfinished())
+        through = used_up and baseline_done and not self.state.under_way
         return through and self._next_repetition() is None
 
     @property
     def _all_drawn(self) -> bool:
-        return len(self.state.searched) >= self.state.count or self._search.used_up
+        return self.state.drawn >= self.state.count or self._search.used_up
 
     @property
     def _budget_is_used_up(self) -> bool:
@@ -340,8 +357,7 @@ class Driver:
         self._waiting = [] if self._budget_is_used_up else self._waiting
 
     def _draw(self, trial_id: str, point: dict[str, Any], params: dict[str, Any], *, baseline: bool = False) -> TrialState:
-        number = 1 + max((trial.number for trial in self.state.trials.values()), default=-1)
-        self.record(kinds.PointDrawn(trial_id, number, point, params, baseline))
+        self.record(kinds.PointDrawn(trial_id, self.state.next_place, point, params, baseline))
         if baseline:
             self._search.adopt_baseline(trial_id, point)
         return self.state.trials[trial_id]
@@ -350,7 +366,7 @@ class Driver:
         decided = verdicts.at_rung(self.state, self.experiment, self._rule, trial, iteration)
         if decided is None:
             return False
-        self.record(decided)
+        self.record(decided, sync=False)
         if decided.pause:
             self._search.pause(trial.id, excesses(trial, self.state))
         return decided.stop or decided.pause
@@ -360,8 +376,9 @@ class Driver:
         if not trial.told and not trial.repeats:
             state, value = final_word(trial, self.state)
             beyond = excesses(trial, self.state)
-            self.record(kinds.Told(trial.id, state.name, value, beyond))
+            self.record(kinds.Told(trial.id, state.name, value, beyond), sync=False)
             self._search.tell(trial.id, state, value, beyond)
+        self._log.sync()
         if not trial.promoted:
             attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
-            self.record(kinds.Promoted(trial.id, attempt))
+            self.record(kinds.Promoted(trial.id, attempt), sync=False)  # where it is forgotten it is done again

@@ -28,13 +28,21 @@ from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
 from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.trainable import Work, training
 
 
 def start(
-    experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness, *, root: Path = Path(), suffix: str | None = None
+    experiment: Experiment,
+    output_dir: str,
+    command: Sequence[str],
+    witness: Witness,
+    *,
+    root: Path = Path(),
+    suffix: str | None = None,
+    work: Work = training,
 ) -> RunPaths:
     """Run a search space from its beginning.
 
@@ -45,6 +53,7 @@ def start(
         witness: who is told what happens.
         root: what a relative `output_dir` lies under, where that is not the current folder.
         suffix: what the run's folder name is to end with; by default made up.
+        work: what a trial does.
 
     Raises:
         DataMistake: the data can't be used.
@@ -80,7 +89,7 @@ def start(
             learned = _teach(log, state, lessons)
             linked = point_newest(run, experiment.name)
             taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned))
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned), work=work)
     return run
 
 
@@ -161,6 +170,9 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         experiment = replace(Experiment.from_record(state.opened.experiment), decode=stage)
         if experiment.objective.name == LOSS:
             raise RunMistake(Problem(f"decoding doesn't change the {LOSS}, which the run searched for.", "Decode a model's folder."))
+        if experiment.further:
+            reason = "it searched for several objectives; decoding is searched by one score, which would take models off the front."
+            raise RunMistake(Problem(reason, "Decode a model's folder, by the metric that you name."))
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         with engine.connected(run.logs / "ray.log") as cluster:
@@ -243,5 +255,6 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     nodes = cluster.nodes()
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import yaml
 
@@ -35,10 +36,14 @@ _OF_THE_ATTEMPT = ("device", "precision", "attention", "micro_batch", "data", "s
 """What only the worker knows of a training."""
 
 
+# libyaml's is some five times faster; PyYAML's own is there where it was built without.
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
 def write_settings(paths: TrialPaths, settings: Settings) -> None:
     """The trial's complete settings, for the worker and for people."""
-    text = yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
-    durable.write_text(paths.settings, text)
+    text = yaml.dump(settings.model_dump(mode="json"), Dumper=_Dumper, allow_unicode=True, sort_keys=False)
+    durable.write_text(paths.settings, text, synced=False)  # written anew for each attempt
 
 
 def to_resume(paths: TrialPaths, trial: TrialState) -> tuple[Found, int]:
@@ -109,13 +114,23 @@ def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None
         os.replace(sealed, paths.checkpoints / sealed.name)
     kept = _promote_model(paths, trial.best) if trial.best is not None else False
     _join_logs(paths)
-    durable.write_text(paths.history, "".join(json.dumps(_history_row(report, state)) + "\n" for report in trial.reports))
+    rows = "".join(json.dumps(_history_row(report, state)) + "\n" for report in trial.reports)
+    durable.write_text(paths.history, rows, synced=False)
     write_results(paths, trial, state)
     for number in paths.attempt_numbers():
         shutil.rmtree(paths.attempt(number).checkpoints, ignore_errors=True)
         if kept:
             shutil.rmtree(paths.attempt(number).models, ignore_errors=True)
     return trial.best.attempt if trial.best is not None and kept else None
+
+
+def is_written(paths: TrialPaths, trial: TrialState) -> bool:
+    """Whether the trial's files are there, whole. They are not synced: all in them is elsewhere, too, and a power cut leaves empty ones."""
+    files = (paths.settings, paths.results, *([paths.history] if trial.reports else []))
+    try:
+        return not trial.attempts or all(file.stat().st_size for file in files)
+    except FileNotFoundError:
+        return False
 
 
 def _promote_model(paths: TrialPaths, best: Reported) -> bool:
@@ -135,7 +150,7 @@ def _promote_model(paths: TrialPaths, best: Reported) -> bool:
 def _join_logs(paths: TrialPaths) -> None:
     """One training.log out of the attempts' logs, in order."""
     logs = [paths.attempt(number).log for number in paths.attempt_numbers()]
-    durable.write_text(paths.log, "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()))
+    durable.write_text(paths.log, "".join(log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file()), synced=False)
 
 
 def _history_row(report: Reported, state: RunState) -> dict[str, float | int | str]:
@@ -144,7 +159,7 @@ def _history_row(report: Reported, state: RunState) -> dict[str, float | int | s
 
 def write_results(paths: TrialPaths, trial: TrialState, state: RunState) -> None:
     """training_results.json, of an ended trial."""
-    durable.write_json(paths.results, _results(paths, trial, state))
+    durable.write_json(paths.results, _results(paths, trial, state), synced=False)
 
 
 def write_decodings(paths: TrialPaths, trial: TrialState) -> None:

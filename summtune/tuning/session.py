@@ -7,6 +7,8 @@ remembers for them.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -15,6 +17,9 @@ from summtune.tuning import failures
 from summtune.tuning.driver import Driver
 from summtune.tuning.silence import Patience
 from summtune.tuning.watchdog import Watchdog
+
+COUNT_EVERY_S = 1.0
+"""How often the cluster is asked for its nodes, which takes longer than all else that Ray Tune's loop does in a turn."""
 
 
 class Session:
@@ -45,6 +50,8 @@ class Session:
         self._in_hand: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
         self._capacity = capacity
+        self._slots = 0
+        self._counted = -math.inf
         self._stop = stop
         self._stopped = False
         self._trial_ids: dict[str, str] = {}
@@ -101,7 +108,10 @@ class Session:
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""
-        return len(self._in_hand) < self._capacity()
+        now = time.monotonic()
+        if now - self._counted >= COUNT_EVERY_S:
+            self._slots, self._counted = self._capacity(), now
+        return len(self._in_hand) < self._slots
 
     @property
     def may_go_on(self) -> bool:

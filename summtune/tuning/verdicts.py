@@ -10,7 +10,7 @@ from types import ModuleType
 from summtune.config.experiment import Experiment
 from summtune.errors import TrialFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import BUDGET, Decided, Ended
+from summtune.events.kinds import BASELINE_ID, BUDGET, Decided, Ended
 from summtune.events.trial_state import TrialState
 from summtune.tuning.failures import PASSING
 
@@ -39,8 +39,9 @@ def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: Tr
     if rung is None or not scores or trial.id in state.rungs.get(rung, {}):
         return None
     bracket = experiment.bracket(trial.point)
+    there = state.brackets.get((rung, bracket))
     score, mark = rule.measure(stopping, scores, state.maximize)
-    cutoff, weak = rule.judge(stopping, score, list(state.seen(rung, bracket).values()), state.maximize)
+    cutoff, weak = rule.judge(stopping, score, there.marks if there is not None else (), state.maximize)
     # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
     weak = bool(weak) and not trial.baseline
     stop, pause = weak and not rule.PAUSES, weak and rule.PAUSES
@@ -56,18 +57,19 @@ def to_go_on(state: RunState, experiment: Experiment, rule: ModuleType, *, last_
         rule: a file of `search/stopping`.
         last_call: whether no other trial will come to any rung unless one of these goes on.
     """
-    if not rule.PAUSES:
+    if not state.statuses["paused"]:
         return None
-    paused = [trial for trial in state.trials.values() if trial.paused]
-    for rung in sorted({trial.verdict.rung for trial in paused if trial.verdict is not None}, reverse=True):
-        there = [trial for trial in paused if trial.verdict is not None and trial.verdict.rung == rung]
-        for bracket in dict.fromkeys(experiment.bracket(trial.point) for trial in there):
+    for at in sorted(state.brackets, reverse=True):
+        there = state.brackets[at]
+        best = there.best_paused()
+        if best is None:
+            continue
+        place, arrived, gone_on = there.place(best), len(there), there.gone_on
+        if last_call and BASELINE_ID in there:
             # At the last call the baseline doesn't count: it was never stopped, and somebody else shall go on.
-            marks = {trial: mark for trial, mark in state.seen(rung, bracket).items() if not (last_call and state.trials[trial].baseline)}
-            gone_on = marks.keys() - {trial.id for trial in there}
-            found = rule.promote(experiment.stopping, marks, gone_on, state.maximize, last_call=last_call)
-            if found is not None:
-                return state.trials[found]
+            place, arrived, gone_on = place - (there.place(BASELINE_ID) < place), arrived - 1, gone_on - 1
+        if rule.promotes(experiment.stopping, place, arrived, last=last_call and not gone_on):
+            return state.trials[best]
     return None
 
 

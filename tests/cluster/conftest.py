@@ -116,7 +116,7 @@ def running_head(mode: str, *, answer: int) -> Iterator[Head]:
         with (root / "head.log").open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [*_RAY, "start", "--head", "--block", "--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1", "--num-cpus=2",
-                 '--resources={"summtune_run": 1}', f"--temp-dir={root / 'ray'}", "--disable-usage-stats", *options],
+                 '--resources={"summtune_driver": 1}', f"--temp-dir={root / 'ray'}", "--disable-usage-stats", *options],
                 cwd=root / "home", env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         try:

@@ -164,7 +164,7 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
     plain, queued = write_space(head, "plain", **longer), write_space(head, "queued", **longer)
 
     # Ray's own command, with the turn that our cluster files declare, and Ray's own three seconds after a stop.
-    said = head.ray("job", "submit", "--no-wait", "--working-dir", str(plain.parent), "--entrypoint-resources", '{"summtune_run": 1}',
+    said = head.ray("job", "submit", "--no-wait", "--working-dir", str(plain.parent), "--entrypoint-resources", '{"summtune_driver": 1}',
                     "--", "summtune", "run", plain.name)  # fmt: skip
     first = re.search(r"raysubmit_\w+", said)
     assert first is not None, said
@@ -174,7 +174,7 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
     second = json.loads(out)["id"]
     job = listed(head)[second]
     assert job["status"] == "PENDING"
-    assert job["waits"] == f"for its turn (summtune_run), held by {first[0]}"
+    assert job["waits"] == f"for its turn (summtune_driver), held by {first[0]}"
 
     runs = head.storage / "results"
     log = until(lambda: next(iter(runs.glob("plain-*/events.jsonl")), None))

@@ -63,11 +63,11 @@ def main(words: list[str]) -> None:
 def _die_at(number: str, where: str) -> None:
     left, append = int(number), EventLog.append
 
-    def mortal(self: EventLog, event: SomeEvent) -> SomeEvent:
+    def mortal(self: EventLog, event: SomeEvent, *, sync: bool = True) -> SomeEvent:
         nonlocal left
         left -= 1
         if left > 0:
-            return append(self, event)
+            return append(self, event, sync=sync)
         if where == "within":
             line = as_line(event, self._number + 1)
             self._stream.write(line[: len(line) // 2])

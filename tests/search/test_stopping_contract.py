@@ -25,6 +25,7 @@ from tests.tuning.test_driver import drawn, worked
 
 NAMES = registry.names("search.stopping")
 SCORES = st.lists(st.integers(-50, 50).map(lambda score: score / 10), min_size=1, max_size=12)
+SEEN = SCORES.map(sorted)
 
 every_rule = pytest.mark.parametrize("name", NAMES)
 
@@ -65,21 +66,20 @@ def test_the_first_to_arrive_is_never_stopped_for_good(name: str, scores: list[f
 
 
 @every_rule
-@given(marks=st.lists(st.integers(-50, 50), min_size=1, max_size=12), maximize=st.booleans())
-def test_of_those_that_pause_the_best_goes_on_and_at_the_last_call_somebody_does(name: str, marks: list[int], maximize: bool) -> None:
+@given(arrived=st.integers(1, 60), place=st.integers(0, 59))
+def test_of_those_that_pause_the_best_goes_on_and_at_the_last_call_somebody_does(name: str, arrived: int, place: int) -> None:
     rule, told = of(name)
-    if not rule.PAUSES:
+    if not rule.PAUSES or place >= arrived:
         return
-    named = {str(place): float(mark) for place, mark in enumerate(marks)}
-    best = max(named.values()) if maximize else min(named.values())
-    found = rule.promote(told, named, (), maximize, last_call=False)
-    assert found is None or named[found] == best
-    assert named[rule.promote(told, named, (), maximize, last_call=True)] == best
-    assert rule.promote(told, named, set(named), maximize, last_call=True) is None
+    assert rule.promotes(told, 0, arrived, last=True)
+    assert not rule.promotes(told, arrived - 1, arrived, last=False), "never all of them"
+    if rule.promotes(told, place, arrived, last=False):
+        assert all(rule.promotes(told, better, arrived, last=False) for better in range(place))
+        assert rule.promotes(told, place, arrived + 1, last=False), "one more that is worse takes nobody's place"
 
 
 @every_rule
-@given(scores=SCORES, seen=SCORES, maximize=st.booleans())
+@given(scores=SCORES, seen=SEEN, maximize=st.booleans())
 def test_it_keeps_and_changes_nothing(name: str, scores: list[float], seen: list[float], maximize: bool) -> None:
     rule, told = of(name)
     given_scores, given_seen = list(scores), list(seen)
@@ -89,18 +89,18 @@ def test_it_keeps_and_changes_nothing(name: str, scores: list[float], seen: list
 
 
 @every_rule
-@given(scores=SCORES, seen=SCORES)
+@given(scores=SCORES, seen=SEEN)
 def test_to_minimise_is_to_maximise_the_opposite(name: str, scores: list[float], seen: list[float]) -> None:
     rule, told = of(name)
     least, mark = rule.measure(told, scores, False)
     assert (least, mark) == pytest.approx(tuple(-one for one in rule.measure(told, [-score for score in scores], True)))
     cutoff, stop = rule.judge(told, least, seen, False)
     assume(cutoff is None or abs(least - cutoff) > 1e-9)  # the dust of interpolated percentiles
-    assert stop == rule.judge(told, -least, [-one for one in seen], True)[1]
+    assert stop == rule.judge(told, -least, [-one for one in reversed(seen)], True)[1]
 
 
 @every_rule
-@given(seen=SCORES, score=st.integers(-50, 50).map(lambda score: score / 10), maximize=st.booleans())
+@given(seen=SEEN, score=st.integers(-50, 50).map(lambda score: score / 10), maximize=st.booleans())
 def test_what_is_stopped_is_below_the_cutoff_and_what_is_worse_is_stopped_too(
     name: str, seen: list[float], score: float, maximize: bool
 ) -> None:

@@ -85,10 +85,10 @@ class MortalLog(EventLog):
         self._left = moment.event if moment else None
         self._where = moment.where if moment else "before"
 
-    def append(self, event: SomeEvent) -> SomeEvent:
+    def append(self, event: SomeEvent, *, sync: bool = True) -> SomeEvent:
         if self._left is None or self._left > 0:
             self._left = None if self._left is None else self._left - 1
-            return super().append(event)
+            return super().append(event, sync=sync)
         if self._where == "within":
             line = as_line(replace(event, time=1.0), self._number + 1)
             self._stream.write(line[: len(line) // 2])
@@ -225,5 +225,5 @@ def outcome(state: RunState) -> dict[str, Any]:
         "rungs": state.rungs,
         "best": best.id if best else None,
         "ranking": [one.id for one in standings.ranking(state)],
-        "ended": (state.search_ended, state.unimproved, state.best_ended, state.spent.epochs),
+        "ended": (state.search_ended, state.unimproved, state.unbeaten, state.spent.epochs),
     }

@@ -37,7 +37,7 @@ def test_values_of_the_named_parameter_compete_among_themselves(tmp_path: Path) 
     assert [event.bracket for event in judged.values()] == ["small"] * 3 + ["large"] * 3
     assert [event.cutoff for event in judged.values()] == [None, 0.5, 0.55, None, 0.2, 0.25]
     assert [trial for trial, event in judged.items() if event.stop] == ["0006"]
-    assert driver.state.seen(1, "large") == {"0004": 0.2, "0005": 0.3, "0006": 0.1}
+    assert driver.state.brackets[1, "large"].marks == [0.1, 0.2, 0.3]
     assert fold(read_events(driver.run.events)[0]) == driver.state
     said = event_line(judged["0006"], driver.state, 4)
     assert said == "0006  stopped after 1 of 4: 0.1000 at rung 1 among large, 0.2500 needed"

@@ -7,7 +7,7 @@ instead of pausing, as `hyperband` does here: on recorded learning curves that f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 from summtune.config.stopping import Stopping
 
@@ -38,7 +38,7 @@ def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: boo
     Args:
         stopping: for `eta`.
         score: the trial's.
-        seen: other trials' scores at this rung.
+        seen: other trials' scores at this rung, ascending.
         maximize: whether more is better.
     """
     if (len(seen) + 1) % CHANCE == 0:
@@ -46,26 +46,20 @@ def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: boo
     places = _places(stopping, len(seen) + 1)
     if not places:
         return None, True
-    others = sorted(seen, reverse=maximize)
-    cutoff = others[places - 1] if places <= len(others) else None
+    cutoff = None if places > len(seen) else seen[-places] if maximize else seen[places - 1]
     return cutoff, cutoff is not None and (score < cutoff if maximize else score > cutoff)
 
 
-def promote(stopping: Stopping, marks: Mapping[str, float], gone_on: Collection[str], maximize: bool, *, last_call: bool) -> str | None:
-    """Which of those that pause at a rung goes on; None where none does.
+def promotes(stopping: Stopping, place: int, arrived: int, *, last: bool) -> bool:
+    """Whether the best of those that pause at a rung goes on.
 
     Args:
         stopping: for `eta`.
-        marks: of all that have been at this rung, by trial.
-        gone_on: those of them that went on.
-        maximize: whether more is better.
-        last_call: whether nothing else will come here: then the best goes on where nobody has, however few there were.
+        place: how many that have been at this rung are ahead of it.
+        arrived: how many have been there.
+        last: whether nothing else will come here, and nobody has gone on: then the best does, however few there were.
     """
-    order = sorted(marks, key=lambda trial: -marks[trial] if maximize else marks[trial])
-    places = _places(stopping, len(order))
-    if last_call and not gone_on:
-        places = max(places, 1)
-    return next((trial for trial in order[:places] if trial not in gone_on), None)
+    return place < max(_places(stopping, arrived), 1 if last else 0)
 
 
 def _places(stopping: Stopping, arrived: int) -> int:
