@@ -15,6 +15,7 @@ from typing import Any
 
 from summtune.cluster.access import Access
 from summtune.cluster.inside import STORAGE
+from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
 
@@ -125,7 +126,7 @@ def folder_seen_here(job: JobView, environ: Mapping[str, str]) -> RunPaths | Non
     storage = environ.get(STORAGE, "").strip()
     if not storage or not job.run:
         return None
-    run = RunPaths(Path(storage).expanduser() / job.metadata.get("output_dir", "") / job.run)
+    run = RunPaths(Path(storage).expanduser() / (job.metadata.get("output_dir") or General().output_dir) / job.run)
     return run if run.events.is_file() else None
 
 

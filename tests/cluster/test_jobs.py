@@ -70,6 +70,8 @@ def test_a_runs_folder_is_seen_where_the_storage_is(tmp_path: Path) -> None:
     found = folder_seen_here(job, {"SUMMTUNE_STORAGE": str(tmp_path)})
     assert found is not None
     assert found.folder.resolve() == run.folder.resolve()
+    run.folder.parent.rename(tmp_path / "results")
+    assert folder_seen_here(replace(job, metadata={}), {"SUMMTUNE_STORAGE": str(tmp_path)}) is not None, "by default in ./results"
 
 
 def test_names_that_every_part_of_ray_takes() -> None:

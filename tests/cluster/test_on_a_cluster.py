@@ -160,7 +160,7 @@ def _settings_here(head: Head, file: Path, acting: dict[str, str]) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> None:
-    longer = {"settings": {"training": {"num_train_epochs": 60}}}
+    longer = {"settings": {"training": {"num_train_epochs": 50}}}
     plain, queued = write_space(head, "plain", **longer), write_space(head, "queued", **longer)
 
     # Ray's own command, with the turn that our cluster files declare, and Ray's own three seconds after a stop.
@@ -194,6 +194,17 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
 
     # Neither is lost: the one that was killed goes on from its last checkpoint.
     run = RunPaths(log.parent)
+    code, out, err = head.summtune("resume", run.folder.name, "--json")
+    assert code == 0, err
+    held = len(read_events(run.events)[0])
+    until(lambda: any(isinstance(event, Reported) for event in read_events(run.events)[0][held:]))
+
+    # Where the storage is seen the run itself is asked, and its driver writes down that it was.
+    code, out, err = head.summtune("stop", run.folder.name, "--now", "--wait", SUMMTUNE_STORAGE=str(head.storage))
+    assert code == 0, err
+    assert out.splitlines()[-1] == "Stopped: interrupted (stopped by `summtune stop`)."
+    ended = until(lambda: next((job for job in listed(head).values() if job["verb"] == "resume" and job["status"] == "FAILED"), None))
+    assert ended["exit_code"] == 130
     before = {(event.trial, event.iteration) for event in read_events(run.events)[0] if isinstance(event, Reported)}
     code, out, err = head.summtune("resume", run.folder.name, "--follow")
     assert code == 0, out + err
@@ -201,7 +212,7 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
     assert fold(events).status == "finished"
     reports = [(event.trial, event.iteration) for event in events if isinstance(event, Reported)]
     assert before <= set(reports)
-    assert len(reports) - len(set(reports)) <= 2, "at most the evaluation that was under way is done again, by each of two trials"
+    assert len(reports) - len(set(reports)) <= 4, "at most the evaluation that was under way is done again, by each of two trials, twice"
 
 
 def _text(file: Path) -> str:
