@@ -81,6 +81,7 @@ class Screen:
         self._table = Table()
         self._rest = ""
         self._lasts: dict[str, int] = {}
+        self._experiment: Experiment | None = None
         self._began = time.monotonic()
         self._next_picture = 0.0
 
@@ -90,9 +91,8 @@ class Screen:
 
     def begin(self, state: RunState) -> None:
         """Begin to show trials."""
-        assert state.opened is not None, "a run is shown once it is open"
-        self._experiment = Experiment.from_record(state.opened.experiment)
-        self._lasts = {trial.id: last_iteration(state, self._experiment, trial) for trial in state.trials.values()}
+        for trial_id in state.trials:
+            self._last(trial_id, state)
         self._count = most_trials(state)
         self._ended = state.ended_points
         self._picture(state)
@@ -108,18 +108,21 @@ class Screen:
 
     def event(self, event: Event, state: RunState) -> None:
         """Take notice of an event."""
-        line = event_line(event, state, self._last(event, state))
+        line = event_line(event, state, self._last(getattr(event, "trial", ""), state))
         self._ended = state.ended_points
         if self._live is not None and time.monotonic() >= self._next_picture:
             self._picture(state)
         if line and not (self._live is not None and isinstance(event, (Reported, TrialStarted))):
             self.say(line)
 
-    def _last(self, event: Event, state: RunState) -> int:
-        trial = getattr(event, "trial", None)
-        if trial is not None and trial not in self._lasts and trial in state.trials:
-            self._lasts[trial] = last_iteration(state, self._experiment, state.trials[trial])
-        return self._lasts.get(trial, 0) if trial else 0
+    def _last(self, trial_id: str, state: RunState) -> int:
+        """The evaluations that a trial was meant to make."""
+        if trial_id in state.trials and trial_id not in self._lasts:
+            if self._experiment is None:
+                assert state.opened is not None, "it has trials"
+                self._experiment = Experiment.from_record(state.opened.experiment)
+            self._lasts[trial_id] = last_iteration(state, self._experiment, state.trials[trial_id])
+        return self._lasts.get(trial_id, 0)
 
     def _picture(self, state: RunState) -> None:
         """Make the table now, in the thread that changes the state; the one that draws it only reads what was made.

@@ -135,6 +135,13 @@ IDLE: tuple[Idle, ...] = (
         lambda values: not str(values.get("training.optim")).startswith(_LOW_RANK),
         f"only {' and '.join(_LOW_RANK)} optimisers look at modules",
     ),
+    # training.arguments.decide
+    Idle(
+        ("training.precision", "training.tf32"),
+        ("general.device",),
+        lambda values: values.get("general.device") == "cpu",
+        "general.device is cpu, where everything is computed in fp32",
+    ),
     # TrainingArguments: a backend or a mode turns torch.compile on.
     Idle(
         ("training.torch_compile",),

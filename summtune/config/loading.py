@@ -13,12 +13,14 @@ from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
-from summtune.config.layering import Layers, Unwhole, drawn_models
+from summtune.config.layering import Layers, Unwhole, always_drawn, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
+from summtune.config.orphans import without_lost, without_orphans
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
+from summtune.config.searched import Possible, Searched
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
@@ -71,17 +73,22 @@ class _Loading:
         constraints = self._constraints(top, together(parsed, given))
         stages = split(self.space, top, parsed, given, constraints)
         self.problems.extend(stages.problems)
-        self.notices.extend(stages.notices)
         layers = self._layers(top, stages.training)
         kept = layers.without_pinned(stages.training, self.notices)
         decoded = layers.without_pinned(stages.decoding, self.notices)
+        layers.drawn = always_drawn(kept)
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        space = built_space(kept, stages.training_rules, base, models)
+        training_rules = without_lost(stages.training_rules, stages.training, kept, self.notices)
+        decoding_rules = without_lost(stages.decoding_rules, stages.decoding, decoded, self.notices)
+        kept = without_orphans(stages.training, kept, layers.pinned_keys, base.flat, self.notices)
+        decoded = without_orphans(stages.decoding, decoded, layers.pinned_keys, base.flat, self.notices)
+        self.notices.extend(stages.notices(decoded))
+        space = built_space(kept, training_rules, base, models)
         check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
-        afterwards = built_space(decoded, stages.decoding_rules, base, ())
+        afterwards = built_space(decoded, decoding_rules, base, ())
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
@@ -94,6 +101,7 @@ class _Loading:
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
+            self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
             self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
@@ -264,7 +272,7 @@ class _Loading:
         self.problems.extend(synonyms.reduce(layer))
         return layer
 
-    def _proxy_decoding(self, layer: Layer, varying: Sequence[validation.Searched]) -> None:
+    def _proxy_decoding(self, layer: Layer, varying: Sequence[Searched]) -> None:
         """Where trials decode differently greedy evaluations would tell the search nothing of it."""
         keys = [one.parameter.name for one in varying if one.parameter.name.startswith(GENERATION)]
         strategy, decoding = layer.get("evaluation.strategy"), layer.get("evaluation.proxy_decoding")
@@ -299,7 +307,7 @@ class _Loading:
         return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
-def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:
+def _in_both(training: Possible, decoding: Possible) -> Possible:
     """Whether values are possible together, each in the stage that it is searched in."""
 
     def possible(wanted: Mapping[str, Any]) -> bool:

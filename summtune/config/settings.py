@@ -118,7 +118,7 @@ class Training(BaseModel):
     per_device_train_batch_size: PositiveInt = Field(16, description="Dialogues in a training batch, per device.")
     per_device_eval_batch_size: PositiveInt = Field(32, description="Dialogues in an evaluation batch, per device.")
     learning_rate: Annotated[Real, Field(gt=0.0, lt=1.0)] = Field(5e-5, description="Peak learning rate.")
-    num_train_epochs: PositiveInt = Field(3, description="Passes over the training data.")
+    num_train_epochs: Annotated[PositiveInt, Field(le=10_000)] = Field(3, description="Passes over the training data.")
     warmup_ratio: Share = Field(0.1, description="Share of the steps over which the learning rate rises.")
     weight_decay: Annotated[Real, Field(ge=0.0)] = Field(0.01, description="Weight decay.")
     lr_scheduler_type: str = Field("cosine", description="One of transformers' schedules.")
@@ -147,7 +147,9 @@ class Training(BaseModel):
     save_steps: PositiveInt | None = Field(
         None, description="Also write a checkpoint every so many optimiser steps; left out: at evaluations only."
     )
-    max_steps: PositiveInt | None = Field(None, description="End after so many optimiser steps; left out: num_train_epochs decides.")
+    max_steps: Annotated[PositiveInt, Field(le=100_000_000)] | None = Field(
+        None, description="End after so many optimiser steps; left out: num_train_epochs decides."
+    )
     timeout_s: PositiveInt | None = Field(None, description="Seconds after which an attempt is ended, and the trial has failed.")
 
 

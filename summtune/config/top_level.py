@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -26,8 +27,10 @@ from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.spec import NOT_YET
+from summtune.space.values import brief
 
 _OTHER_NAMES = {"metrics": "Did you mean objectives?", "parameter": "Did you mean parameters?"}
+_UNSEEN = ("Cc", "Cs", "Zl", "Zp", "Cf")  # control, surrogate, line and format characters: a name that ends otherwise than it looks
 _MAX_NAME = 100
 _MAX_NAME_BYTES = 200  # of UTF-8: file systems allow 255 for a name, and a stamp comes after it; a Korean letter has three
 
@@ -56,6 +59,8 @@ class TopLevel:
                     unfit = _unknown(path) if one["type"] == "extra_forbidden" else explain(one)
                     if path[0] == "decode" and len(path) > 1 and path[1] == "literal['inline']":
                         path, unfit = ("decode",), Unfit("it must be `inline`, or a mapping with parameters.", "Write `decode: inline`.")
+                    if path == ("metric",) and isinstance(values.get("metric"), str):
+                        unfit = Unfit(unfit.reason, f"Write `metric: {{name: {brief(values['metric'])}}}`.")
                     self._note(path, unfit.reason, unfit.remedy)
                     _remove(values, path)
         self._contradictions(top)
@@ -156,7 +161,7 @@ class TopLevel:
 
 def _unfit_name(title: str) -> str:
     """Why a title can't name a folder; empty where it can."""
-    bad = next((letter for letter in title if letter in "/\\" or ord(letter) < 32 or ord(letter) == 127), None)
+    bad = next((letter for letter in title if letter in "/\\" or unicodedata.category(letter) in _UNSEEN), None)
     if bad is not None:
         return f"holds {bad}" if bad in "/\\" else "holds a control character"
     if not title:
@@ -179,13 +184,11 @@ def _stranger(name: str) -> Unfit:
             f"Write it under `settings:`, as `settings: {{{name}: …}}`.",
         )
     close = _OTHER_NAMES.get(name) or did_you_mean(name, known)
-    if close.startswith("Did"):
+    key = None if name in _OTHER_NAMES else catalogue().vocabulary.meaning(name)
+    if key is None:
         return Unfit("a search space has no such key.", close)
-    try:
-        key = catalogue().resolve(name)
-    except Unfit:
-        return Unfit("a search space has no such key.", close)
-    return Unfit("a search space has no such key: it is a setting.", f"Write it under `parameters:`, or as {key} under `settings:`.")
+    written = f"Write it under `parameters:`, or as {key} under `settings:`."
+    return Unfit("a search space has no such key: it is a setting.", f"{written} {close if close.startswith('Did') else ''}".strip())
 
 
 def _unknown(path: KeyPath) -> Unfit:

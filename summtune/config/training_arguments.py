@@ -104,6 +104,9 @@ DECIDED: Mapping[str, Decided] = {
     "logging_strategy": Decided("the loss is recorded at every evaluation", ("epoch", "steps", "no")),
 }
 
+# Upper ends that transformers leaves to torch, which finds out when a trial has begun (torch.optim.Adam: 0 <= beta < 1).
+BELOW: Mapping[str, float] = {"adam_beta1": 1.0, "adam_beta2": 1.0}
+
 _ALSO: Mapping[str, tuple[str, ...]] = {"fsdp": ("bool",)}
 """Types that transformers takes, and asks for in its documentation, but doesn't declare."""
 
@@ -136,6 +139,8 @@ def check_argument(name: str, value: Any) -> Any:
         meant = " or ".join(dict.fromkeys(_meaning(alternative) for alternative in types if alternative != "None"))
         raise mismatch(value, meant)
     _check_sign(argument, value)
+    if name in BELOW and isinstance(value, (int, float)) and value >= BELOW[name]:
+        raise Unfit(f"{shown(value)} is too large: it must be below {shown(BELOW[name])}.")
     return fitting[0] if fitting else None
 
 

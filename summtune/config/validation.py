@@ -5,24 +5,23 @@ It must not know how values were read; it is given entries, which know where the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from summtune import registry
-from summtune.config import optimisation, presets
+from summtune.config import lengths, optimisation, presets
 from summtune.config.architectures import family_of, handled, model_type
-from summtune.config.checkpoint_facts import known_type, local_configuration
+from summtune.config.checkpoint_facts import known_type
 from summtune.config.layers import Layer
 from summtune.config.metric_file import is_own
 from summtune.config.metrics import NEEDS, Declaration, declared, problems_together
 from summtune.config.places import is_there
+from summtune.config.searched import Possible, Searched, at, values_of
 from summtune.config.settings import Settings
 from summtune.errors import MetricMistake, Problem
 from summtune.space.naming import did_you_mean
-from summtune.space.parameters import Choice, Constant, Parameter
 from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
 
@@ -35,18 +34,6 @@ ONLY: Mapping[str, tuple[Any, ...]] = {
     "wandb.log_model": (False,),
 }
 """Keys whose machinery is missing so far, with the values that are fine."""
-_LENGTHS = ("tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length")
-
-Possible = Callable[[Mapping[str, Any]], bool]
-"""Whether a point may have these values (dotted key or parameter to value) together."""
-
-
-@dataclass(frozen=True)
-class Searched:
-    """A parameter, and how to make a problem with it: reason, remedy."""
-
-    parameter: Parameter
-    problem: Callable[[str, str], Problem]
 
 
 def not_yet(layer: Layer, searched: Iterable[Searched]) -> list[Problem]:
@@ -92,37 +79,14 @@ def combinations(
     """
     return [
         *_model(settings, layer),
-        *_lengths(settings, layer, searched, possible),
+        *lengths.problems(settings, layer, searched, possible),
         *_data(settings, layer, here=data_here),
-        *_generation(settings, layer, searched),
+        *_drawing(settings, layer, searched),
         *_warmup(searched),
         *_optimisation(settings, layer, searched, possible),
         *_limits(settings, layer),
         *metric_problems(settings, layer),
     ]
-
-
-def values_of(parameter: Parameter) -> tuple[Any, ...]:
-    """A choice's values; none for a range."""
-    return parameter.values if isinstance(parameter, Choice) else (parameter.value,) if isinstance(parameter, Constant) else ()
-
-
-def positions(settings: Settings) -> int | None:
-    """How many positions the model has, where that is known without loading it."""
-    overrides = settings.model.config_overrides
-    given = overrides.get("max_position_embeddings", overrides.get("n_positions"))
-    if isinstance(given, int):
-        return given
-    checkpoint = settings.model.checkpoint
-    if checkpoint is None:
-        return None
-    known = local_configuration(checkpoint)
-    if known is not None:
-        found = known.get("max_position_embeddings", known.get("n_positions"))
-        relative = "t5" in str(known.get("model_type"))  # T5 has no positions that could run out
-        return found if isinstance(found, int) and not relative else None
-    preset = presets.of_model(checkpoint=checkpoint)
-    return presets.positions(preset) if preset else None
 
 
 def _model(settings: Settings, layer: Layer) -> list[Problem]:
@@ -152,35 +116,6 @@ def _checkpoint(checkpoint: str, architecture: str | None, layer: Layer) -> list
     return [at(layer, "model.architecture", reason, "Leave the architecture out, which is read from the checkpoint, or name another one.")]
 
 
-def _lengths(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
-    limit = positions(settings)
-    if limit is None:
-        return []
-    problems = []
-    for key in _LENGTHS:
-        section, _, name = key.partition(".")
-        remedy = f"Give at most {limit}."
-        if key in searched:
-            top = _greatest(searched[key].parameter, limit, possible)
-            if top is not None:
-                problems.append(searched[key].problem(f"{shown(top)} is beyond the model's {limit} positions.", remedy))
-        elif (value := getattr(getattr(settings, section), name)) > limit:
-            problems.append(at(layer, key, f"{value} is beyond the model's {limit} positions.", remedy))
-    if not problems and _shares_positions(settings):
-        lengths = settings.tokenizer.encoder_max_len + settings.tokenizer.decoder_max_len
-        if lengths > limit and not {"tokenizer.encoder_max_len", "tokenizer.decoder_max_len"} & set(searched):
-            reason = f"with decoder_max_len, {settings.tokenizer.decoder_max_len}, it is beyond the model's {limit} positions:"
-            reason += " prompt and summary share them."
-            problems.append(at(layer, "tokenizer.encoder_max_len", reason, f"Give at most {limit} for both together."))
-    return problems
-
-
-def _shares_positions(settings: Settings) -> bool:
-    """Whether the model's family puts source and target into one sequence."""
-    named = family_of(settings.model.architecture)
-    return named is not None and bool(getattr(registry.load("families", named), "SHARES_POSITIONS", False))
-
-
 def _data(settings: Settings, layer: Layer, *, here: bool) -> list[Problem]:
     problems = []
     for split in ("train", "dev", "test"):
@@ -195,16 +130,12 @@ def _data(settings: Settings, layer: Layer, *, here: bool) -> list[Problem]:
     return problems
 
 
-def _generation(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
-    problems = []
+def _drawing(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
     generation = settings.generation
-    if generation.min_length > generation.max_length and not {"generation.min_length", "generation.max_length"} & set(searched):
-        reason = f"{generation.min_length} is above generation.max_length, {generation.max_length}."
-        problems.append(at(layer, "generation.min_length", reason, "Lower it."))
-    if generation.do_sample and generation.num_beams > 1 and not {"generation.do_sample", "generation.num_beams"} & set(searched):
-        reason = f"with generation.num_beams {generation.num_beams} nothing is drawn: only single summaries are."
-        problems.append(at(layer, "generation.do_sample", reason, "Set generation.num_beams to 1, or leave it out."))
-    return problems
+    if not generation.do_sample or generation.num_beams == 1 or {"generation.do_sample", "generation.num_beams"} & set(searched):
+        return []
+    reason = f"with generation.num_beams {generation.num_beams} nothing is drawn: only single summaries are."
+    return [at(layer, "generation.do_sample", reason, "Set generation.num_beams to 1, or leave it out.")]
 
 
 def _warmup(searched: Mapping[str, Searched]) -> list[Problem]:
@@ -273,16 +204,3 @@ def metric_problems(settings: Settings, layer: Layer) -> list[Problem]:
         remedy = "Install it: pip install 'summtune[kiwi]'."
         problems.append(at(layer, "evaluation.rouge_tokenizer", "kiwi needs the package kiwipiepy, which is not installed.", remedy))
     return problems
-
-
-def _greatest(parameter: Parameter, limit: int, possible: Possible) -> Any:
-    """The greatest value above a limit that may be drawn; None where there is none."""
-    ends = values_of(parameter) or (getattr(parameter, "high", None),)
-    above = sorted((value for value in ends if isinstance(value, (int, float)) and value > limit), reverse=True)
-    return next((value for value in above if possible({parameter.name: value})), None)
-
-
-def at(layer: Layer, key: str, reason: str, remedy: str) -> Problem:
-    """A problem with a setting, where it was given."""
-    entry = layer.get(key) or next((one for known, one in layer.items() if known.startswith(f"{key}.")), None)
-    return entry.problem(reason, remedy) if entry else Problem(reason, remedy, key)

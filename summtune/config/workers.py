@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from summtune.config.architectures import family_of
 from summtune.config.effects import BETWEEN_WORKERS
 from summtune.config.layers import Layer
+from summtune.config.searched import Searched, at, values_of
 from summtune.config.settings import Settings
-from summtune.config.validation import Searched, at, values_of
 from summtune.errors import Problem
 from summtune.space.parameters import Parameter
 

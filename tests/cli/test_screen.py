@@ -62,6 +62,18 @@ def test_on_a_terminal_a_table_renews_itself(tmp_path: Path) -> None:
     assert "3/3 trials" in text
 
 
+def test_what_is_caught_up_with_is_said_before_the_run_is_shown(tmp_path: Path) -> None:
+    """A driver that was killed had recorded more than it had done; that is done, and on record, before the run counts as opened."""
+    text = io.StringIO()
+    screen = Screen(Console(file=text, width=140, highlight=False))
+    state, (opened, *events) = RunState(), read_events(recorded(tmp_path).events)[0]
+    state.apply(opened)
+    for event in events:
+        state.apply(event)
+        screen.event(event, state)
+    assert "0001  2/4  rouge_combined_f1 0.6000" in text.getvalue()
+
+
 def test_what_a_trial_has_to_say_is_a_note() -> None:
     assert event_line(Noted("0001", "fp32 is used."), RunState(), 0) == "note: fp32 is used."
 

@@ -63,6 +63,10 @@ if TYPE_CHECKING:
             "parameters: {weight_decay: {values: [0.0, 0.1], when: {num_beams: 4}}}",
             "it never exists: what its `when` asks for never holds.",
         ),
+        (
+            "parameters: {precision: {values: [fp16, fp32]}}\nsettings: {general: {device: cpu}}",
+            "training.precision has no effect: general.device is cpu, where everything is computed in fp32.",
+        ),
         ("parameters: {input_format: {values: ['{dialogue} a', '{dialogue} b']}}", "tokenizer.input_format"),
     ],
 )
