@@ -240,18 +240,25 @@ def folder_name(title: str) -> str:
     return re.sub(r"\s+", "-", title.strip())
 
 
-def create_run(output_dir: Path, title: str, now: datetime) -> RunPaths:
+def create_run(output_dir: Path, title: str, now: datetime, suffix: str | None = None) -> RunPaths:
     """Make a new run directory; two runs never share one, however close together they start.
+
+    Args:
+        output_dir: folder of run directories.
+        title: the run's name.
+        now: the time in the folder's name.
+        suffix: stamp and hex that the folder's name is to end with, where that is still free; by default made up here.
 
     Raises:
         OSError: `output_dir` can't be written.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     while True:
-        folder = output_dir / f"{folder_name(title)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = output_dir / f"{folder_name(title)}{suffix or f'-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}'}"
         try:
             folder.mkdir()
         except FileExistsError:
+            suffix = None
             continue
         return RunPaths(folder)
 

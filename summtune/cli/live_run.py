@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from summtune.cli.next_step import called, command, predict_command
+from summtune.cli.next_step import after, go_on, predict_command
 from summtune.cli.screen import Screen, print_summary
 from summtune.config.description import COLUMN, summary_lines
 from summtune.config.experiment import Experiment
@@ -108,11 +108,10 @@ class LiveRun:
         self.screen.say()
         assert state.opened is not None
         settings = Experiment.from_record(state.opened.experiment).base.settings
-        predict = predict_command(self.run, settings)
-        self.screen.say(f"Next      {predict}")
+        self.screen.say(f"Next      {after(self.run, settings)}")
         others = [point.id for point in standings.front(state) if point is not standings.best(state)]
         if others:
-            self.screen.say(f"          {predict} --trial {others[-1]}    (or another of the front)")
+            self.screen.say(f"          {predict_command(self.run, settings)} --trial {others[-1]}    (or another of the front)")
         summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
         return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 
@@ -124,7 +123,7 @@ class LiveRun:
             if state.stop == "finishing":
                 print_summary(self.screen.console, self.run, state)
                 self.screen.say()
-            self.screen.say(f"Stopped. Nothing is lost; go on with:  {command('resume', called(self.run))}")
+            self.screen.say(f"Stopped. Nothing is lost; go on with:  {go_on(self.run)}")
 
 
 def command_line() -> list[str]:

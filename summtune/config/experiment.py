@@ -299,7 +299,9 @@ def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, 
     return laid
 
 
-def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Experiment:
+def load_experiment(
+    path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ, all_here: bool = True, root: Path = Path()
+) -> Experiment:
     """Read a search space, with all its layers, and check all of it.
 
     Args:
@@ -307,10 +309,12 @@ def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Map
         assignments: `section.key=value`, as after `--set`; also `count=`, `baseline=`, `method=`, `name=`, `base=`, `metric.…=`,
             `resources.…=` and `early_terminate.…=`, for the keys of the search space itself.
         environ: the environment variables.
+        all_here: whether data files and earlier runs have to be here; they don't where the run will be on a machine that has them.
+        root: what the folder of runs lies under if it is relative.
 
     Raises:
         SettingsMistake: with every problem that was found.
     """
     from summtune.config.loading import load  # it makes Experiments, and so stands above this module
 
-    return load(path, assignments, environ)
+    return load(path, assignments, environ, all_here=all_here, root=root)

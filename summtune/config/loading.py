@@ -42,9 +42,9 @@ from summtune.space.values import shown
 SEED = "general.seed"
 
 
-def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
+def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str], *, all_here: bool, root: Path) -> Experiment:
     """As `experiment.load_experiment`."""
-    return _Loading(read_space(path, assignments), environ).experiment()
+    return _Loading(read_space(path, assignments), environ, all_here, root).experiment()
 
 
 @dataclass
@@ -53,6 +53,8 @@ class _Loading:
 
     space: SpaceDocument
     environ: Mapping[str, str]
+    all_here: bool
+    root: Path
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -94,7 +96,7 @@ class _Loading:
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
-                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible))
+                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
                 self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
@@ -119,7 +121,7 @@ class _Loading:
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
             self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
-        warm = WarmStartReader(self.space, self.problems)
+        warm = WarmStartReader(self.space, self.problems, self.root, all_here=self.all_here)
         earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))

@@ -65,7 +65,9 @@ def _no_family(architecture: str) -> str:
     return f"{NOT_YET} {architecture} belongs to no family so far, and can't be trained."
 
 
-def combinations(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
+def combinations(
+    settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible, *, data_here: bool = True
+) -> list[Problem]:
     """What contradicts itself in the resolved settings, and in what the search may draw over them.
 
     Args:
@@ -73,11 +75,12 @@ def combinations(settings: Settings, layer: Layer, searched: Mapping[str, Search
         layer: where each of their values came from.
         searched: what varies, by settings key.
         possible: which values may be drawn together with that model.
+        data_here: whether the data files have to be here.
     """
     return [
         *_model(settings, layer),
         *lengths.problems(settings, layer, searched, possible),
-        *_data(settings, layer),
+        *_data(settings, layer, here=data_here),
         *_drawing(settings, layer, searched),
         *_warmup(searched),
         *_optimisation(settings, layer, searched, possible),
@@ -113,11 +116,11 @@ def _checkpoint(checkpoint: str, architecture: str | None, layer: Layer) -> list
     return [at(layer, "model.architecture", reason, "Leave the architecture out, which is read from the checkpoint, or name another one.")]
 
 
-def _data(settings: Settings, layer: Layer) -> list[Problem]:
+def _data(settings: Settings, layer: Layer, *, here: bool) -> list[Problem]:
     problems = []
     for split in ("train", "dev", "test"):
         path = getattr(settings.data, split)
-        if path is not None and not (is_there(path) and path.is_file()):
+        if here and path is not None and not (is_there(path) and path.is_file()):
             reason = f"{path} is no file." if is_there(path) else f"there is no file {path}."
             problems.append(at(layer, f"data.{split}", reason, "Check the path; in a file it is relative to that file."))
     for given, missing in (("train", "dev"), ("dev", "train")):

@@ -34,14 +34,25 @@ from summtune.tuning.environment import describe_environment
 from summtune.tuning.trainable import Work, training
 
 
-def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness, *, work: Work = training) -> RunPaths:
+def start(
+    experiment: Experiment,
+    output_dir: str,
+    command: Sequence[str],
+    witness: Witness,
+    *,
+    root: Path = Path(),
+    suffix: str | None = None,
+    work: Work = training,
+) -> RunPaths:
     """Run a search space from its beginning.
 
     Args:
-        experiment: what to do.
-        output_dir: folder of the run's directory.
+        experiment: what is searched.
+        output_dir: folder of run directories, as the person gave it: paths in the result files start from it.
         command: the command line.
         witness: who is told what happens.
+        root: what a relative `output_dir` lies under, where that is not the current folder.
+        suffix: what the run's folder name is to end with; by default made up.
         work: what a trial does.
 
     Raises:
@@ -53,15 +64,16 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    check_writable(Path(output_dir))
+    place = root / output_dir
+    check_writable(place)
     facts = check_corpus(experiment.widest_data())
     experiment = experiment.with_rows(facts.splits["train"].rows)
     own_metrics.try_out(experiment)
     _check_models(experiment)
     lessons = warm_start.lessons(experiment, facts.fingerprints)
-    with surroundings(output_dir), engine.connected(None) as cluster:
+    with surroundings(str(place)), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster, experiment.budget)
-        run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
+        run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
         run.trials.mkdir()
         durable.write_text(run.space, experiment.source)
