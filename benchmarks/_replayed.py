@@ -15,6 +15,7 @@ from summtune.config.stopping import Stopping
 from summtune.events.fold import RunState
 from summtune.events.kinds import Taught
 from summtune.events.rungs import Rung
+from summtune.search import pausing
 from summtune.search.study import Search
 from summtune.space.space import Space
 
@@ -77,9 +78,13 @@ class Replayed:
             return "continue"
         there = self._rungs.setdefault(rung, Rung(maximize=False))
         score, mark = self._rule.measure(self._stopping, scores, False)
-        _, stop = self._rule.judge(self._stopping, score, there.marks, False)
+        if self._rule.PAUSES:
+            _, weak = pausing.at_arrival(self._rule, self._stopping, there, mark)
+        else:
+            _, weak = self._rule.judge(self._stopping, score, there.marks, False)
         there.arrive(name, mark)
-        if not stop:
+        if not weak:
+            there.go_on(name)
             return "continue"
         if not self._rule.PAUSES:
             return "stop"
@@ -88,11 +93,13 @@ class Replayed:
 
     def resume(self) -> int | None:
         """A paused trial to go on with: from the highest rung that has one."""
+        if not self._rule.PAUSES:
+            return None
         for rung in sorted(self._rungs, reverse=True):
             there = self._rungs[rung]
-            name = there.best_paused()
-            if name is not None and self._rule.promotes(self._stopping, there.place(name), len(there), last=False):
-                there.leave(name)
+            name = pausing.next_to_go_on(self._rule, self._stopping, there, last=False)
+            if name is not None:
+                there.go_on(name)
                 return int(name)
         return None
 

@@ -21,7 +21,7 @@ import yaml
 from summtune.config import presets
 from summtune.config.settings import Settings, Training
 from summtune.corpus.dialogues import Split, read_split
-from summtune.decoding.evaluation import mean_loss
+from summtune.decoding.evaluation import loss_over
 from summtune.families import Loaded, Sources, seq2seq
 from summtune.paths import AttemptPaths, cache_dir
 from summtune.training.arguments import Hardware, training_arguments
@@ -144,9 +144,9 @@ def _transformers(corpus: Corpus, folder: Path, seed: int, *, to_maximum: bool, 
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-        loss = mean_loss(seq2seq, loaded.model, loaded.tokenizer, corpus.dev, 32)
+        total, tokens = loss_over(seq2seq, loaded.model, loaded.tokenizer, corpus.dev, 32)
     learnt = sum(map(len, (*corpus.rows["input_ids"], *corpus.rows["labels"]))) * corpus.settings.training.num_train_epochs
-    return Trained(stopwatch.ended - stopwatch.began, 1 - learnt / counted.positions, loss)
+    return Trained(stopwatch.ended - stopwatch.began, 1 - learnt / counted.positions, total / tokens)
 
 
 class _Counted:

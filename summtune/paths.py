@@ -30,6 +30,10 @@ class AttemptPaths:
     def log(self) -> Path:
         return self.folder / "training.log"
 
+    def log_of(self, rank: int) -> Path:
+        """What one of several workers has to say: rank 0 in the training's log, and the others beside it."""
+        return self.log if rank == 0 else self.folder / f"training.rank-{rank}.log"
+
     @property
     def history(self) -> Path:
         return self.folder / "history.jsonl"
@@ -47,6 +51,11 @@ class AttemptPaths:
     def checkpoints(self) -> Path:
         """Sealed checkpoints, `checkpoint-<step>` each."""
         return self.folder / "checkpoints"
+
+    @property
+    def train(self) -> Path:
+        """What Ray Train writes where several workers share the training."""
+        return self.folder / "train"
 
     @property
     def models(self) -> Path:
@@ -231,18 +240,25 @@ def folder_name(title: str) -> str:
     return re.sub(r"\s+", "-", title.strip())
 
 
-def create_run(output_dir: Path, title: str, now: datetime) -> RunPaths:
+def create_run(output_dir: Path, title: str, now: datetime, suffix: str | None = None) -> RunPaths:
     """Make a new run directory; two runs never share one, however close together they start.
+
+    Args:
+        output_dir: folder of run directories.
+        title: the run's name.
+        now: the time in the folder's name.
+        suffix: stamp and hex that the folder's name is to end with, where that is still free; by default made up here.
 
     Raises:
         OSError: `output_dir` can't be written.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     while True:
-        folder = output_dir / f"{folder_name(title)}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = output_dir / f"{folder_name(title)}{suffix or f'-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}'}"
         try:
             folder.mkdir()
         except FileExistsError:
+            suffix = None
             continue
         return RunPaths(folder)
 

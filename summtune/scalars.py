@@ -48,7 +48,9 @@ def number_in_text(text: str) -> str:
     """What to do about text where a number is meant; empty where there is none in it."""
     if _is_number(plain_value(text.strip())):
         return "Remove the quotes."
-    bare = text.strip().replace("_", "").replace(",", "")
+    bare = text.strip().replace("_", "")
+    thousands = re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", bare)
+    bare = bare.replace(",", "" if thousands else ".")
     return f"Write {bare}." if _is_number(plain_value(bare)) else ""
 
 

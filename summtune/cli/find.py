@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from summtune.cluster.inside import current_job
 from summtune.config import run_finder
 from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake
@@ -13,17 +14,27 @@ from summtune.space.naming import Unfit
 
 
 def results_folder(output_dir: str | None) -> Path:
-    """The folder of run directories: as given, else OUTPUT_DIR, else the settings' default."""
-    return Path(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir).expanduser()
+    """The folder of run directories: as given, else OUTPUT_DIR, else the settings' default; in a cluster's job under its storage.
+
+    Raises:
+        RunMistake: in a job, it would not lie there.
+    """
+    folder = Path(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir).expanduser()
+    job = current_job(os.environ)
+    return job.placed(folder) if job else folder
 
 
 def the_run(name_or_path: str, output_dir: str | None) -> RunPaths:
     """The run meant by a name or a path.
 
     Raises:
-        RunMistake: there is none; the message lists runs that there are.
+        RunMistake: there is none (the message lists runs that there are), or a job on a cluster has no business there.
     """
     try:
-        return run_finder.the_run(name_or_path, results_folder(output_dir))
+        found = run_finder.the_run(name_or_path, results_folder(output_dir))
     except Unfit as unfit:
         raise RunMistake(Problem(unfit.reason, unfit.remedy)) from None
+    job = current_job(os.environ)
+    if job is not None:
+        job.placed(found.folder)
+    return found

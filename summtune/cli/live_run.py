@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from summtune.cli.next_step import called, command, predict_command
+from summtune.cli.next_step import after, go_on, predict_command
 from summtune.cli.screen import Screen, print_summary
 from summtune.config.description import COLUMN, summary_lines
 from summtune.config.experiment import Experiment
@@ -59,7 +59,8 @@ class LiveRun:
         say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
         gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
         at_once = f"{opened.concurrency} trial{'s' if opened.concurrency != 1 else ''} at once"
-        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}")
+        workers = f", for {opened.allotment.workers} workers" if opened.allotment.workers > 1 else ""
+        say(f"  {'hardware':<{COLUMN}}{at_once}, each with {opened.allotment.cpus:g} CPU{gpus}{workers}")
         if opened.dashboard:
             say(f"  {'dashboard':<{COLUMN}}{opened.dashboard}")
         for line in summary_lines(experiment):
@@ -107,7 +108,10 @@ class LiveRun:
         self.screen.say()
         assert state.opened is not None
         settings = Experiment.from_record(state.opened.experiment).base.settings
-        self.screen.say(f"Next      {predict_command(self.run, settings)}")
+        self.screen.say(f"Next      {after(self.run, settings)}")
+        others = [point.id for point in standings.front(state) if point is not standings.best(state)]
+        if others:
+            self.screen.say(f"          {predict_command(self.run, settings)} --trial {others[-1]}    (or another of the front)")
         summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
         return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
 
@@ -119,7 +123,7 @@ class LiveRun:
             if state.stop == "finishing":
                 print_summary(self.screen.console, self.run, state)
                 self.screen.say()
-            self.screen.say(f"Stopped. Nothing is lost; go on with:  {command('resume', called(self.run))}")
+            self.screen.say(f"Stopped. Nothing is lost; go on with:  {go_on(self.run)}")
 
 
 def command_line() -> list[str]:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from summtune.cli.find import results_folder
+from summtune.cluster.inside import current_job
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import split_file
 from summtune.paths import RunPaths, find_run, run_title
@@ -17,6 +18,21 @@ from summtune.paths import RunPaths, find_run, run_title
 def command(*words: str) -> str:
     """A command of ours as this person would type it: by its name where that is found, else by the path that they used."""
     return shlex.join([_program(), *words])
+
+
+def after(run: RunPaths, settings: Settings) -> str:
+    """What to type once a run is finished: summarise with its best model; where it ran as a cluster's job, bring its results first."""
+    return predict_command(run, settings) if current_job(os.environ) is None else _at_home("pull", run)
+
+
+def go_on(run: RunPaths) -> str:
+    """How to go on with a run that was stopped."""
+    return command("resume", called(run)) if current_job(os.environ) is None else _at_home("resume", run)
+
+
+def _at_home(verb: str, run: RunPaths) -> str:
+    """A command for the person who submitted this job, on their own machine: only they know the address they use."""
+    return f"summtune {verb} {run.folder.name} --address URL"
 
 
 def predict_command(run: RunPaths, settings: Settings) -> str:

@@ -20,9 +20,10 @@ def predict(
     assignments: Annotated[list[str] | None, typer.Option("--set", help="data.…, generation.… or inference.… key=value.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cuda or cpu; left out: as in training.")] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
+    trial: Annotated[str | None, typer.Option(help="This trial's model in place of the best: one of the front, for example.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """Write fname,summary for every dialogue of DATA, in its order, by the best model of RUN."""
+    """Write fname,summary for every dialogue of DATA, in its order, by the best model of RUN, or by that of one trial."""
     from summtune.cli.find import the_run
     from summtune.errors import Problem, RunMistake
     from summtune.inference import predict as inference
@@ -33,16 +34,18 @@ def predict(
         raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
     folder = Path(run)
     if not (folder / SETTINGS_FILE).is_file():
-        from summtune.reporting.views import best_model, open_run
+        from summtune.reporting.views import best_model, model_of_trial, open_run
 
         found = the_run(run, output_dir)
         state, warnings = open_run(found)
         for warning in warnings:
             typer.echo(f"note: {warning}", err=True)
-        best = best_model(found, state)
+        best = best_model(found, state) if trial is None else model_of_trial(found, state, trial)
         if best is None:
             raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))
         folder = best.best_model
+    elif trial is not None:
+        raise RunMistake(Problem(f"{run} is a model already.", "Give a run, or leave it out.", key="--trial"))
     target = out or Path(stored_settings(folder).inference.result_path or DEFAULT_OUT)
     done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
     if as_json:

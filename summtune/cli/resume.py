@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated
 
 import typer
+
+from summtune.cli.cluster_options import Address, CodeOption, Environment, Follow, Plaintext, Unauthenticated
+from summtune.cli.find import results_folder, the_run
+from summtune.cluster.addresses import named_anywhere
+from summtune.cluster.inside import current_job
+from summtune.cluster.unpacking import unpack
+from summtune.errors import Problem, RunMistake
+from summtune.paths import find_run
 
 
 def resume(
@@ -22,13 +31,34 @@ def resume(
         list[str] | None, typer.Option(help="Another limit of the whole run, what is used up included: hours=2, gpu_hours=8, epochs=none.")
     ] = None,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
+    address: Address = None,
+    follow: Follow = False,
+    code: CodeOption = None,
+    environment: Environment = None,
+    plaintext: Plaintext = False,
+    allow_unauthenticated: Unauthenticated = False,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
     """Continue a run: finished trials stay, interrupted ones go on from their last checkpoint.
 
-    It goes on to the number of trials that was asked for; --count N adds N to that, --failed runs the failed ones again.
+    It goes on to the number of trials that was asked for; --count N adds N to that, --failed runs the failed ones again. With --address
+    a job on that cluster goes on with a run that lies in the cluster's storage.
     """
-    from summtune.cli.find import the_run
+    here = find_run(run, results_folder(output_dir)) is not None
+    if address is not None or (not here and named_anywhere(None, os.environ)):
+        from summtune.cli.resume_job import resume_job
+
+        words = [*(("--count", str(count)) if count else ()), *(("--failed",) if failed else ())]
+        words += [word for limit in budget or () for word in ("--budget", limit)]
+        return resume_job(
+            run, words, output_dir, address, code, environment or [],
+            plaintext=plaintext, allow_unauthenticated=allow_unauthenticated, follow=follow, as_json=as_json,
+        )  # fmt: skip
+    if follow or code is not None or environment or plaintext or allow_unauthenticated:
+        raise RunMistake(Problem("options of a cluster's job mean nothing without a cluster.", "Add `--address URL`."))
+    job = current_job(os.environ)
+    if job is not None:
+        unpack(job, os.environ)
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.screen import Screen, stream_console
     from summtune.errors import Interrupted

@@ -9,37 +9,44 @@ from typing import Annotated, Any
 
 import typer
 
+from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, WarmStart, strongest
+from summtune.cluster.inside import Job, current_job
+from summtune.cluster.unpacking import unpack
+
 
 def run(
-    spaces: Annotated[list[Path], typer.Argument(help="Search spaces (YAML).", metavar="FILE...")],
-    count: Annotated[int | None, typer.Option(help="Trials, without the baseline.")] = None,
-    base: Annotated[str | None, typer.Option(help="Preset or YAML file to start from.")] = None,
-    model: Annotated[str | None, typer.Option(help="Checkpoint on the hub, or a local folder.")] = None,
-    train: Annotated[Path | None, typer.Option(help="Training data (CSV, TSV, JSON, JSON Lines, Parquet).")] = None,
-    dev: Annotated[Path | None, typer.Option(help="Development data, by which trials are scored.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Test data.")] = None,
-    warm_start: Annotated[list[str] | None, typer.Option(help="An earlier run to learn from; may be given again.", metavar="RUN")] = None,
-    output_dir: Annotated[str | None, typer.Option(help="Folder for run directories.")] = None,
-    assignments: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, the strongest layer.")] = None,
+    spaces: Spaces,
+    count: Count = None,
+    base: Base = None,
+    model: Model = None,
+    train: Train = None,
+    dev: Dev = None,
+    test: Test = None,
+    warm_start: WarmStart = None,
+    output_dir: OutputDir = None,
+    assignments: Assignments = None,
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
     """Run search spaces: draw, train, stop, score, and keep the best model."""
-    given: dict[str, Any] = {
-        "count": count,
-        "base": base,
-        "model.checkpoint": model,
-        "data.train": train,
-        "data.dev": dev,
-        "data.test": test,
-        "general.output_dir": output_dir,
-        "warm_start": json.dumps(warm_start, ensure_ascii=False) if warm_start else None,
-    }
-    strongest = [*(f"{key}={value}" for key, value in given.items() if value is not None), *(assignments or [])]
+    job = current_job(os.environ)
+    if job is not None:
+        unpack(job, os.environ)
+    assigned = strongest(
+        count=count,
+        base=base,
+        model=model,
+        train=train,
+        dev=dev,
+        test=test,
+        warm_start=warm_start,
+        output_dir=output_dir,
+        assignments=assignments,
+    )
     results, code = [], 0
     for number, space in enumerate(spaces):
         if number:
             typer.echo(err=as_json)
-        result, ended = _run_one(space, strongest, as_json=as_json)
+        result, ended = _run_one(space, assigned, job, as_json=as_json)
         results.append(result)
         code = code or ended
         if ended == 130:
@@ -49,7 +56,7 @@ def run(
     return code
 
 
-def _run_one(space: Path, assignments: list[str], *, as_json: bool) -> tuple[dict[str, Any], int]:
+def _run_one(space: Path, assignments: list[str], job: Job | None, *, as_json: bool) -> tuple[dict[str, Any], int]:
     """One search space, with its mistakes reported here, so that the next one has its turn."""
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.main import report_error, report_fault
@@ -59,11 +66,16 @@ def _run_one(space: Path, assignments: list[str], *, as_json: bool) -> tuple[dic
 
     live = LiveRun(Screen(stream_console(err=as_json)))
     try:
-        experiment = load_experiment(space, assignments=assignments, environ=os.environ)
+        experiment = load_experiment(space, assignments=assignments, environ=os.environ, root=job.storage if job else Path())
         live.screen.say(f"Checking {space}, then starting Ray …")
         from summtune.tuning.launch import start  # ray and torch: only now that the file is known to be good
 
-        start(experiment, str(Path(experiment.base.settings.general.output_dir).expanduser()), command_line(), live.witness())
+        output_dir = str(Path(experiment.base.settings.general.output_dir).expanduser())
+        if job is None:
+            start(experiment, output_dir, command_line(), live.witness())
+        else:
+            job.placed(output_dir)
+            start(experiment, output_dir, command_line(), live.witness(), root=job.storage, suffix=job.run_suffix)
         return live.finish(), 0
     except Interrupted as interruption:
         live.interrupted()

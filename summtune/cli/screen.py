@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from summtune.config.experiment import Experiment
+from summtune.config.metrics import LOSS
 from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import (
@@ -38,6 +39,7 @@ from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
     failure_texts,
+    front_texts,
     point_text,
     proxy_texts,
     retried_texts,
@@ -158,7 +160,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             trial = state.trials[event.trial]
             star = "  * best so far" if trial.best is event and standings.likeliest(state) is trial else ""
             named = f"{state.objective} (proxy)" if state.by_proxy else state.objective
-            scores = f"{named} {event.metrics[state.objective]:.4f}  loss {event.metrics['loss']:.3f}"
+            others = "".join(f"  {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:] if aim.name != LOSS)
+            scores = f"{named} {event.metrics[state.objective]:.4f}{others}  loss {event.metrics['loss']:.3f}"
             return f"{event.trial}  {event.iteration}/{last}  {scores}{star}"
         case Noted():
             return f"note: {event.text}"
@@ -168,10 +171,10 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             return f"{event.trial}  stopped after {event.iteration} of {last}: {verdict}"
         case Decided() if event.pause:
             among = f" among {event.bracket}" if event.bracket else ""
-            needed = f", {event.cutoff:.4f} needed so far" if event.cutoff is not None else ", too few to compare with so far"
-            return f"{event.trial}  pauses after {event.iteration} of {last}: {event.score:.4f} at rung {event.rung}{among}{needed}"
+            turn = "it is the next to go on from there" if event.cutoff is None else f"{event.cutoff:.4f} goes on before it"
+            return f"{event.trial}  pauses after {event.iteration} of {last}: {event.score:.4f} at rung {event.rung}{among}; {turn}"
         case WentOn():
-            return f"{event.trial}  goes on from rung {event.rung}: it is among the best there now"
+            return f"{event.trial}  goes on from rung {event.rung}: it is the best of those that wait there"
         case SearchEnded():
             under_way = "; those under way end at their next evaluation" if event.by_budget else ""
             return f"no more trials are begun: {event.reason}{under_way}"
@@ -189,6 +192,7 @@ def event_line(event: Event, state: RunState, last: int) -> str:
         case Scored():
             trial = state.trials[event.trial]
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
+            scores += "".join(f"; {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:])
             return f"{event.trial}  in full: {scores}{_beyond(event.trial, state)}"
         case StopAsked() if event.now:
             return f"Asked to stop now, by {event.by}: writing everything down."
@@ -212,8 +216,13 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
     for name in ("trial", "status"):
         table.add_column(name, no_wrap=True)
     decoded = any(trial.decoded for trial in state.trials.values())
-    for name in ("epoch", *(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective):
+    further = [aim.name for aim in state.objectives[1:]]
+    scores = [*(["proxy"] if state.by_proxy else []), *(["as trained"] if decoded else []), state.objective]
+    others = [name for one in further for name in (*([f"{one} (proxy)"] if state.by_proxy else []), one)]
+    for name in ("epoch", *scores, *others):
         table.add_column(name, justify="right", no_wrap=True)
+    if further:
+        table.add_column("front")
     if state.repetitions:
         table.add_column("mean ± spread", justify="right", no_wrap=True)
     keys = list(dict.fromkeys(key for trial in state.trials.values() for key in trial.point))
@@ -228,6 +237,8 @@ def leaderboard(shown: list[Row], state: RunState, lasts: Mapping[str, int]) -> 
             *([_number(row.score)] if state.by_proxy else []),
             *([_number(row.own_score)] if decoded else []),
             _number(row.full_score),
+            *(text for one in further for text in (*([_short(row.cheap.get(one))] if state.by_proxy else []), _short(row.full.get(one)))),
+            *(["on it" if row.front else ""] if further else []),
             *([_mean(row)] if state.repetitions else []),
             *(value_text(row.point.get(key)) for key in keys),
             style="bold" if row.best else "",
@@ -242,6 +253,11 @@ def _mean(row: Row) -> str:
 
 def _number(score: float | None) -> str:
     return "–" if score is None else f"{score:.4f}"
+
+
+def _short(value: float | None) -> str:
+    """Of any unit."""
+    return "–" if value is None else f"{value:.4g}"
 
 
 def status_text(row: Row) -> str:
@@ -266,11 +282,13 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     best, baseline = standings.best(state), state.baseline
     if best is not None and found.best is not None:
         cheap = " by proxy, not evaluated in full" if found.evaluations == "proxy" else ""
-        lines.append(f"Best      {state.objective} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
+        first = " (the first objective)" if len(state.objectives) > 1 else ""
+        lines.append(f"Best      {state.objective}{first} {found.best:.4f}{cheap}: trial {best.id}, {point_text(best.point)}")
     elif infeasible := standings.infeasible(state):
         least = infeasible[0]
         lines.append("Best      none: every trial is beyond a limit, and none of them is the best.")
         lines.append(f"          Least violating: trial {least.id}, {point_text(least.point)}")
+    lines += [f"{'' if number else 'Front':<10}{text}" for number, text in enumerate(front_texts(state))]
     lines += [f"Beyond    {trial.id}: {'; '.join(map(str, state.violations(trial)))}" for trial in standings.infeasible(state)[:MAX_ROWS]]
     if found.baseline is not None and found.best is not None:
         gain = found.best - found.baseline

@@ -19,6 +19,7 @@ def show(
     from summtune.cli.find import the_run
     from summtune.cli.next_step import called, command
     from summtune.cli.screen import print_summary, stream_console
+    from summtune.events import standings
     from summtune.reporting.leaderboard import figures, rows
     from summtune.reporting.views import best_model, last_iterations, most_trials, open_run
     from summtune.tuning.lock import is_held
@@ -34,6 +35,8 @@ def show(
             "folder": str(found.folder),
             "status": state.status,
             "objective": state.objective,
+            "objectives": [asdict(aim) for aim in state.objectives],
+            "front": [point.id for point in standings.front(state)],
             "figures": asdict(figures(state, last_iterations(state), most_trials(state))),
             "warm_start": [lesson.summary for lesson in state.taught],
             "trials": [asdict(row) for row in rows(state)],

@@ -1,4 +1,4 @@
-"""`summtune stop`: ask a run that is under way to stop, from any terminal and any machine that sees its folder."""
+"""`summtune stop`: ask a run that is under way to stop: from any terminal and machine that sees its folder, or as a job of a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from summtune.cli.cluster_options import Address, Plaintext
+
 if TYPE_CHECKING:
     from summtune.events.fold import RunState
     from summtune.paths import RunPaths
@@ -18,20 +20,32 @@ POLL_S = 0.5
 
 
 def stop(
-    run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), or its folder.")],
+    run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or a job of a cluster.")],
     now: Annotated[bool, typer.Option("--now", help="Leave trials that run as they are, to be resumed, as Ctrl-C does.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return when the run has stopped.")] = False,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
+    address: Address = None,
+    plaintext: Plaintext = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Begin no new trials: those that run are trained to their end, and the likeliest evaluated in full. `summtune resume` goes on."""
-    from summtune.cli.find import the_run
+    from summtune.cli.find import results_folder, the_run
+    from summtune.cluster.addresses import named_anywhere
+    from summtune.paths import find_run
+
+    here = find_run(run, results_folder(output_dir)) is not None
+    if address is not None or (not here and named_anywhere(None, os.environ)):
+        return _stop_job(run, address, plaintext=plaintext, now=now, wait=wait, as_json=as_json)
+    return _stop_run(the_run(run, output_dir), now=now, wait=wait, as_json=as_json)
+
+
+def _stop_run(found: RunPaths, *, now: bool, wait: bool, as_json: bool) -> int:
+    """Leave the wish in the run's folder."""
     from summtune.cli.next_step import called, command
     from summtune.errors import Problem, RunMistake
     from summtune.reporting.views import open_run
     from summtune.tuning import lock, stop_request
 
-    found = the_run(run, output_dir)
     state, _ = open_run(found)
     if not lock.is_held(found.lock):
         raise _not_driven(found, state)
@@ -55,6 +69,38 @@ def stop(
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
     elif wait:
         typer.echo(f"Stopped: {state.status}{f' ({state.reason})' if state.reason else ''}.")
+    return 0
+
+
+def _stop_job(word: str, address: str | None, *, plaintext: bool, now: bool, wait: bool, as_json: bool) -> int:
+    """Stop a cluster's job: by the wish in its run's folder where that is seen from here, else by Ray."""
+    from summtune.cli.cluster_options import connected, on_cluster
+    from summtune.errors import Problem, RunMistake
+    from summtune.tuning import lock
+
+    access = connected(address, plaintext=plaintext)
+    from summtune.cluster import jobs
+
+    job = jobs.meant(jobs.listed(access), word, url=access.url, alive=True)
+    if job.over:
+        raise RunMistake(Problem(f"{job.id} is over: {job.status}.", "There is nothing to stop."))
+    seen = jobs.folder_seen_here(job, os.environ)
+    if seen is not None and job.status == "RUNNING" and lock.is_held(seen.lock):
+        return _stop_run(seen, now=now, wait=wait, as_json=as_json)
+    access.said(lambda client: client.stop_job(job.id))
+    if not as_json:
+        typer.echo(f"{job.id}: asked Ray to stop it.")
+        if job.status == "PENDING":
+            typer.echo("It had not begun.")
+        elif job.run:
+            typer.echo("It ends within seconds. Trials are left as they are, to go on from their last checkpoint.")
+            typer.echo(f"Go on later with:  {on_cluster('resume', job.run, '--address', access.url, address=None)}")
+    if wait:
+        job = jobs.waited_for(access, job.id)
+    if as_json:
+        typer.echo(json.dumps({"job": job.id, "run": job.run, "now": True, "status": job.status}, ensure_ascii=False, indent=2))
+    elif wait:
+        typer.echo(f"Stopped: {job.status}.")
     return 0
 
 

@@ -59,6 +59,7 @@ class _Training:
         Raises:
             SummtuneError: whatever ended it.
         """
+        from summtune.cli.find import results_folder
         from summtune.cli.interruption import interruptible
         from summtune.cli.live_run import command_line
         from summtune.cli.next_step import command
@@ -69,7 +70,7 @@ class _Training:
         self._screen.say("Checking settings, data and model …")
         prepared = prepare(self._complete.resolved, self._resume_from, self._complete.notices)
         environment = describe_environment(self._file, prepared.facts, (), command_line())
-        paths = open_experiment(prepared, Path(self._settings.general.output_dir).expanduser(), environment)
+        paths = open_experiment(prepared, results_folder(self._settings.general.output_dir), environment)
         self._screen.say(f"Training in {paths.folder}")
         try:
             with interruptible(self._stop):

@@ -74,6 +74,7 @@ def _record(experiment: Experiment, *, resolved: bool) -> dict[str, Any]:
         "description": experiment.description,
         "method": experiment.method,
         "objective": asdict(experiment.objective),
+        "further_objectives": [asdict(one) for one in experiment.further],
         "limits": [str(limit) for limit in experiment.limits],
         "count": experiment.count,
         "baseline": experiment.baseline,

@@ -1,1 +1,5 @@
-"""Submitting, watching and stopping runs on a Ray cluster will live here; so far `summtune run` joins one that RAY_ADDRESS names."""
+"""Runs on a Ray cluster: packed and submitted here, watched and fetched from here, and what a run has to mind inside a cluster's job.
+
+Everything from here to the cluster goes through Ray's Jobs API (`access`), but for pulling where the cluster's storage is visible. What is
+tuned, and how, it must not know: a job executes `summtune run` as a person would.
+"""

@@ -1,4 +1,4 @@
-"""What a search space is after: the metric that it searches for, and the limits that its trials have to keep to."""
+"""What a search space is after: the metrics that it searches for, and the limits that its trials have to keep to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from summtune.config.metrics import goals, is_share, readable
 from summtune.config.objective import Objective, check_share, objective, reported_name
 from summtune.config.settings import Settings
 from summtune.config.space_document import SpaceDocument
-from summtune.config.space_file import MetricSpec
+from summtune.config.space_file import MetricSpec, SpaceFile
+from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.events.limits import Limit
 from summtune.space.constraints import Constraints
@@ -28,8 +29,22 @@ class AimReader:
     problems: list[Problem]
     settings: Settings | None
 
-    def objective(self, spec: MetricSpec) -> Objective:
-        """What is searched for."""
+    def objectives(self, top: SpaceFile) -> tuple[Objective, ...]:
+        """What is searched for, one at least."""
+        if not top.objectives:
+            return (self._objective(("metric",), top.metric),)
+        found = tuple(self._objective(("objectives", place), spec) for place, spec in enumerate(top.objectives))
+        for place, spec in enumerate(top.objectives):
+            if "name" not in spec.model_fields_set:
+                reason = "an objective among several needs a name."
+                self.problems.append(self.space.problem(("objectives", place), reason, "Write {name: rouge_combined_f1}."))
+        names = [one.name for one in found]
+        for place, name in enumerate(names):
+            if name in names[:place] and not self.problems:
+                self.problems.append(self.space.problem(("objectives", place, "name"), f"{name} stands here twice.", "Remove one of them."))
+        return found
+
+    def _objective(self, path: KeyPath, spec: MetricSpec) -> Objective:
         try:
             metrics = self.settings.evaluation.metrics if self.settings is not None else registry.names("metrics")
             if not readable(metrics):
@@ -40,7 +55,7 @@ class AimReader:
             return found
         except Unfit as unfit:
             wrong = "goal" if "would look for" in unfit.reason else "target" if "lies beyond" in unfit.reason else "name"
-            self.problems.append(self.space.problem(("metric", wrong), unfit.reason, unfit.remedy))
+            self.problems.append(self.space.problem((*path, wrong), unfit.reason, unfit.remedy))
             return Objective()
 
     def limits(self, constraints: Constraints) -> tuple[Limit, ...]:

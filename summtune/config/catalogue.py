@@ -18,10 +18,11 @@ from summtune.config import presets
 from summtune.config.architectures import architecture_named
 from summtune.config.complaints import explain_all, mismatch, one_of
 from summtune.config.settings import OPEN_KEYS, Lora, Settings
-from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED, RENAMED_VALUES, check_argument, check_word, free_arguments
+from summtune.config.training_arguments import BELOW, DECIDED, DROPPED, RENAMED, RENAMED_VALUES, check_argument, check_word, free_arguments
 from summtune.config.transformers_arguments import installed
 from summtune.space.naming import Unfit, Vocabulary
 from summtune.space.spec import Kind
+from summtune.space.values import shown
 
 ALIASES: Mapping[str, str] = {
     "batch_size": "training.per_device_train_batch_size",
@@ -126,6 +127,8 @@ class SettingsCatalogue:
         section = key.partition(".")[0]
         if section in _UNSEARCHABLE and key not in _SEARCHABLE:
             raise Unfit(f"{key} can't be searched: {_UNSEARCHABLE[section]}.", "Put it under `settings:`.")
+        if key == "model.trust_remote_code":
+            raise Unfit(f"{key} can't be searched: it says whose code may run, and trains nothing.", "Put it under `settings:`.")
         if key in ("training.fp16", "training.bf16"):
             raise Unfit(f"{key} is one of two switches for one thing.", "Use `precision: {values: [fp32, bf16, fp16]}`.")
         if section == "data" and key not in ("data.max_train_samples", "data.clean", "data.topic_prefix"):
@@ -150,7 +153,8 @@ class SettingsCatalogue:
         argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
         default = argument.default if argument is not None else None
         signed = argument is None or (isinstance(default, (int, float)) and default < 0)
-        return (-math.inf if signed else 0.0), math.inf
+        end = BELOW.get(key.removeprefix("training."))
+        return (-math.inf if signed else 0.0), math.inf if end is None else math.nextafter(end, -math.inf)
 
     def takes_text(self, key: str) -> bool:
         """Whether the key takes any text, so that `2024` is a name and not a number."""
@@ -186,6 +190,8 @@ class SettingsCatalogue:
             check_word(_ENUMS[key], checked)
         if key == "model.gguf_file" and checked is not None:
             _check_file_name(checked)
+        if key in ("wandb.project", "wandb.entity") and checked is not None:
+            _check_wandb_name(checked)
         # Of a mapping what was written, and no defaults: its entries are laid over one by one.
         return _plain(checked.model_dump(mode="json", include=set(value)) if isinstance(checked, BaseModel) else checked)
 
@@ -210,6 +216,15 @@ def _models() -> Mapping[str, type[BaseModel]]:
 def _check_file_name(name: str) -> None:
     if not name.strip() or name in (".", "..") or set(name) & set("/\\"):
         raise Unfit(f"{name!r} is no file's name.", "Give the name alone: the file lies in model.checkpoint.")
+
+
+def _check_wandb_name(name: str) -> None:
+    """By W&B's own rule (`wandb.sdk.wandb_settings.Settings.validate_project`), which it would apply when a run has begun."""
+    bad = next((letter for letter in name if letter in "/\\#?%:" or ord(letter) < 32), None)
+    if bad is not None:
+        raise Unfit(f"W&B allows no {shown(bad)} in it.", "Give the name alone.")
+    if len(name) > 128:
+        raise Unfit(f"it has {len(name)} letters, and W&B allows 128.", "Shorten it.")
 
 
 def _leaf_types(annotation: Any) -> set[Any]:

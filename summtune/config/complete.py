@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from summtune.config import presets, synonyms, validation
+from summtune.config import presets, synonyms, validation, workers
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.experiment import load_experiment
 from summtune.config.layering import Layers
@@ -75,6 +75,8 @@ def _complete(named: str, preset: str | None, base: Reading, assignments: Sequen
     settings = resolved_settings(layer, problems)
     if settings is not None:
         problems += validation.combinations(settings, layer, {}, lambda wanted: False)
+        problems += workers.problems(settings, layer, {}, 1)
+        notices += workers.notices(settings, layer, 1)
     if problems or settings is None:
         raise SettingsMistake(problems)
     return Complete(named, Resolved(settings, synonyms.mirrored_origins(layer)), tuple(dict.fromkeys(notices)))

@@ -35,6 +35,7 @@ def summary_lines(experiment: Experiment) -> list[str]:
         ("model", model),
         ("data", str(settings.data.train) if settings.data.train else "the sample data"),
         ("objective", f"{experiment.objective.goal} {experiment.objective.name}"),
+        *(("and", f"{one.goal} {one.name}") for one in experiment.further),
         ("method", f"{experiment.method}, {trials}"),
         ("early stop", _stopping(experiment)),
         *((("seeds", f"{', '.join(map(str, experiment.seeds))}, for points that could win"),) if experiment.seeds else ()),

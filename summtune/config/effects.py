@@ -135,6 +135,13 @@ IDLE: tuple[Idle, ...] = (
         lambda values: not str(values.get("training.optim")).startswith(_LOW_RANK),
         f"only {' and '.join(_LOW_RANK)} optimisers look at modules",
     ),
+    # training.arguments.decide
+    Idle(
+        ("training.precision", "training.tf32"),
+        ("general.device",),
+        lambda values: values.get("general.device") == "cpu",
+        "general.device is cpu, where everything is computed in fp32",
+    ),
     # TrainingArguments: a backend or a mode turns torch.compile on.
     Idle(
         ("training.torch_compile",),
@@ -182,6 +189,11 @@ IDLE: tuple[Idle, ...] = (
 
 _SPEED = "it changes how fast a trial runs, not what comes of it"
 _TIDINESS = "it changes what a trial leaves behind, not what comes of it"
+BETWEEN_WORKERS = (
+    *("training.fsdp", "training.fsdp_config", "training.ddp_timeout", "training.ddp_bucket_cap_mb"),
+    *("training.ddp_find_unused_parameters", "training.ddp_broadcast_buffers", "training.ddp_static_graph"),
+)
+"""Settings of how several workers share a training."""
 HOUSEKEEPING: Mapping[str, str] = {
     "training.save_total_limit": _TIDINESS,
     "training.save_steps": _TIDINESS,
@@ -197,6 +209,7 @@ HOUSEKEEPING: Mapping[str, str] = {
     "training.dataloader_multiprocessing_context": _SPEED,
     "training.dataloader_in_order": _SPEED,
     "training.torch_empty_cache_steps": _SPEED,
+    **dict.fromkeys(BETWEEN_WORKERS, "it changes how workers share a training, not what comes of it"),
     "training.timeout_s": "it ends a trial, and changes nothing else about it",
     "training.skip_memory_metrics": _TIDINESS,
     "training.logging_steps": _TIDINESS,
@@ -208,7 +221,6 @@ HOUSEKEEPING: Mapping[str, str] = {
 """Settings that act, but never change what a model learns or says, and why."""
 
 _EVALUATOR = "summtune's own evaluator scores"
-_ONE_WORKER = "a trial has one worker"
 _TRACKIO = "nothing is sent to Trackio"
 NOTHING: Mapping[str, str] = {
     "training.eval_accumulation_steps": _EVALUATOR,
@@ -218,15 +230,9 @@ NOTHING: Mapping[str, str] = {
     "training.include_for_metrics": _EVALUATOR,
     "training.bf16_full_eval": _EVALUATOR,
     "training.fp16_full_eval": _EVALUATOR,
-    "training.log_on_each_node": _ONE_WORKER,
-    "training.save_on_each_node": _ONE_WORKER,
-    "training.average_tokens_across_devices": _ONE_WORKER,
-    "training.ddp_timeout": _ONE_WORKER,
-    "training.ddp_bucket_cap_mb": _ONE_WORKER,
-    "training.ddp_find_unused_parameters": _ONE_WORKER,
-    "training.ddp_broadcast_buffers": _ONE_WORKER,
-    "training.ddp_static_graph": _ONE_WORKER,
-    "training.fsdp_config": "training.fsdp is off",
+    "training.log_on_each_node": "rank 0 alone reports",
+    "training.save_on_each_node": "the run directory is shared by all nodes",
+    "training.average_tokens_across_devices": "a step's loss is always the mean over its target tokens, whichever worker has them",
     "training.trackio_space_id": _TRACKIO,
     "training.trackio_bucket_id": _TRACKIO,
     "training.trackio_static_space_id": _TRACKIO,

@@ -9,7 +9,7 @@ from typing import Any
 from summtune.config import synonyms
 from summtune.config.catalogue import catalogue
 from summtune.config.layers import Entry, LayerName, Origin
-from summtune.config.places import placed
+from summtune.config.places import PACKED_ROOT, placed
 from summtune.config.settings import OPEN_KEYS
 from summtune.config.settings_file import Reading
 from summtune.documents import parse_scalar
@@ -29,7 +29,7 @@ VARIABLES: Mapping[str, str] = {
     "SEED": "general.seed",
 }
 _PREFIX = "SUMMTUNE_"
-_NO_SETTINGS = ("SUMMTUNE_CACHE", "SUMMTUNE_STORAGE")
+_NO_SETTINGS = ("SUMMTUNE_CACHE", "SUMMTUNE_STORAGE", PACKED_ROOT)
 
 
 def read_environment(environ: Mapping[str, str]) -> Reading:
@@ -50,6 +50,12 @@ def read_environment(environ: Mapping[str, str]) -> Reading:
                 reading.problems.append(Problem("a setting is named by its section and its key, two underscores between.", remedy, name))
     reading.problems.extend(synonyms.reduce(reading.layer))
     return reading
+
+
+def settings_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those of the variables that are settings: what has to act wherever the same settings are to come out."""
+    named = {name: text for name, text in environ.items() if name in VARIABLES or (name.startswith(_PREFIX) and "__" in name)}
+    return {name: text for name, text in sorted(named.items()) if text.strip()}
 
 
 def _meant(name: str) -> str | None:

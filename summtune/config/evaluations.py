@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from summtune.space.bundle import Bundle
 from summtune.space.parameters import Integers, Parameter
 from summtune.space.shaped import Shaped
 
@@ -63,6 +64,8 @@ def _ends(key: str, beneath: Any, parameters: Iterable[Parameter]) -> set[Any]:
         if isinstance(parameter, (Integers, Shaped)):
             low, high = getattr(parameter, "low", -math.inf), getattr(parameter, "high", math.inf)
             drawn = [value for value in (low, high) if math.isfinite(value)]
+        elif isinstance(parameter, Bundle):
+            drawn = [dict(settings).get(key, beneath) for _, settings in parameter.options]
         else:
             drawn = [parameter.settings_of(parameter.at(index)).get(key, beneath) for index in range(parameter.size() or 0)]
         numbers = [value for value in drawn if value is not None]

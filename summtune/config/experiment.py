@@ -40,6 +40,8 @@ class Resources:
     Attributes:
         max_failures: retries of a trial for causes that can pass, in each session.
         hung_after_s: how long it may keep silent; None: judged by how long evaluations take.
+        workers_per_trial: that share a training; None: one, or one for each of several GPUs.
+        accelerator_type: which GPUs, by Ray's names.
     """
 
     gpus_per_trial: float | None = None
@@ -47,6 +49,8 @@ class Resources:
     max_concurrent_trials: int | None = None
     max_failures: int = 2
     hung_after_s: float | None = None
+    workers_per_trial: int | None = None
+    accelerator_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class Experiment:
         base: the settings of the baseline: all layers but what the search draws.
         models: where models are drawn: what is drawn of each (dotted key and value), and all layers with its preset instead.
         space: what varies; what the environment or --set pins has left it.
-        method: bayes, random or grid.
-        objective: what is searched for.
+        method: a file of search/methods.
+        objective: what is searched for; of several objectives the first, which rungs and the best go by.
+        further: the others.
         limits: on metrics; a trial beyond one is infeasible.
         stopping: when weak trials stop.
         count: how many trials, the baseline not among them.
@@ -98,6 +103,12 @@ class Experiment:
     seeds: tuple[int, ...] = ()
     warm_start: tuple[str, ...] = ()
     train_rows: int | None = None
+    further: tuple[Objective, ...] = ()
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that is searched for."""
+        return (self.objective, *self.further)
 
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
         """The settings beneath a point: the base's, or those of the model that was drawn."""
@@ -202,6 +213,7 @@ class Experiment:
             "space": self.space.to_record(),
             "method": self.method,
             "objective": asdict(self.objective),
+            "further_objectives": [asdict(one) for one in self.further],
             "limits": [asdict(limit) for limit in self.limits],
             "stopping": asdict(self.stopping),
             "count": self.count,
@@ -236,6 +248,7 @@ class Experiment:
             space=Space.from_record(record["space"]),
             method=record["method"],
             objective=Objective(**record["objective"]),
+            further=tuple(Objective(**one) for one in record.get("further_objectives", ())),
             limits=tuple(Limit(**limit) for limit in record["limits"]),
             stopping=Stopping.from_record(record["stopping"]),
             count=record["count"],
@@ -286,7 +299,9 @@ def laid_over(values: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, 
     return laid
 
 
-def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Experiment:
+def load_experiment(
+    path: Path, *, assignments: Sequence[str] = (), environ: Mapping[str, str] = os.environ, all_here: bool = True, root: Path = Path()
+) -> Experiment:
     """Read a search space, with all its layers, and check all of it.
 
     Args:
@@ -294,10 +309,12 @@ def load_experiment(path: Path, *, assignments: Sequence[str] = (), environ: Map
         assignments: `section.key=value`, as after `--set`; also `count=`, `baseline=`, `method=`, `name=`, `base=`, `metric.…=`,
             `resources.…=` and `early_terminate.…=`, for the keys of the search space itself.
         environ: the environment variables.
+        all_here: whether data files and earlier runs have to be here; they don't where the run will be on a machine that has them.
+        root: what the folder of runs lies under if it is relative.
 
     Raises:
         SettingsMistake: with every problem that was found.
     """
     from summtune.config.loading import load  # it makes Experiments, and so stands above this module
 
-    return load(path, assignments, environ)
+    return load(path, assignments, environ, all_here=all_here, root=root)

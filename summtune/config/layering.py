@@ -61,6 +61,7 @@ class Layers:
         base_preset: the preset of the base's own model.
         base_file: the base file.
         notices: what a person should know is added here.
+        drawn: keys that every point sets.
         of_models: for each model that may be drawn: what is drawn, all layers with it, and what they come to.
     """
 
@@ -71,12 +72,18 @@ class Layers:
     environment: Layer
     assigned: Layer
     notices: list[str]
+    drawn: frozenset[str] = frozenset()
     of_models: list[tuple[dict[str, Any], Layer, Resolved]] = field(default_factory=list)
 
     @cached_property
     def pinned(self) -> Mapping[str, Entry]:
         """What the environment and --set say: stronger than what is drawn."""
         return {**self.environment, **self.assigned}
+
+    @cached_property
+    def pinned_keys(self) -> frozenset[str]:
+        """Their keys. One that says which model it is pins all that do."""
+        return frozenset(self.pinned).union(MODEL_KEYS if set(MODEL_KEYS) & set(self.pinned) else ())
 
     @cached_property
     def base(self) -> Layer:
@@ -89,14 +96,12 @@ class Layers:
 
     def _merged(self, drawn: Layer) -> Layer:
         above = (self.settings, self.fixed, drawn, self.environment, self.assigned)
-        return merge(self.base_preset, self.base_file, above, read_preset, self.notices)
+        return merge(self.base_preset, self.base_file, above, read_preset, self.notices, self.drawn)
 
     def without_pinned(self, parsed: Parsed, notices: list[str]) -> Parsed:
         """The parameters that the environment and --set leave; those that they pin leave the space, said once each."""
-        gone = set(self.pinned)
-        model = next((self.pinned[key] for key in MODEL_KEYS if key in gone), None)
-        if model is not None:
-            gone |= set(MODEL_KEYS)
+        gone = self.pinned_keys
+        model = next((self.pinned[key] for key in MODEL_KEYS if key in self.pinned), None)
         kept = []
         for parameter in parsed.parameters:
             pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._cleared(key)]
@@ -128,6 +133,17 @@ class Layers:
             for layer in (self.settings, self.fixed):
                 if key in searched and by in layer and by not in searched:
                     yield key, layer[by]
+
+
+def always_drawn(kept: Parsed) -> frozenset[str]:
+    """The settings keys that every point sets."""
+    found: set[str] = set()
+    for one in kept.parameters:
+        if one.name in kept.conditions:
+            continue
+        options = [{key for key, _ in settings} for _, settings in one.options] if isinstance(one, Bundle) else [set(one.keys)]
+        found |= set.intersection(*options)
+    return frozenset(found)
 
 
 def drawn_models(kept: Parsed) -> list[DrawnModel]:

@@ -10,7 +10,7 @@ It must not know how layers are read (`settings_file`, `environment`, `assignmen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from typing import Any, Literal
 from summtune.config import presets
 from summtune.config.settings import OPEN_KEYS, Lora, Settings
 from summtune.errors import Problem
+from summtune.space.values import shown
 
 LayerName = Literal["default", "preset", "base", "settings", "parameters", "search", "environment", "--set"]
 
@@ -131,7 +132,14 @@ def without(layer: Layer, keys: Iterable[str]) -> Layer:
     return {key: entry for key, entry in layer.items() if not _among(key, gone)}
 
 
-def merge(base_preset: str | None, base: Layer, above: Sequence[Layer], read_preset: Callable[[str], Layer], notices: list[str]) -> Layer:
+def merge(
+    base_preset: str | None,
+    base: Layer,
+    above: Sequence[Layer],
+    read_preset: Callable[[str], Layer],
+    notices: list[str],
+    drawn: Collection[str] = (),
+) -> Layer:
     """All layers in their order, with the preset of another model where a layer above the base names one.
 
     Args:
@@ -140,6 +148,7 @@ def merge(base_preset: str | None, base: Layer, above: Sequence[Layer], read_pre
         above: the layers over it, weakest first.
         read_preset: a preset's settings.
         notices: what a person should know is added here.
+        drawn: keys that every point sets, so that nobody need know what lies beneath.
     """
     preset = read_preset(base_preset) if base_preset else {}
     strong: Layer = {}
@@ -148,7 +157,7 @@ def merge(base_preset: str | None, base: Layer, above: Sequence[Layer], read_pre
     weak = lay(preset, base)
     own, other = model_named(weak), model_named(strong)
     if other is not None and other != own:
-        weak = _with_other_model(weak, base, other, read_preset, notices)
+        weak = _with_other_model(weak, base, other, read_preset, notices, {*strong, *drawn})
     return lay(weak, strong)
 
 
@@ -164,19 +173,23 @@ def model_named(layer: Mapping[str, Entry]) -> tuple[str | None, Any] | None:
 
 
 def _with_other_model(
-    weak: Layer, base: Layer, other: tuple[str | None, Any], read_preset: Callable[[str], Layer], notices: list[str]
+    weak: Layer,
+    base: Layer,
+    other: tuple[str | None, Any],
+    read_preset: Callable[[str], Layer],
+    notices: list[str],
+    hidden: Collection[str],
 ) -> Layer:
-    """The base without what belongs to its own model; over it what the other model's preset carries."""
+    """The base without what belongs to its own model; over it what the other model's preset carries, said where it isn't `hidden`."""
     name, _ = other
     if name is None:  # a checkpoint that has no preset: lengths and the like stay, what describes the old model goes
         return without(weak, IDENTITY)
     carried = read_preset(name)
     kept = without(base, IDENTITY)
     for key in [key for key in kept if key in carried and _among(key, _CARRIED)]:
-        if kept[key].value != carried[key].value:
-            notices.append(
-                f"{key}: preset {name}'s own {carried[key].value} takes the place of {kept[key].value} from {kept[key].origin.file}."
-            )
+        if kept[key].value != carried[key].value and key not in hidden:
+            own, others = shown(carried[key].value), shown(kept[key].value)
+            notices.append(f"{key}: preset {name}'s own {own} takes the place of {others} from {kept[key].origin.file}.")
     return lay(lay(carried, kept), {key: entry for key, entry in carried.items() if _among(key, _CARRIED)})
 
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from summtune.config import presets, synonyms, validation
+from summtune.config import presets, several, synonyms, validation, workers
 from summtune.config.aim_reader import AimReader
 from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
+from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
-from summtune.config.layering import Layers, Unwhole, drawn_models
+from summtune.config.layering import Layers, Unwhole, always_drawn, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
+from summtune.config.orphans import without_lost, without_orphans
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
+from summtune.config.searched import Possible, Searched
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
 from summtune.config.space_check import SpaceCheck, built_space, counted
@@ -39,9 +42,9 @@ from summtune.space.values import shown
 SEED = "general.seed"
 
 
-def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str]) -> Experiment:
+def load(path: Path, assignments: Sequence[str], environ: Mapping[str, str], *, all_here: bool, root: Path) -> Experiment:
     """As `experiment.load_experiment`."""
-    return _Loading(read_space(path, assignments), environ).experiment()
+    return _Loading(read_space(path, assignments), environ, all_here, root).experiment()
 
 
 @dataclass
@@ -50,6 +53,8 @@ class _Loading:
 
     space: SpaceDocument
     environ: Mapping[str, str]
+    all_here: bool
+    root: Path
     problems: list[Problem] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -68,27 +73,36 @@ class _Loading:
         constraints = self._constraints(top, together(parsed, given))
         stages = split(self.space, top, parsed, given, constraints)
         self.problems.extend(stages.problems)
-        self.notices.extend(stages.notices)
         layers = self._layers(top, stages.training)
         kept = layers.without_pinned(stages.training, self.notices)
         decoded = layers.without_pinned(stages.decoding, self.notices)
+        layers.drawn = always_drawn(kept)
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        space = built_space(kept, stages.training_rules, base, models)
+        training_rules = without_lost(stages.training_rules, stages.training, kept, self.notices)
+        decoding_rules = without_lost(stages.decoding_rules, stages.decoding, decoded, self.notices)
+        kept = without_orphans(stages.training, kept, layers.pinned_keys, base.flat, self.notices)
+        decoded = without_orphans(stages.decoding, decoded, layers.pinned_keys, base.flat, self.notices)
+        self.notices.extend(stages.notices(decoded))
+        space = built_space(kept, training_rules, base, models)
         check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
-        afterwards = built_space(decoded, stages.decoding_rules, base, ())
+        afterwards = built_space(decoded, decoding_rules, base, ())
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
+            at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
-                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible))
+                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
+                self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
+            self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
+            self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
         if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):
@@ -102,9 +116,12 @@ class _Loading:
         beneath = [base, *(resolved for _, resolved in models)]
         stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
         aims = AimReader(self.space, self.problems, settings)
-        found, limits = aims.objective(top.metric), aims.limits(constraints)
-        decode = self._decode_stage(top, decoded, afterwards, found)
-        warm = WarmStartReader(self.space, self.problems)
+        objectives, limits = aims.objectives(top), aims.limits(constraints)
+        decode = self._decode_stage(top, decoded, afterwards, objectives[0])
+        if len(objectives) > 1:
+            self.problems.extend(several.problems(self.space, top, decoded))
+            self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
+        warm = WarmStartReader(self.space, self.problems, self.root, all_here=self.all_here)
         earlier = warm.folders(top, space.searched, settings) if settings is not None else ()
         if self.problems or settings is None:
             raise SettingsMistake(_in_order(self.problems))
@@ -122,8 +139,9 @@ class _Loading:
             base=base,
             models=models,
             space=space,
-            method="bayes" if top.method == "tpe" else top.method,
-            objective=found,
+            method=top.method,
+            objective=objectives[0],
+            further=objectives[1:],
             limits=limits,
             stopping=stop,
             count=count or DEFAULT_COUNT,
@@ -254,7 +272,7 @@ class _Loading:
         self.problems.extend(synonyms.reduce(layer))
         return layer
 
-    def _proxy_decoding(self, layer: Layer, varying: Sequence[validation.Searched]) -> None:
+    def _proxy_decoding(self, layer: Layer, varying: Sequence[Searched]) -> None:
         """Where trials decode differently greedy evaluations would tell the search nothing of it."""
         keys = [one.parameter.name for one in varying if one.parameter.name.startswith(GENERATION)]
         strategy, decoding = layer.get("evaluation.strategy"), layer.get("evaluation.proxy_decoding")
@@ -286,11 +304,10 @@ class _Loading:
             self.problems.append(
                 self.space.problem(decoded.places[space.searched[0]], reason, "Search for another metric, or leave it out.")
             )
-        method = "bayes" if wanted.method == "tpe" else wanted.method
-        return DecodeStage(space, method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
+        return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
-def _in_both(training: validation.Possible, decoding: validation.Possible) -> validation.Possible:
+def _in_both(training: Possible, decoding: Possible) -> Possible:
     """Whether values are possible together, each in the stage that it is searched in."""
 
     def possible(wanted: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from summtune.space.parameters import Choice, Constant, Parameter
 _PATH_KEYS = ("data.train", "data.dev", "data.test", "general.data_path", "training.deepspeed")
 _CHECKPOINT_KEYS = ("model.checkpoint", "general.model_name")
 
+PACKED_ROOT = "SUMMTUNE_PACKED_ROOT"
+"""The variable that names the folder which stands for `/` where the files of a submitted run were unpacked (`cluster.unpacking`)."""
+
 
 def resolved_path(value: str, folder: Path) -> str:
     """A path in a file, absolute; `~` is the home folder.
@@ -22,9 +26,27 @@ def resolved_path(value: str, folder: Path) -> str:
         Unfit: it begins with the home of someone who isn't there, or holds what no path may.
     """
     try:
-        return str((folder / Path(value).expanduser()).absolute())
+        return str(_unpacked((folder / Path(value).expanduser()).absolute()))
     except (RuntimeError, ValueError) as error:
         raise Unfit(f"{value!r} is no path: {error}.", "Check it.") from None
+
+
+def _unpacked(path: Path) -> Path:
+    """Where an absolute path of the machine that submitted this run lies here; the path itself where it did not come along."""
+    root = os.environ.get(PACKED_ROOT)
+    if not root:
+        return path
+    here = Path(root) / path.relative_to("/")
+    return here if is_there(here) else path
+
+
+def path_values(key: str, value: Any) -> list[str]:
+    """The paths that a placed value of a setting holds: of files, and of a checkpoint that is no name on the hub."""
+    if key == "evaluation.metrics" and isinstance(value, (list, tuple)):
+        return [name for name in value if isinstance(name, str) and is_own(name)]
+    if not isinstance(value, str):
+        return []
+    return [value] if key in _PATH_KEYS or (key in _CHECKPOINT_KEYS and value.startswith("/")) else []
 
 
 def placed(key: str, value: Any, folder: Path | None) -> Any:

@@ -98,9 +98,8 @@ def _deciding(space: Space, parameter: Parameter) -> list[Parameter]:
     for other in space.parameters.values():
         if other.name != parameter.name and not isinstance(other, Constant) and (wanted & {other.name, *other.keys}):
             deciding.append(other)
-    for other in _ancestors(space, parameter.name):
-        if other not in deciding:
-            deciding.append(other)
+    known = {other.name for other in deciding}
+    deciding += [other for other in _ancestors(space, parameter.name) if other.name not in known]
     return deciding
 
 
@@ -143,13 +142,20 @@ def _tried(space: Space, parameter: Parameter) -> list[Any]:
 
 
 def _ancestors(space: Space, name: str) -> list[Parameter]:
-    """What a parameter's existence hangs on."""
-    found: list[Parameter] = []
-    for when in space.conditions.get(name, ()):
-        for other in space.parameters.values():
-            if when.name in (other.name, *other.keys) and not isinstance(other, Constant) and other not in found:
-                found += [other, *(one for one in _ancestors(space, other.name) if one not in found)]
-    return found
+    """What a parameter's existence hangs on, the nearest first."""
+    setters: dict[str, list[Parameter]] = {}
+    for other in space.parameters.values():
+        for output in {other.name, *other.keys} if not isinstance(other, Constant) else ():
+            setters.setdefault(output, []).append(other)
+    found: dict[str, Parameter] = {}
+    names = [name]
+    while names:
+        for when in space.conditions.get(names.pop(0), ()):
+            for other in setters.get(when.name, ()):
+                if other.name not in found:
+                    found[other.name] = other
+                    names.append(other.name)
+    return list(found.values())
 
 
 class _Forced:

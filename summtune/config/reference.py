@@ -11,10 +11,7 @@ from summtune.config.environment import VARIABLES
 from summtune.config.schema import settings_schema
 from summtune.config.settings import Lora, Settings
 from summtune.config.space_file import (
-    MEANINGLESS,
     METHODS_NOT_YET,
-    NOT_YET,
-    NOT_YET_RESOURCES,
     BudgetSpec,
     DecodeSpec,
     EarlyTerminateSpec,
@@ -52,30 +49,22 @@ def reference() -> str:
 
 def _space() -> Iterator[str]:
     yield "## A search space\n"
-    yield from _table(
-        ("key", "meaning"), ((f"`{name}`", _top_level(name, str(field.description))) for name, field in SpaceFile.model_fields.items())
-    )
+    yield from _table(("key", "meaning"), ((f"`{name}`", str(field.description)) for name, field in SpaceFile.model_fields.items()))
     yield f"\nMethods: {', '.join(registry.names('search.methods'))}; not yet: {', '.join(METHODS_NOT_YET)}.\n"
-    for title, model, later in (
-        ("metric", MetricSpec, {}),
-        ("early_terminate", EarlyTerminateSpec, {}),
-        ("resources", ResourcesSpec, NOT_YET_RESOURCES),
-        ("budget", BudgetSpec, {}),
-        ("decode", DecodeSpec, {}),
+    for title, model in (
+        ("metric", MetricSpec),
+        ("early_terminate", EarlyTerminateSpec),
+        ("resources", ResourcesSpec),
+        ("budget", BudgetSpec),
+        ("decode", DecodeSpec),
     ):
         yield f"### {title}\n"
         rows = (
-            (f"`{name}`", shown(_plain(field.get_default(call_default_factory=True))), f"{field.description}{_later(name in later)}")
+            (f"`{name}`", shown(_plain(field.get_default(call_default_factory=True))), str(field.description))
             for name, field in model.model_fields.items()
         )
         yield from _table(("key", "default", "meaning"), rows)
         yield ""
-
-
-def _top_level(name: str, meaning: str) -> str:
-    if name in MEANINGLESS:
-        return meaning
-    return f"{meaning}{_later(name in NOT_YET)}"
 
 
 def _later(later: bool) -> str:

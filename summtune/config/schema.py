@@ -14,7 +14,7 @@ from summtune.config.catalogue import ALIASES, catalogue
 from summtune.config.settings import OPEN_KEYS, Settings
 from summtune.config.space_file import METHODS_NOT_YET, SpaceFile
 from summtune.config.stopping import types
-from summtune.config.training_arguments import DECIDED, DROPPED, RENAMED_VALUES, free_arguments
+from summtune.config.training_arguments import BELOW, DECIDED, DROPPED, RENAMED_VALUES, free_arguments
 from summtune.config.transformers_arguments import Argument, installed
 from summtune.space.constraints import CONSTRAINT_KEYS, THEN_KEYS
 from summtune.space.distributions import DISTRIBUTIONS, SPEC_KEYS
@@ -177,6 +177,8 @@ def _argument(name: str, argument: Argument) -> Schema:
     if renamed:
         types.append({"enum": list(renamed)})
     schema = types[0] if len(types) == 1 else {"anyOf": types}
+    if name in BELOW:
+        schema = {**schema, "exclusiveMaximum": BELOW[name]}
     return _described(schema, "An argument of transformers' Seq2SeqTrainingArguments.")
 
 

@@ -118,7 +118,7 @@ class Training(BaseModel):
     per_device_train_batch_size: PositiveInt = Field(16, description="Dialogues in a training batch, per device.")
     per_device_eval_batch_size: PositiveInt = Field(32, description="Dialogues in an evaluation batch, per device.")
     learning_rate: Annotated[Real, Field(gt=0.0, lt=1.0)] = Field(5e-5, description="Peak learning rate.")
-    num_train_epochs: PositiveInt = Field(3, description="Passes over the training data.")
+    num_train_epochs: Annotated[PositiveInt, Field(le=10_000)] = Field(3, description="Passes over the training data.")
     warmup_ratio: Share = Field(0.1, description="Share of the steps over which the learning rate rises.")
     weight_decay: Annotated[Real, Field(ge=0.0)] = Field(0.01, description="Weight decay.")
     lr_scheduler_type: str = Field("cosine", description="One of transformers' schedules.")
@@ -147,7 +147,9 @@ class Training(BaseModel):
     save_steps: PositiveInt | None = Field(
         None, description="Also write a checkpoint every so many optimiser steps; left out: at evaluations only."
     )
-    max_steps: PositiveInt | None = Field(None, description="End after so many optimiser steps; left out: num_train_epochs decides.")
+    max_steps: Annotated[PositiveInt, Field(le=100_000_000)] | None = Field(
+        None, description="End after so many optimiser steps; left out: num_train_epochs decides."
+    )
     timeout_s: PositiveInt | None = Field(None, description="Seconds after which an attempt is ended, and the trial has failed.")
 
 
@@ -200,6 +202,11 @@ class Evaluation(Section):
         description="How a cheap evaluation decodes: own, as `generation` says, or greedy, which costs less and is less faithful.",
     )
     proxy_top_k: PositiveInt = Field(5, description="How many trials, the best by cheap evaluations, are evaluated in full at the end.")
+    proxy_front_k: NaturalInt = Field(
+        5,
+        description="With several objectives: how many more are, of those that no other beats in all of them by cheap evaluations; of a "
+        "longer front those that lie furthest apart.",
+    )
     every: PositiveInt = Field(1, description="Epochs between evaluations; the last epoch is evaluated in any case.")
     sealed: StrictBool = Field(False, description="Keep the test split out of reach until the end.")
     noise_seeds: PositiveInt | None = Field(None, description="Repeats that measure noise.")

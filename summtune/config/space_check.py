@@ -5,7 +5,7 @@ It must not know how the space was read, beyond where its parts stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,18 +14,22 @@ from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layers import Layer, Resolved
 from summtune.config.receipts import inert_parameters
+from summtune.config.searched import Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
-from summtune.config.validation import Searched
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
+from summtune.space.counting import EFFORT, Counting, Uncountable
 from summtune.space.parameters import Choice, Constant
 from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
+
+MAX_SUSPECTS = 20
+"""Of more rules than these nobody is told which one leaves nothing."""
 
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
@@ -111,13 +115,28 @@ class SpaceCheck:
         return [*found, *self._inert()]
 
     def _nothing_left(self) -> Problem:
-        for rule in self.space.rules:
+        effort = EFFORT // (4 * max(len(self.space.rules), 1))  # all of these questions together take no longer than the first
+        for rule in self.space.rules if len(self.space.rules) <= MAX_SUSPECTS else ():
             others = tuple(one for one in self.space.rules if one is not rule)
-            if replace(self.space, rules=others).possible():
+            if replace(self.space, rules=others).possible(effort):
                 path = self.constraints.places.get(rule.title, ("constraints",))
-                alone = not others or not replace(self.space, rules=(rule,)).possible()
+                alone = not others or not replace(self.space, rules=(rule,)).possible(effort)
                 return self._left_by(path, f"{rule.title!r}" if alone else f"{rule.title!r}, together with the other rules,")
         return self._left_by(("constraints",), "all rules together")
+
+    def toothless(self, pinned: Collection[str]) -> Iterator[str]:
+        """Rules that exclude no point, as notices: hardly what was meant. Not those over what is pinned, which may do so otherwise."""
+        free = replace(self.space, rules=())
+        endless = {key for name in self.space.endless for key in (name, *self.space.parameters[name].keys)}
+        effort = EFFORT // (8 * max(len(self.space.rules), 1))
+        for rule in self.space.rules:
+            if rule.names & (endless | set(pinned)):
+                continue
+            try:
+                if Counting(replace(free, rules=(rule,)), effort).total() == Counting(free, effort).total():
+                    yield f"the rule {rule.title!r} excludes nothing: every point keeps it anyway."
+            except Uncountable:
+                continue
 
     def _left_by(self, path: KeyPath, named: str) -> Problem:
         if self.space.surely_empty:

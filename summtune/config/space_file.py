@@ -6,14 +6,13 @@ The JSON schema of search spaces is made from these models. What stands below `p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool
 
 from summtune.config.settings import NaturalInt, PositiveInt, Real, Section
 
-METHODS_NOT_YET = ("nsga2", "qmc", "pbt", "gp-bo")
+METHODS_NOT_YET = ("qmc", "pbt", "gp-bo")
 
 
 class MetricSpec(Section):
@@ -78,9 +77,12 @@ class ResourcesSpec(Section):
     """What a trial gets."""
 
     gpus_per_trial: Annotated[Real, Field(ge=0.0)] | None = Field(
-        None, description="GPUs, fractions too; left out: one where there is one."
+        None,
+        description="GPUs: a fraction of one, or whole ones, each with a worker; left out: one for each worker where there are any.",
     )
-    cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(None, description="CPUs; left out: a fair share.")
+    cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(
+        None, description="CPUs, of all workers together; left out: a fair share."
+    )
     max_concurrent_trials: PositiveInt | None = Field(None, description="Trials at a time; left out: as many as fit.")
     max_failures: NaturalInt = Field(
         2, description="Retries of a trial whose process or node was lost, or that hung, each from its last checkpoint; 0: none."
@@ -88,8 +90,10 @@ class ResourcesSpec(Section):
     hung_after_s: Annotated[Real, Field(gt=0.0)] | None = Field(
         None, description="Seconds without an evaluation after which a trial has hung; left out: judged by how long the others took."
     )
-    workers_per_trial: PositiveInt | None = Field(None, description="Data-parallel workers.")
-    accelerator_type: str | None = Field(None, description="Ray's accelerator type.")
+    workers_per_trial: PositiveInt | None = Field(
+        None, description="Workers that share each optimiser step's rows (data parallel); left out: one, or one for each of several GPUs."
+    )
+    accelerator_type: str | None = Field(None, description="Only nodes with GPUs of this type, by Ray's names (A100, T4, …).")
 
 
 class SpaceFile(Section):
@@ -103,7 +107,11 @@ class SpaceFile(Section):
     data: Any = Field(None, description="train, dev, test: paths; columns: dialogue, summary, id.")
     method: str = Field("bayes", description="bayes, or another file of search/methods.")
     metric: MetricSpec = Field(default_factory=MetricSpec, description="What is searched for.")
-    objectives: tuple[MetricSpec, ...] = Field((), description="Several metrics at once, instead of `metric`.")
+    objectives: tuple[MetricSpec, ...] = Field(
+        (),
+        description="Several metrics at once, instead of `metric`: a list of {name, goal}. Rungs and `best_…` go by the first; what comes "
+        "out is a front (docs/objectives.md).",
+    )
     parameters: Any = Field(None, description="What varies.")
     constraints: Any = Field(None, description="Rules between parameters.")
     early_terminate: EarlyTerminateSpec | None = Field(None, description="When weak trials stop.")
@@ -116,7 +124,9 @@ class SpaceFile(Section):
     warm_start: tuple[str, ...] = Field(
         (), description="Earlier runs, by name or folder, whose trials teach the search where they fit this space (docs/warm_start.md)."
     )
-    patience_trials: PositiveInt | None = Field(None, description="Begin no more trials once so many in a row have not improved the best.")
+    patience_trials: PositiveInt | None = Field(
+        None, description="Begin no more trials once so many in a row have not improved the best (with `objectives`: the front)."
+    )
     seeds: tuple[NaturalInt, ...] = Field((), description="Seeds that promising points are repeated with; the mean names the winner.")
     resources: ResourcesSpec = Field(default_factory=ResourcesSpec, description="What a trial gets.")
     decode: Literal["inline"] | DecodeSpec | None = Field(None, description="`inline`: train with each; or a space of its own.")
@@ -140,12 +150,3 @@ DEFAULT_DECODE_COUNT = 30
 
 MEANINGLESS = ("program", "command", "controller", "scheduler", "job", "image_uri", "apiVersion", "kind")
 MEANINGLESS_IN_METRIC = ("impute", "impute_while_running")
-
-# Understood, and refused where they ask for anything, with what to do meanwhile.
-NOT_YET: Mapping[str, str] = {
-    "objectives": "Give one `metric`.",
-}
-NOT_YET_RESOURCES: Mapping[str, str] = {
-    "workers_per_trial": "A trial has one worker; leave it out.",
-    "accelerator_type": "Leave it out.",
-}

@@ -63,7 +63,15 @@ class Stages:
     training_rules: list[Rule] = field(default_factory=list)
     decoding_rules: list[Rule] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    moved: tuple[str, ...] = ()
+
+    def notices(self, decoded: Parsed) -> list[str]:
+        """What was moved to the decode stage, of what is `decoded` in the end."""
+        names = [one.name for one in decoded.parameters if one.name in self.moved]
+        if not names or self.problems:
+            return []
+        verb = "is" if len(names) == 1 else "are"
+        return [f"{', '.join(names)} {verb} searched after training, on the best checkpoints (`decode: inline` trains with each)."]
 
 
 def split(document: SpaceDocument, top: SpaceFile, parsed: Parsed, given: Parsed, constraints: Constraints) -> Stages:
@@ -92,9 +100,7 @@ def split(document: SpaceDocument, top: SpaceFile, parsed: Parsed, given: Parsed
             stages.problems.append(document.problem(parsed.places[one.name], reason, f"Separate them. {_INLINE}"))
     _conditions(document, stages)
     _rules(document, stages, constraints)
-    names = ", ".join(one.name for one in moved)
-    if moved and not stages.problems:
-        stages.notices.append(f"{names} are searched after training, on the best checkpoints (`decode: inline` trains with each).")
+    stages.moved = tuple(one.name for one in moved)
     return stages
 
 

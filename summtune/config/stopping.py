@@ -5,7 +5,7 @@ It must not know how a rule decides (`search` does).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from summtune import registry
 from summtune.config.complaints import one_of
 from summtune.config.space_file import EarlyTerminateSpec
 from summtune.space.naming import Unfit
+
+LEAST_ETA = 1.01
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,15 @@ class Stopping:
 
     def judged_at(self, iterations: int) -> tuple[int, ...]:
         """The iterations of a full trial at which its rule judges, ascending."""
+        return tuple(self._judged(iterations))
+
+    def judges(self, iterations: int) -> bool:
+        """Whether there are any."""
+        return next(self._judged(iterations), None) is not None
+
+    def _judged(self, iterations: int) -> Iterator[int]:
         rule = registry.load("search.stopping", self.type)
-        return tuple(one for one in range(1, iterations + 1) if rule.rung(self, one, iterations) is not None)
+        return (one for one in range(1, iterations + 1) if rule.rung(self, one, iterations) is not None)
 
     def over(self, iterations: int) -> Stopping:
         """The same where a full trial has so many iterations: what was left out follows them."""
@@ -102,7 +111,7 @@ def stopping(spec: EarlyTerminateSpec | None, iterations: int) -> Stopping:
 
 def stops_nothing(found: Stopping, iterations: int) -> str | None:
     """That no iteration is judged, as a notice; None where one is, or nobody asked for any."""
-    if found.type == "none" or found.judged_at(iterations):
+    if found.type == "none" or found.judges(iterations):
         return None
     return (
         f"no trial will be stopped early: the first rung, {found.min_iter}, is not below the last iteration, {iterations}."
@@ -124,6 +133,8 @@ def not_looked_at(spec: EarlyTerminateSpec | None) -> str | None:
 
 
 def _eta(spec: EarlyTerminateSpec) -> float:
+    if spec.eta < LEAST_ETA:
+        raise Unfit(f"eta {spec.eta} is hardly above 1: hardly a trial would be stopped.", f"Give at least {LEAST_ETA}.")
     return int(spec.eta) if float(spec.eta).is_integer() else spec.eta
 
 

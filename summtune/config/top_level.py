@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -12,25 +13,24 @@ from pydantic import BaseModel, ValidationError
 from summtune import registry
 from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
-from summtune.config.metrics import goals
-from summtune.config.objective import objective
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import (
     MEANINGLESS,
     MEANINGLESS_IN_METRIC,
     METHODS_NOT_YET,
-    NOT_YET,
-    NOT_YET_RESOURCES,
     DecodeSpec,
     SpaceFile,
 )
 from summtune.config.stopping import types
+from summtune.config.workers import resource_problem
 from summtune.documents import KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
-from summtune.space.spec import NOT_YET as NOT_YET_MARK
+from summtune.space.spec import NOT_YET
+from summtune.space.values import brief
 
 _OTHER_NAMES = {"metrics": "Did you mean objectives?", "parameter": "Did you mean parameters?"}
+_UNSEEN = ("Cc", "Cs", "Zl", "Zp", "Cf")  # control, surrogate, line and format characters: a name that ends otherwise than it looks
 _MAX_NAME = 100
 _MAX_NAME_BYTES = 200  # of UTF-8: file systems allow 255 for a name, and a stamp comes after it; a Korean letter has three
 
@@ -59,6 +59,8 @@ class TopLevel:
                     unfit = _unknown(path) if one["type"] == "extra_forbidden" else explain(one)
                     if path[0] == "decode" and len(path) > 1 and path[1] == "literal['inline']":
                         path, unfit = ("decode",), Unfit("it must be `inline`, or a mapping with parameters.", "Write `decode: inline`.")
+                    if path == ("metric",) and isinstance(values.get("metric"), str):
+                        unfit = Unfit(unfit.reason, f"Write `metric: {{name: {brief(values['metric'])}}}`.")
                     self._note(path, unfit.reason, unfit.remedy)
                     _remove(values, path)
         self._contradictions(top)
@@ -79,8 +81,6 @@ class TopLevel:
                 self._note((name,), unfit.reason, unfit.remedy)
             elif name in MEANINGLESS and value is not None:
                 self.notices.append(f"{name} is W&B's, and means nothing here.")
-            elif name in NOT_YET and value not in (None, [], {}):
-                self._note((name,), f"{NOT_YET_MARK} `{name}` is understood, but can't be run so far.", NOT_YET[name])
 
         metric = self.space.value.get("metric")
         for name in MEANINGLESS_IN_METRIC:
@@ -125,22 +125,13 @@ class TopLevel:
         if trials is not None and any(number != trials for number in given.values()):
             name, number = next(iter(given.items()))
             self._note(("budget", "trials"), f"{trials} contradicts {name}, which is {number}.", "Keep one of them.")
-        for name, remedy in NOT_YET_RESOURCES.items():
-            if getattr(top.resources, name) not in (None, 1):
-                self._note(("resources", name), f"{NOT_YET_MARK} resources.{name} is understood, but can't be run so far.", remedy)
-        gpus = top.resources.gpus_per_trial
-        if gpus is not None and gpus > 1:
-            reason = f"{NOT_YET_MARK} more than one GPU per trial means several workers, which can't be run so far."
-            self._note(("resources", "gpus_per_trial"), reason, "Give at most 1.")
+        wrong = resource_problem(top.resources.workers_per_trial, top.resources.gpus_per_trial)
+        if wrong is not None:
+            self._note(("resources", "gpus_per_trial"), *wrong)
         if len(set(top.seeds)) < len(top.seeds):
             self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
         if top.objectives and "metric" in self.space.value:
             self._note(("objectives",), "`metric` names one, too.", "Keep one of them.")
-        for index, spec in enumerate(top.objectives):
-            try:
-                objective(spec.name, spec.goal, spec.target, goals(registry.names("metrics")))
-            except Unfit as unfit:
-                self._note(("objectives", index), unfit.reason, unfit.remedy)
         if isinstance(top.decode, DecodeSpec):
             self._decode_stage(top.decode)
 
@@ -154,7 +145,7 @@ class TopLevel:
         if method in methods:
             return
         if method in METHODS_NOT_YET:
-            reason = f"{NOT_YET_MARK} the method {method} is understood, but can't be run so far."
+            reason = f"{NOT_YET} the method {method} is understood, but can't be run so far."
             self._note(path, reason, f"Use {', '.join(methods)}.")
         else:
             unfit = one_of(method, list(methods))
@@ -170,7 +161,7 @@ class TopLevel:
 
 def _unfit_name(title: str) -> str:
     """Why a title can't name a folder; empty where it can."""
-    bad = next((letter for letter in title if letter in "/\\" or ord(letter) < 32 or ord(letter) == 127), None)
+    bad = next((letter for letter in title if letter in "/\\" or unicodedata.category(letter) in _UNSEEN), None)
     if bad is not None:
         return f"holds {bad}" if bad in "/\\" else "holds a control character"
     if not title:
@@ -193,13 +184,11 @@ def _stranger(name: str) -> Unfit:
             f"Write it under `settings:`, as `settings: {{{name}: …}}`.",
         )
     close = _OTHER_NAMES.get(name) or did_you_mean(name, known)
-    if close.startswith("Did"):
+    key = None if name in _OTHER_NAMES else catalogue().vocabulary.meaning(name)
+    if key is None:
         return Unfit("a search space has no such key.", close)
-    try:
-        key = catalogue().resolve(name)
-    except Unfit:
-        return Unfit("a search space has no such key.", close)
-    return Unfit("a search space has no such key: it is a setting.", f"Write it under `parameters:`, or as {key} under `settings:`.")
+    written = f"Write it under `parameters:`, or as {key} under `settings:`."
+    return Unfit("a search space has no such key: it is a setting.", f"{written} {close if close.startswith('Did') else ''}".strip())
 
 
 def _unknown(path: KeyPath) -> Unfit:

@@ -100,9 +100,15 @@ DECIDED: Mapping[str, Decided] = {
     "auto_find_batch_size": Decided("training.per_device_train_batch_size decides it", (False,)),
     "enable_jit_checkpoint": Decided("a checkpoint is written at every evaluation", (False,)),
     "debug": Decided("a loss that is no finite number ends a trial anyway (transformers' own check fails on attention masks)", ("", [])),
-    "parallelism_config": Decided("a trial has one worker", (None,)),
+    "parallelism_config": Decided("workers share the rows of a step (resources.workers_per_trial), or its model by fsdp", (None,)),
     "logging_strategy": Decided("the loss is recorded at every evaluation", ("epoch", "steps", "no")),
 }
+
+# Upper ends that transformers leaves to torch, which finds out when a trial has begun (torch.optim.Adam: 0 <= beta < 1).
+BELOW: Mapping[str, float] = {"adam_beta1": 1.0, "adam_beta2": 1.0}
+
+_ALSO: Mapping[str, tuple[str, ...]] = {"fsdp": ("bool",)}
+"""Types that transformers takes, and asks for in its documentation, but doesn't declare."""
 
 _SIMPLE = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
 
@@ -122,16 +128,19 @@ def check_argument(name: str, value: Any) -> Any:
     argument = known.arguments.get(name)
     if argument is None:
         return value
-    for alternative in argument.types:
+    types = (*argument.types, *_ALSO.get(name, ()))
+    for alternative in types:
         if alternative in known.enums and isinstance(value, str):
             if value not in known.enums[alternative]:
                 raise one_of(value, list(known.enums[alternative]))
             return value
-    fitting = [checked for checked in (_fit(alternative, value) for alternative in argument.types) if checked is not None]
+    fitting = [checked for checked in (_fit(alternative, value) for alternative in types) if checked is not None]
     if not fitting and not (value is None and _takes_nothing(argument)):
-        meant = " or ".join(dict.fromkeys(_meaning(alternative) for alternative in argument.types if alternative != "None"))
+        meant = " or ".join(dict.fromkeys(_meaning(alternative) for alternative in types if alternative != "None"))
         raise mismatch(value, meant)
     _check_sign(argument, value)
+    if name in BELOW and isinstance(value, (int, float)) and value >= BELOW[name]:
+        raise Unfit(f"{shown(value)} is too large: it must be below {shown(BELOW[name])}.")
     return fitting[0] if fitting else None
 
 

@@ -11,6 +11,7 @@ from summtune.config.settings import Settings
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import SpaceFile
 from summtune.errors import Problem
+from summtune.paths import find_run
 from summtune.space.naming import Unfit
 
 
@@ -20,11 +21,15 @@ class WarmStartReader:
     Args:
         space: for places.
         problems: what is found is added.
+        root: what the folder of runs lies under if it is relative.
+        all_here: whether each run has to be here; one that isn't stays as it was named.
     """
 
-    def __init__(self, space: SpaceDocument, problems: list[Problem]) -> None:
+    def __init__(self, space: SpaceDocument, problems: list[Problem], root: Path, *, all_here: bool) -> None:
         self._space = space
         self._problems = problems
+        self._root = root
+        self._all_here = all_here
 
     def folders(self, top: SpaceFile, searched: Sequence[str], settings: Settings) -> tuple[str, ...]:
         """The runs' folders: by name among the results, or by a path that is relative to the file, on the command line to where one stands.
@@ -45,14 +50,29 @@ class WarmStartReader:
             listed = not typed and ("warm_start", place) in self._space.document.marks
             path = ("warm_start", place) if listed else ("warm_start",)
             try:
-                folder = str(the_run(name, results, here).folder)
+                folder = str(self._found(name, results, here))
             except Unfit as unfit:
-                self._note(path, unfit.reason, unfit.remedy)
+                if self._all_here:
+                    self._note(path, unfit.reason, unfit.remedy)
+                else:
+                    found.append(name)
                 continue
             if folder in found:
                 self._note(path, f"{name} is {folder}, which stands here already.", "Remove one of them.")
             found.append(folder)
         return tuple(found)
+
+    def _found(self, name: str, results: Path, here: Path | None) -> Path:
+        """A run's folder: among the runs, or among those that lie where the person stands, as the ones that came along with a job do."""
+        try:
+            return the_run(name, self._root / results, here).folder
+        except Unfit:
+            if self._root == Path():
+                raise
+            elsewhere = find_run(name, results, here or Path())
+            if elsewhere is None:
+                raise
+            return elsewhere.folder
 
     def _check_use(self, method: str, searched: Sequence[str]) -> None:
         methods = registry.names("search.methods")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from summtune.events.fronts import Aim, Losses, at_least_as_good
 from summtune.events.kinds import (
     BASELINE_ID,
     Decided,
@@ -73,7 +74,9 @@ class RunState:
         spent: what it has used up.
         budget: what it may use up, by name.
         search_ended: why no more trials are begun, where that is not because all that were asked for have been.
-        unimproved: how many trials in a row have ended without improving the best, the baseline and failed ones not among them.
+        unimproved: how many trials in a row have ended without improving the best, or with several objectives the front, the baseline and
+            failed ones not among them.
+        unbeaten: what the best of them came to; with several objectives the front.
     """
 
     opened: RunOpened | None = None
@@ -106,7 +109,17 @@ class RunState:
     search_ended: SearchEnded | None = None
     unimproved: int = 0
     _rested: set[str] = field(default_factory=set)
-    best_ended: float | None = None
+    unbeaten: list[Losses] = field(default_factory=list)
+
+    @cached_property
+    def objectives(self) -> tuple[Aim, ...]:
+        """What is searched for; rungs, the choice of a trial's best evaluation, and the best of the run go by the first."""
+        all_of_them = (self._experiment["objective"], *self._experiment.get("further_objectives", ()))
+        return tuple(Aim(str(one["name"]), one["goal"] == "maximize") for one in all_of_them)
+
+    def losses(self, metrics: Metrics) -> Losses:
+        """The objectives among an evaluation's metrics, less being better."""
+        return tuple(aim.loss(metrics) for aim in self.objectives)
 
     @property
     def objective(self) -> str:
@@ -247,7 +260,8 @@ class RunState:
             case PointDrawn():
                 self._take_point(event)
             case WentOn():
-                self._go_on(self.trials[event.trial])
+                if self.trials[event.trial].paused:  # a log that has lost lines may not know that it paused
+                    self._go_on(self.trials[event.trial])
             case TrialStarted():
                 trial = self.trials[event.trial]
                 if trial.paused:  # only a log that has lost lines says so
@@ -368,6 +382,8 @@ class RunState:
             rung.pause(event.trial)
             self._become(trial, "paused")
             self._count_improvements(trial)
+        elif not event.stop:
+            rung.go_on(event.trial)
 
     def _go_on(self, trial: TrialState) -> None:
         """A paused trial has its turn again. What Optuna was told of it stays as it is: it is asked for once more."""
@@ -375,20 +391,22 @@ class RunState:
         self.asked[self._places[trial.id]] = Asked(trial.id, paused_at=trial.verdict.rung)
         self._ask(trial.id)
         self._become(trial, "pending")
+        self.brackets[trial.verdict.rung, trial.verdict.bracket].go_on(trial.id)
 
     def _count_improvements(self, trial: TrialState) -> None:
         """Once for each trial that comes to rest: ends, or pauses."""
         if trial.baseline or trial.repeats or trial.status == "failed" or trial.best is None:
             return
-        score = trial.best.metrics[self.objective]
+        losses = self.losses(trial.best.metrics)
         feasible = not violations(self.limits, trial.best.metrics)
-        improves = feasible and (self.best_ended is None or self.better(score, than=self.best_ended))
+        improves = feasible and not any(at_least_as_good(other, losses) for other in self.unbeaten)
         if improves:
             self._rested = set()
         else:
             self._rested.add(trial.id)
         self.unimproved = len(self._rested)
-        self.best_ended = score if improves else self.best_ended
+        if improves:
+            self.unbeaten = [other for other in self.unbeaten if not at_least_as_good(losses, other)] + [losses]
 
     def _take_report(self, event: Reported) -> None:
         trial = self.trials[event.trial]

@@ -197,6 +197,7 @@ class Reported(Event):
         checkpoint: folder of the sealed checkpoint, relative to the trial's folder.
         node: address of the node that it ran on.
         pid: the actor's process there.
+        workers: where several train it together, `address:process` of each, by rank.
     """
 
     kind: ClassVar[str] = "reported"
@@ -207,6 +208,7 @@ class Reported(Event):
     checkpoint: str | None
     node: str = ""
     pid: int = 0
+    workers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,9 @@ class Decided(Event):
     Attributes:
         rung: the rung's iteration.
         score: what was compared: the trial's best so far, unless the rule says otherwise.
-        cutoff: what it had to reach; None where there was nothing to compare with.
+        cutoff: what it had to reach, or, where it pauses, what the next to go on has; None where there was nothing to compare with.
         stop: whether it ends here.
-        pause: whether it pauses here; it goes on should it come to be among the best.
+        pause: whether it pauses here; it goes on once it is the best of those that wait and there is a place.
         mark: what later trials are compared with, where that is not the score.
         bracket: which trials it was compared with: those with the same value of the parameter that `brackets` names; empty: with all.
     """
@@ -251,7 +253,7 @@ class Decided(Event):
 
 @dataclass(frozen=True)
 class WentOn(Event):
-    """A trial that paused at a rung has come to be among the best there, and goes on, in its next attempt."""
+    """A trial that paused at a rung goes on, in its next attempt: there is a place, and it is the best of those that wait."""
 
     kind: ClassVar[str] = "went_on"
     trial: str
@@ -307,14 +309,14 @@ class Told(Event):
 
     Attributes:
         state: Optuna's word: COMPLETE, PRUNED, FAIL.
-        value: the trial's score; None where it has none.
+        value: the trial's score, with several objectives a list; None where it has none.
         excesses: by how much it is beyond each limit, by the limit; at most 0 within it.
     """
 
     kind: ClassVar[str] = "told"
     trial: str
     state: str
-    value: float | None
+    value: float | list[float] | None
     excesses: dict[str, float] = field(default_factory=dict)
 
 

@@ -26,6 +26,7 @@ class Rung:
     _entries: dict[str, Entry] = field(default_factory=dict)
     _order: list[Entry] = field(default_factory=list)
     _paused: list[Entry] = field(default_factory=list)
+    _gone_on: set[str] = field(default_factory=set)
     _arrived: int = 0
 
     def __len__(self) -> int:
@@ -33,8 +34,8 @@ class Rung:
 
     @property
     def gone_on(self) -> int:
-        """How many don't pause here."""
-        return len(self._order) - len(self._paused)
+        """How many went on from here, at once or after a pause; those that ended while they waited did not."""
+        return len(self._gone_on)
 
     def arrive(self, trial: str, mark: float) -> None:
         """A trial is here for the first time, or again after it was begun anew."""
@@ -48,6 +49,7 @@ class Rung:
     def forget(self, trial: str) -> None:
         """What a trial did here no longer counts."""
         entry = self._entries.pop(trial, None)
+        self._gone_on.discard(trial)
         if entry is not None:
             self.leave(trial, entry)
             del self._order[bisect_left(self._order, entry)]
@@ -56,6 +58,11 @@ class Rung:
     def pause(self, trial: str) -> None:
         """A trial waits here."""
         insort(self._paused, self._entries[trial])
+
+    def go_on(self, trial: str) -> None:
+        """A trial goes on from here."""
+        self.leave(trial)
+        self._gone_on.add(trial)
 
     def leave(self, trial: str, entry: Entry | None = None) -> None:
         """A trial waits here no longer, if it did."""
@@ -68,9 +75,10 @@ class Rung:
         """The best of those that wait here."""
         return self._paused[0][2] if self._paused else None
 
-    def place(self, trial: str) -> int:
-        """How many are ahead of a trial; of equal ones who was here first."""
-        return bisect_left(self._order, self._entries[trial])
+    def mark(self, trial: str) -> float:
+        """What a trial is judged by here."""
+        mark = self._entries[trial][0]
+        return -mark if self.maximize else mark
 
     def __contains__(self, trial: str) -> bool:
         return trial in self._entries

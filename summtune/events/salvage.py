@@ -72,12 +72,13 @@ class _Sorter:
         self.events: list[Event] = []
         self.faults: list[Fault] = []
         self._trials: dict[str, _Trial] = {}
-        self._objective: str | None = None
+        self._objectives: list[str] = []
 
     def take(self, line: int, event: Event) -> None:
-        if isinstance(event, RunOpened) and self._objective is None:
-            self._objective = str(event.experiment["objective"]["name"])
-        if self._objective is None:  # without its opening nothing can be said of a run, and nothing is sorted out
+        if isinstance(event, RunOpened) and not self._objectives:
+            aims = (event.experiment["objective"], *event.experiment.get("further_objectives", ()))
+            self._objectives = [str(aim["name"]) for aim in aims]
+        if not self._objectives:  # without its opening nothing can be said of a run, and nothing is sorted out
             self.events.append(event)
             return
         trial_id = getattr(event, "trial", None)
@@ -149,9 +150,10 @@ class _Sorter:
 
     def _take_report(self, line: int, event: Reported) -> str:
         trial = self._trials[event.trial]
-        score = event.metrics.get(self._objective or "")
-        if not isinstance(score, (int, float)) or not math.isfinite(score):
-            return f"it has no {self._objective}"
+        for objective in self._objectives:
+            score = event.metrics.get(objective)
+            if not isinstance(score, (int, float)) or not math.isfinite(score):
+                return f"it has no {objective}"
         if event.attempt > trial.attempts:
             started = TrialStarted(event.trial, event.attempt, event.iteration - 1, time=event.time)
             self._take(line, started)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from summtune.events.fold import RunState
+from summtune.events.fronts import on_front, spread
 from summtune.events.kinds import Metrics
 from summtune.events.limits import violations
 from summtune.events.trial_state import TrialState
@@ -122,6 +123,26 @@ def best(state: RunState) -> TrialState | None:
     """
     likely = contenders(state)
     return next((point for point in likely if point.over), likely[0] if likely else None)
+
+
+def front(state: RunState) -> list[TrialState]:
+    """With several objectives: the contenders that no other beats in all of them, best by the first objective first. All are judged by full
+    evaluations, or while there are none by what the search was told. Empty where there is one objective: that has a best.
+    """
+    points = contenders(state) if len(state.objectives) > 1 else []
+    beaten_by_none = on_front([state.losses(point_metrics(state, point)) for point in points])
+    return [point for point, so in zip(points, beaten_by_none, strict=True) if so]
+
+
+def cheap_front(state: RunState, points: list[TrialState], besides: list[TrialState], most: int) -> list[TrialState]:
+    """The front of these points by what the search was told of them, without those that are taken anyway; where more than `most` are left,
+    those furthest apart.
+    """
+    cheap = {point.id: state.losses(point.best.metrics) for point in points if point.best is not None}
+    beaten_by_none = on_front(list(cheap.values()))
+    taken = {point.id for point in besides}
+    left = [state.trials[one] for one, so in zip(cheap, beaten_by_none, strict=True) if so and one not in taken]
+    return [left[place] for place in spread([cheap[point.id] for point in left], most)]
 
 
 def infeasible(state: RunState) -> list[TrialState]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake, Problem
+from summtune.families._writing import write
 
 if TYPE_CHECKING:
     from summtune.families import Sources
@@ -114,4 +115,4 @@ def _unpack(file: Path, folder: Path, auto_class: Any) -> None:
         dtype=torch.float32,
         quantization_config=GgufConfig(dequantize=True),
     )
-    model.save_pretrained(str(folder))
+    write(model, folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from summtune.families import Once, Sources
+from summtune.families._writing import write
 
 BOS, PAD, EOS, UNK, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
 SPECIAL = (BOS, PAD, EOS, UNK, MASK)
@@ -98,6 +99,6 @@ def initial_weights(auto_class: Any, config: Any, seed: int, once: Once) -> Path
 
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            auto_class.from_config(config).save_pretrained(str(folder))
+            write(auto_class.from_config(config), folder)
 
     return once("weights", key, make)

@@ -48,6 +48,11 @@ class Scoring:
         self._scorers = {one.name: _scorer(one, evaluation, cache) for one in self.declarations}
 
     @property
+    def by_the_clock(self) -> bool:
+        """Whether how long summaries take is scored."""
+        return any("seconds" in one.needs for one in self.declarations)
+
+    @property
     def description(self) -> dict[str, dict[str, str]]:
         """How each metric computes: stored beside scores."""
         return {title(name): dict(scorer.description) for name, scorer in self._scorers.items()}

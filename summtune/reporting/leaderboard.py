@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
@@ -26,7 +26,9 @@ class Row:
         iteration: the last one reported.
         best_iteration: the one with the best score.
         seconds: from its first start to its end; None before.
-        best: whether it is the run's best.
+        best: whether it is the run's best; with several objectives by the first.
+        front: with several objectives: whether no other beats it in all of them.
+        cheap, full: what it has of further objectives, by name: at its best evaluation, as the search was told, and in full.
         cause: why it failed.
         retries: how often it was tried again after a failure that could pass.
         beyond: the limits that it is beyond, in words; it is never the best then, and has no rank.
@@ -59,6 +61,9 @@ class Row:
     seeds: int = 1
     mean: float | None = None
     spread: float | None = None
+    front: bool = False
+    cheap: Mapping[str, float] = field(default_factory=dict)
+    full: Mapping[str, float] = field(default_factory=dict)
 
 
 def rows(state: RunState) -> list[Row]:
@@ -68,11 +73,14 @@ def rows(state: RunState) -> list[Row]:
     """
     places = {trial.id: place for place, trial in enumerate(standings.ranking(state), start=1)}
     groups = (standings.ranking(state), standings.candidates(state), standings.infeasible(state), state.trials.values())
-    best = standings.best(state)
+    best, front = standings.best(state), {point.id for point in standings.front(state)}
     points = {trial.id: trial for group in groups for trial in group if not trial.repeats}
     repetitions = {one: [state.trials[other] for other in state.repetitions.get(one, ())] for one in points}
     ordered = {trial.id: trial for one, point in points.items() for trial in (point, *repetitions[one])}
-    return [_row(state, trial, places.get(trial.id), best is not None and trial.id == best.id) for trial in ordered.values()]
+    return [
+        _row(state, trial, places.get(trial.id), best=best is not None and trial.id == best.id, front=trial.id in front)
+        for trial in ordered.values()
+    ]
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,8 @@ class Figures:
     """What a run comes to.
 
     Attributes:
-        best, baseline: scores, of repeated points the means (the baseline's as it was trained to decode), each of the kind that
-            `evaluations` names.
+        best, baseline: scores, with several objectives by the first, of repeated points the means (the baseline's as it was trained to
+            decode), each of the kind that `evaluations` names.
         evaluations: full, or proxy as long as the best has only a cheap score.
         mean, least, most: over finished trials that were evaluated in full, without the baseline.
         faithfulness: whether cheap evaluations can be trusted.
@@ -160,7 +168,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
     )
 
 
-def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Row:
+def _row(state: RunState, trial: TrialState, rank: int | None, *, best: bool, front: bool) -> Row:
     return Row(
         trial=trial.id,
         rank=rank,
@@ -181,8 +189,15 @@ def _row(state: RunState, trial: TrialState, rank: int | None, best: bool) -> Ro
         retries=len(trial.retried),
         repeats=trial.repeats,
         seed=trial.seed,
+        front=front,
+        cheap=_further(state, trial.best.metrics if trial.best else None),
+        full=_further(state, state.full_metrics(trial)),
         **of_seeds(state, trial),
     )
+
+
+def _further(state: RunState, metrics: Mapping[str, float] | None) -> dict[str, float]:
+    return {} if metrics is None else {aim.name: metrics[aim.name] for aim in state.objectives[1:]}
 
 
 def of_seeds(state: RunState, trial: TrialState) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
 from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
+from summtune.reporting.front_plot import plots
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations, most_trials
 from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
     failure_texts,
+    front_texts,
     proxy_texts,
     retried_texts,
     retries_text,
@@ -48,6 +50,9 @@ def write_page(run: RunPaths, state: RunState) -> None:
             warm_start=warm_start_texts(state),
             seeds=seeds_texts(state, found),
             proxy=proxy_texts(found.faithfulness),
+            front=front_texts(state),
+            plots=plots(state),
+            further=[aim.name for aim in state.objectives[1:]],
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
             curves=[_curve(state, trial, best, scale) for trial in state.trials.values() if trial.reports],
             scale=scale,

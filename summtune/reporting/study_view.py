@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
@@ -44,7 +46,11 @@ def write_study(run: RunPaths, state: RunState) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = _Lines()
     storage = JournalStorage(journal)
-    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, direction="maximize" if state.maximize else "minimize")
+    directions = [StudyDirection.MAXIMIZE if aim.maximize else StudyDirection.MINIMIZE for aim in state.objectives]
+    study = optuna.create_study(storage=storage, study_name=state.opened.run_id, directions=directions)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # constraints.txt pins it
+        study.set_metric_names([aim.name for aim in state.objectives])
     experiment = Experiment.from_record(state.opened.experiment)
     study.add_trials(taught_trials(state, experiment.space))
     for trial in sorted((one for one in state.trials.values() if not one.repeats), key=lambda trial: trial.number):
@@ -63,8 +69,8 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         number=trial.number,
         trial_id=trial.number,
         state=optuna_state,
-        value=state.score(trial) if scored else None,
-        values=None,
+        value=None,
+        values=_values(state, trial) if scored else None,
         datetime_start=datetime.fromtimestamp(trial.drawn_at),
         datetime_complete=datetime.fromtimestamp(trial.ended_at) if trial.ended_at else None,
         params=answers,
@@ -73,3 +79,10 @@ def _frozen(experiment: Experiment, state: RunState, trial: TrialState) -> Froze
         system_attrs={f"constraints:{limit}": excess for limit, excess in excesses(trial, state).items()},
         intermediate_values={report.iteration: report.metrics[state.objective] for report in trial.reports},
     )
+
+
+def _values(state: RunState, trial: TrialState) -> list[float] | None:
+    """Of each objective, as the search was told. Of several objectives Optuna's own trials have no intermediate values, and stopped ones no
+    values; this view has both: it is for people to look at.
+    """
+    return None if trial.best is None else [trial.best.metrics[aim.name] for aim in state.objectives]

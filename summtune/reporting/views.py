@@ -16,6 +16,7 @@ from typing import Any
 
 from summtune import durable
 from summtune.config.experiment import Experiment
+from summtune.errors import Problem, RunMistake
 from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.mending import read_run
@@ -36,7 +37,8 @@ def open_run(run: RunPaths) -> tuple[RunState, list[str]]:
 def write_views(run: RunPaths, state: RunState) -> None:
     """Write all three files anew."""
     durable.write_json(run.info, _info(state))
-    ended = [_result(run, state, trial) for trial in state.trials.values() if trial.over]
+    front = {point.id for point in standings.front(state)} if len(state.objectives) > 1 else None
+    ended = [_result(run, state, trial, front) for trial in state.trials.values() if trial.over]
     durable.write_text(run.results, "".join(json.dumps(result, ensure_ascii=False) + "\n" for result in ended))
     durable.write_json(run.summary, _summary(run, state))
 
@@ -56,6 +58,21 @@ def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
             if run.trial(trial.id).best_model.is_dir():
                 return run.trial(trial.id)
     return None
+
+
+def model_of_trial(run: RunPaths, state: RunState, trial_id: str) -> TrialPaths:
+    """The folder of a trial that a person picks, one of the front for example.
+
+    Raises:
+        RunMistake: there is no such trial, or it has no model.
+    """
+    front = ", ".join(point.id for point in standings.front(state))
+    remedy = f"On the front are {front}." if front else f"See `summtune show {run.folder.name}`."
+    if trial_id not in state.trials:
+        raise RunMistake(Problem(f"{run.folder.name} has no trial {trial_id!r}.", remedy, key="--trial"))
+    if not run.trial(trial_id).best_model.is_dir():
+        raise RunMistake(Problem(f"trial {trial_id} has no model.", remedy, key="--trial"))
+    return run.trial(trial_id)
 
 
 def last_iterations(state: RunState) -> dict[str, int]:
@@ -91,6 +108,7 @@ def _info(state: RunState) -> dict[str, Any]:
         "reason": state.reason or None,
         "method": experiment["method"],
         "objective": experiment["objective"],
+        "further_objectives": experiment.get("further_objectives", []),
         "count": state.count,
         "sessions": state.sessions,
         "started": _time(state.opened.time),
@@ -98,7 +116,7 @@ def _info(state: RunState) -> dict[str, Any]:
     }
 
 
-def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]:
+def _result(run: RunPaths, state: RunState, trial: TrialState, front: set[str] | None) -> dict[str, Any]:
     model = run.trial(trial.id).best_model
     return {
         "run_id": trial.id,
@@ -123,6 +141,7 @@ def _result(run: RunPaths, state: RunState, trial: TrialState) -> dict[str, Any]
         **{f"{name}_score" if name == "mean" else name: value for name, value in of_seeds(state, trial).items()},
         "score": state.score(trial),
         "full_score": state.full_score(trial),
+        "on_front": trial.id in front if front is not None else None,
         "best_iteration": trial.best.iteration if trial.best else None,
         "decoding": trial.decoding.point if trial.decoding else None,
         "decodings": len(trial.decoded),
@@ -137,6 +156,26 @@ def _seeds(state: RunState) -> dict[str, Any]:
         return {}
     found, model = of_seeds(state, best), standings.model_of(state, best)
     return {"best_seeds": found["seeds"], "best_spread": found["spread"], "best_model_run_id": model.id, "repetitions": _count(state)}
+
+
+def _front(run: RunPaths, state: RunState) -> dict[str, Any]:
+    """With several objectives the trials that no other beats in all of them; what is called `best` is the best of them by the first."""
+    if len(state.objectives) < 2:
+        return {}
+    points = [(point, standings.point_metrics(state, point), run.trial(point.id).best_model) for point in standings.front(state)]
+    return {
+        "objectives": [{"name": aim.name, "goal": "maximize" if aim.maximize else "minimize"} for aim in state.objectives],
+        "front": [
+            {
+                "run_id": point.id,
+                "values": {aim.name: metrics[aim.name] for aim in state.objectives},
+                "evaluation": state.evaluation(point),
+                "params": point.point,
+                "model_path": shown_path(run, state, model) if model.is_dir() else None,
+            }
+            for point, metrics, model in points
+        ],
+    }
 
 
 def _count(state: RunState) -> int:
@@ -168,6 +207,7 @@ def _summary(run: RunPaths, state: RunState) -> dict[str, Any]:
         f"best_{objective}": found.best,
         "evaluation": found.evaluations,
         "best_params": best.point if best else {},
+        **_front(run, state),
         **_seeds(state),
         "best_decoding": decoding.point if best and (decoding := standings.model_of(state, best).decoding) else None,
         "best_model_path": shown_path(run, state, model.best_model) if model else None,

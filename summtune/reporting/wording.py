@@ -48,6 +48,24 @@ def _what_failed(trial: TrialState) -> str:
     return "; ".join(f"attempt {one.attempt} failed ({one.cause}): {one.message}" for one in trial.retried)
 
 
+def front_texts(state: RunState) -> list[str]:
+    """With several objectives: which trials no other beats in all of them, a sentence, and a line for each; nothing with one."""
+    front = standings.front(state)
+    if not front:
+        return []
+    kind = "evaluated in full" if standings.ranking(state) else "that keep to all limits, by proxy" if state.by_proxy else "with a score"
+    beat = "is beaten by no other" if len(front) == 1 else "are beaten by no other"
+    compared = len(standings.contenders(state))
+    head = f"{len(front)} of {compared} trials {kind} {beat} in all of {', '.join(aim.name for aim in state.objectives)}"
+    return [head, *(f"{point.id}: {values_text(state, point)}; {point_text(point.point)}" for point in front)]
+
+
+def values_text(state: RunState, point: TrialState) -> str:
+    """A point's objectives."""
+    metrics = standings.point_metrics(state, point)
+    return ", ".join(f"{aim.name} {metrics[aim.name]:.4g}" for aim in state.objectives)
+
+
 def decoding_texts(state: RunState) -> list[str]:
     """What came of other settings of generation, a sentence for each trial; the best trial's first."""
     best = standings.best(state)

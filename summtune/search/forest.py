@@ -2,8 +2,8 @@
 
 A forest as surrogate is SMAC's idea (Hutter, Hoos and Leyton-Brown, Sequential Model-Based Optimization for General Algorithm
 Configuration, 2011), its trees are extremely randomised ones (Geurts, Ernst and Wehenkel, 2006); that some points stay random is BOHB's
-(Falkner, Klein and Hutter, 2018). docs/search.md says what was tried. It is an Optuna sampler like any other. It must not know spaces,
-rungs or Ray.
+(Falkner, Klein and Hutter, 2018). Several objectives are weighed anew for each point (`weighing`). docs/search.md says what was tried. It
+is an Optuna sampler like any other. It must not know spaces, rungs or Ray.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial
 
 from summtune.search.columns import Array, Column
 from summtune.search.observed import Observed, observed
+from summtune.search.weighing import weighed
 
 STARTUP = 10
 """Trials that have been evaluated before the forest has its say."""
@@ -85,6 +86,7 @@ class ForestSampler(BaseSampler):
         seen = observed(study)
         if len(seen) < self._startup or self._draw.random() < RANDOM_SHARE:
             return
+        seen = weighed(seen, self._draw)
         points = self._points(seen)
         forest = self._grow(points, seen)
         pool = self._crossed(points, seen) if self._draw.random() < 0.5 else self._even(CANDIDATES)
@@ -150,12 +152,12 @@ class _Row:
 
 def _rows(seen: Sequence[Observed]) -> list[_Row]:
     """Each trial after 1, 3, 9, … evaluations and after its last."""
-    last = max((step for one in seen for step in one.values), default=1)
+    last = max((step for one in seen for step in one.curve), default=1)
     rows: list[_Row] = []
     for trial, one in enumerate(seen):
-        steps = [step for step in one.values if _is_power_of_three(step) or step == max(one.values)]
+        steps = [step for step in one.curve if _is_power_of_three(step) or step == max(one.curve)]
         for step in steps[: -1 if one.complete else None]:
-            rows.append(_Row(trial, math.log(step) / math.log(last) if last > 1 else 1.0, one.values[step]))
+            rows.append(_Row(trial, math.log(step) / math.log(last) if last > 1 else 1.0, one.curve[step][0]))
         if one.complete:
             rows.append(_Row(trial, 1.0, one.best))
     return rows

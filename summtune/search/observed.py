@@ -6,7 +6,7 @@ It must not know how a sampler learns.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,11 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
+from summtune.events.fronts import Losses
 from summtune.search.taught import EARLIER_RUN
+
+EVALUATIONS = "evaluations"
+"""The attribute of a trial that holds its evaluations where there are several objectives: Optuna's trials report values of one only."""
 
 
 @dataclass(frozen=True)
@@ -23,24 +27,45 @@ class Observed:
     """What is known of a trial, less being better.
 
     Attributes:
-        best: its best value so far.
-        values: its best value by then, by evaluation; empty where none is known.
+        losses: of each objective, at the trial's best evaluation by the first, which is the one that its model comes from.
+        curve: the same as it was by each evaluation; empty where none is known.
         complete: whether it was trained to its end.
         beyond: by how much it is beyond limits; 0 within all.
         earlier: whether it is of an earlier run.
     """
 
     params: Mapping[str, Any]
-    best: float
-    values: Mapping[int, float]
+    losses: Losses
+    curve: Mapping[int, Losses]
     complete: bool
     beyond: float
     earlier: bool = False
 
     @property
+    def best(self) -> float:
+        """Its best value of the first objective so far."""
+        return self.losses[0]
+
+    @property
     def usable(self) -> bool:
         """Whether it could be trained, and keeps to all limits."""
         return self.beyond == 0 and math.isfinite(self.best)
+
+
+def remember(trial: optuna.Trial, iteration: int, value: float | Sequence[float]) -> None:
+    """Let a trial of a study know an evaluation.
+
+    Optuna's pruners and dashboard know intermediate values of one objective; `Trial.report` refuses several. They are kept beside.
+    """
+    if isinstance(value, Sequence):
+        trial.set_user_attr(EVALUATIONS, [*trial.user_attrs.get(EVALUATIONS, ()), [iteration, *value]])
+    else:
+        trial.report(value, iteration)
+
+
+def signs(study: optuna.Study) -> tuple[float, ...]:
+    """What values of each objective are multiplied by so that less is better; and losses, so that they are values again."""
+    return tuple(-1.0 if direction is StudyDirection.MAXIMIZE else 1.0 for direction in study.directions)
 
 
 def observed(study: optuna.Study) -> list[Observed]:
@@ -49,24 +74,39 @@ def observed(study: optuna.Study) -> list[Observed]:
     A trial that went on after a pause is in the study again, from its first evaluation on: the last time counts.
     """
     found: dict[str, Observed] = {}
+    signed = signs(study)
     for trial in study.get_trials(deepcopy=False):
-        one = _of(trial, study.direction)
+        one = _of(trial, signed)
         if one is not None:
             found[repr(sorted(trial.params.items()))] = one
     return list(found.values())
 
 
-def _of(trial: FrozenTrial, direction: StudyDirection) -> Observed | None:
+def _of(trial: FrozenTrial, signed: Sequence[float]) -> Observed | None:
     """None of a trial that says nothing about its point: one without an evaluation, or one that failed for another reason."""
-    sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
     beyond = sum(max(0.0, excess) for excess in trial.constraints.values()) if trial.state.is_finished() else 0.0
-    best, values = math.inf, {}
-    for step in sorted(trial.intermediate_values):
-        best = min(best, sign * trial.intermediate_values[step])
-        values[step] = best
-    if trial.state is OptunaState.COMPLETE and trial.value is not None:
-        best = min(best, sign * trial.value)
-    hopeless = trial.state is OptunaState.PRUNED and not values  # it could not be trained at all
-    if not math.isfinite(best) and not hopeless:
+
+    def losses(values: Sequence[float]) -> Losses:
+        return tuple(sign * value for sign, value in zip(signed, values, strict=True))
+
+    best, curve = (math.inf,) * len(signed), {}
+    for step, values in _evaluations(trial):
+        best = min(best, losses(values), key=_first)
+        curve[step] = best
+    if trial.state is OptunaState.COMPLETE:
+        best = min(best, losses(trial.values), key=_first)
+    hopeless = trial.state is OptunaState.PRUNED and not curve  # it could not be trained at all
+    if not math.isfinite(best[0]) and not hopeless:
         return None
-    return Observed(trial.params, best, values, trial.state is OptunaState.COMPLETE or hopeless, beyond, EARLIER_RUN in trial.user_attrs)
+    return Observed(trial.params, best, curve, trial.state is OptunaState.COMPLETE or hopeless, beyond, EARLIER_RUN in trial.user_attrs)
+
+
+def _first(losses: Losses) -> float:
+    return losses[0]
+
+
+def _evaluations(trial: FrozenTrial) -> list[tuple[int, Sequence[float]]]:
+    """Of a trial, in their order."""
+    if trial.intermediate_values:
+        return [(step, (value,)) for step, value in sorted(trial.intermediate_values.items())]
+    return [(step, values) for step, *values in sorted(trial.user_attrs.get(EVALUATIONS, ()))]

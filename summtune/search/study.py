@@ -6,7 +6,7 @@ It must not know Ray or files, nor decide which trial stops.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,16 @@ from optuna.trial import TrialState as OptunaState
 from summtune import registry
 from summtune.events import limits
 from summtune.events.fold import RunState
-from summtune.events.kinds import Reported
+from summtune.events.kinds import Metrics, Reported
 from summtune.events.trial_state import TrialState
 from summtune.search.asking import Request, adopt, ask_seed
+from summtune.search.observed import remember
 from summtune.search.taught import taught_trials
 from summtune.search.walk import fresh_draw, fresh_point, mixed
 from summtune.space.space import Draw, Space
+
+Score = float | list[float]
+"""What a study is told of an evaluation, in Optuna's way: a number, or with several objectives one for each."""
 
 INFEASIBLE = "out_of_memory"
 """The cause of a failure that says something about the point: with other settings there would be no such failure."""
@@ -46,7 +50,7 @@ class Search:
     Args:
         space: what varies.
         method: a file of `search/methods`.
-        maximize: the objective's goal.
+        maximize: the objective's goal; of several objectives one for each.
         seed: of every random choice.
         count: trials asked for; methods share it out between exploring and exploiting.
         identity: equal for two points that are the same training.
@@ -57,13 +61,13 @@ class Search:
         space: Space,
         method: str,
         *,
-        maximize: bool,
+        maximize: bool | Sequence[bool],
         seed: int,
         count: int,
         identity: Callable[[Mapping[str, Any]], str] | None = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._maximize = maximize
+        self._goals = (maximize,) if isinstance(maximize, bool) else tuple(maximize)
         self._space = space
         self._method = registry.load("search.methods", method)
         self._seed = seed
@@ -72,7 +76,7 @@ class Search:
         self._begin()
 
     def _begin(self) -> None:
-        self.study = optuna.create_study(direction="maximize" if self._maximize else "minimize")
+        self.study = optuna.create_study(directions=["maximize" if maximize else "minimize" for maximize in self._goals])
         self._asked: dict[str, optuna.Trial] = {}
         self._trained: set[str] = set()
         self._drawn: set[str] = set()  # those of them that lie in the space
@@ -100,7 +104,7 @@ class Search:
             else:
                 self.adopt(trial.id, Draw(trial.point, trial.params))
             for report in reports:
-                self.observe(trial.id, report.iteration, report.metrics[state.objective])
+                self.observe(trial.id, report.iteration, told_score(state, report.metrics))
             if place.paused_at is not None or trial.paused:
                 self.pause(trial.id, _excesses(state.best_of(reports), state))
             elif trial.told:
@@ -158,32 +162,32 @@ class Search:
         self._drawn.add(identity)
         self._trained.add(identity)
 
-    def observe(self, trial_id: str, iteration: int, value: float) -> None:
+    def observe(self, trial_id: str, iteration: int, value: Score) -> None:
         """One evaluation of a trial."""
         seen = self._observed.setdefault(trial_id, set())
         if trial_id in self._asked and iteration not in seen:
             seen.add(iteration)  # one that is done again is not said twice: Optuna keeps the first, and warns
-            self._asked[trial_id].report(value, iteration)
+            remember(self._asked[trial_id], iteration, value)
 
     def pause(self, trial_id: str, beyond: Mapping[str, float]) -> None:
         """A trial pauses: to Optuna it is one that was pruned, until it goes on. It is told no more of it if it doesn't."""
         self.tell(trial_id, OptunaState.PRUNED, None, beyond)
         self._paused.add(trial_id)
 
-    def go_on(self, trial: TrialState, objective: str) -> None:
+    def go_on(self, trial: TrialState, state: RunState) -> None:
         """A paused trial goes on. Optuna's trials can't be untold: it becomes another one, with the evaluations it has had."""
         if trial.id in self._asked:
             self.adopt(trial.id, Draw(trial.point, trial.params))
             for report in trial.reports:
-                self.observe(trial.id, report.iteration, report.metrics[objective])
+                self.observe(trial.id, report.iteration, told_score(state, report.metrics))
 
-    def tell(self, trial_id: str, state: OptunaState, value: float | None, beyond: Mapping[str, float] | None = None) -> None:
+    def tell(self, trial_id: str, state: OptunaState, value: Score | None, beyond: Mapping[str, float] | None = None) -> None:
         """How a trial ended: COMPLETE with its score, PRUNED with its intermediate values, or FAIL.
 
         Args:
             trial_id: the trial's id.
             state: Optuna's word for its end.
-            value: its score.
+            value: its score; with several objectives one for each.
             beyond: by how much it is beyond each limit; samplers prefer what is beyond none.
         """
         if trial_id in self._asked and trial_id not in self._paused:
@@ -192,18 +196,24 @@ class Search:
             self.study.tell(self._asked[trial_id], value if state is OptunaState.COMPLETE else None, state=state)
 
 
-def final_word(trial: TrialState, state: RunState) -> tuple[OptunaState, float | None]:
+def told_score(state: RunState, metrics: Metrics) -> Score:
+    """What the study is told of an evaluation."""
+    values = [metrics[aim.name] for aim in state.objectives]
+    return values if len(values) > 1 else values[0]
+
+
+def final_word(trial: TrialState, state: RunState) -> tuple[OptunaState, Score | None]:
     """What the study is told of a trial that is over.
 
     A trial that a rung stopped is PRUNED, not COMPLETE with a value that more training would have raised. One that can't be trained here at
     all is PRUNED, too: Optuna's samplers rank it behind all that were scored, and keep away; a FAIL they would only forget.
     """
     if trial.status == "finished" and trial.best is not None:
-        return OptunaState.COMPLETE, state.score(trial)
+        return OptunaState.COMPLETE, told_score(state, trial.best.metrics)
     if trial.cause == INFEASIBLE:
         return OptunaState.PRUNED, None
     if trial.status == "stopped":
-        return OptunaState.PRUNED, state.score(trial)
+        return OptunaState.PRUNED, None if trial.best is None else told_score(state, trial.best.metrics)
     return OptunaState.FAIL, None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from summtune.space.source import OneOf, Question
-from summtune.space.values import index_in, same, shown
+from summtune.space.values import brief, index_in, listed, same
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,5 @@ class Bundle:
         return index_in(self.labels, value)
 
     def describe(self) -> str:
-        said = (f"{label} ({', '.join(f'{key} {shown(value)}' for key, value in settings)})" for label, settings in self.options)
-        return "one of " + ", ".join(said)
+        said = [f"{label} ({', '.join(f'{key} {brief(value)}' for key, value in settings)})" for label, settings in self.options]
+        return "one of " + listed(said)

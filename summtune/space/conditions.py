@@ -11,7 +11,7 @@ from summtune.space.parameters import Parameter
 from summtune.space.rules import When
 from summtune.space.space import Space
 from summtune.space.spec import Catalogue, Parsed
-from summtune.space.values import brief, same
+from summtune.space.values import brief, listed, same
 
 
 def read_conditions(document: Document, catalogue: Catalogue, parsed: Parsed) -> None:
@@ -72,15 +72,23 @@ def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path
         value = catalogue.check(key, value, document.plain.get(path)) if value is not None else None
     if parameter is None or value is None or (key not in parsed.bundles and may_lie_beneath(parsed, parameter, key)):
         return value
+    if key == parameter.name and _has(parameter, value):
+        return value
     possible = possible_values(parameter, key)
     if possible is not None and not any(same(value, one) for one in possible):
-        raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {', '.join(brief(one) for one in possible[:12])}.")
-    if possible is None and parameter.size() is not None:
-        try:
-            parameter.answer_to(value)
-        except ValueError:
-            raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {parameter.describe()}.") from None
+        raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {listed([brief(one) for one in possible])}.")
+    if possible is None and parameter.size() is not None and not _has(parameter, value):
+        raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {parameter.describe()}.")
     return value
+
+
+def _has(parameter: Parameter, value: Any) -> bool:
+    """Whether a parameter may have a value."""
+    try:
+        parameter.answer_to(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _read(document: Document, catalogue: Catalogue, parsed: Parsed, path: KeyPath, name: str, other: str, written: Any) -> When | None:

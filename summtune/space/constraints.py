@@ -32,6 +32,10 @@ THEN_KEYS: Mapping[str, str] = {
     "value": "Only this.",
 }
 
+MAX_RULES = 100
+MAX_WEIGHT = 2000
+"""Rules are judged thousands of times before anything starts, and again for each point."""
+
 _METRIC = re.compile(r"\s*([A-Za-z_][\w/.-]*)\s*(<=|>=|<|>)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
 
 
@@ -62,8 +66,16 @@ def parse_constraints(document: Document, path: KeyPath, value: Any, catalogue: 
         hint = "Write `constraints:` and below it `- condition: …` and `then: {…}`."
         found.problems.append(document.problem(path, "it must be a list of rules.", hint))
         return found
+    if len(value) > MAX_RULES:
+        found.problems.append(document.problem(path, f"there are {len(value):,} rules.", f"A space has at most {MAX_RULES}."))
+        return found
     for index, item in enumerate(value):
         _Reader(document, (*path, index), catalogue, parsed, found).read(item, f"constraint {index + 1}")
+    weight = sum(rule.weight for rule in found.rules)
+    if weight > MAX_WEIGHT:
+        reason = f"the rules together are made of {weight:,} names, numbers and signs."
+        found.problems.append(document.problem(path, reason, f"Shorten them to {MAX_WEIGHT:,}."))
+        found.rules.clear()
     return found
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from summtune.space.space import Space
 
-MAX_STEPS = 120_000
-"""How many states are looked at before a count is given up: about a second."""
+EFFORT = 1_200_000
+"""How much is looked at before a count is given up: states, and names, numbers and signs of the rules judged there. About half a second."""
+
+MANY = 1000
 
 ABSENT = -1
 """Instead of a value's index: the parameter does not exist here."""
@@ -30,10 +32,12 @@ class Counting:
     Args:
         space: what is counted. Parameters without an end of values count as one, and rules that look at them as kept: then `below`
             says whether a beginning may still lead to a point, not how many there are.
+        effort: how much is looked at before the count is given up; None: `EFFORT`.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, effort: int | None = None) -> None:
         self._space = space
+        self._effort = EFFORT if effort is None else effort
         self._names = space.order
         self._sizes = [space.parameters[name].size() for name in self._names]
         outputs = {name: {name, *space.parameters[name].keys} for name in self._names}
@@ -67,7 +71,8 @@ class Counting:
         ]
         self._seen = [any(place in seen for _, seen in looked_at) for place in range(len(self._names))]
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
-        self._steps = 0
+        self._spent = 0
+        self._weights = [3 + sum(space.rules[number].weight for number in numbers) for numbers in self._rules]
         self._outputs: dict[tuple[int, int], dict[str, Any]] = {}
 
     def total(self) -> int:
@@ -127,8 +132,8 @@ class Counting:
         return chosen
 
     def _count(self, chosen: list[int]) -> int:
-        self._steps += 1
-        if self._steps > MAX_STEPS:  # once given up it stays so: nobody waits twice
+        self._spent += self._weights[len(chosen) - 1]
+        if self._spent > self._effort:  # once given up it stays so: nobody waits twice
             raise Uncountable
         return self.below(chosen) if self.kept_at(chosen) else 0
 
@@ -150,6 +155,8 @@ class Counting:
                 if outputs is None:
                     parameter = self._space.parameters[self._names[place]]
                     value = parameter.at(option)
-                    outputs = self._outputs[place, option] = {self._names[place]: value, **parameter.settings_of(value)}
+                    outputs = {self._names[place]: value, **parameter.settings_of(value)}
+                    if (self._sizes[place] or 0) <= MANY:  # each of a long range is looked at once
+                        self._outputs[place, option] = outputs
                 drawn |= outputs
         return self._space.values_under(drawn)

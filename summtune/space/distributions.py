@@ -77,5 +77,26 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {
     "q_beta": Distribution("As beta; multiples of q.", (), {**_BETA, **_STEP}),
 }
 
+ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys(("log", "log_scale"), "Write `distribution: log_uniform_values`."),
+    **dict.fromkeys(("mean", "loc"), "Did you mean mu?"),
+    **dict.fromkeys(("std", "sd", "scale"), "Did you mean sigma?"),
+    **dict.fromkeys(("step", "quantum"), "Write `distribution: q_uniform` and `q`."),
+    **dict.fromkeys(("lower", "low"), "Did you mean min?"),
+    **dict.fromkeys(("upper", "high"), "Did you mean max?"),
+    **dict.fromkeys(("choices", "choice", "grid", "categories", "options"), "Did you mean values?"),
+    **dict.fromkeys(("weights", "p"), "Did you mean probabilities?"),
+    "type": "Did you mean distribution?",
+}
+"""What Ray, Optuna, scikit-learn and NumPy call what is a key or a distribution here: suggested, not taken."""
+
 EXPONENTS = ("log_uniform", "q_log_uniform", "inv_log_uniform")
 """Where the bounds are exponents of e, as in W&B."""
+
+
+def instead_of(key: str, distribution: str) -> str:
+    """What to do where a distribution has no such key: the one of its kin that has it, or what it takes itself."""
+    stepped = "q_uniform" if distribution == "int_uniform" else f"q_{distribution}"
+    if key == "q" and stepped in DISTRIBUTIONS:
+        return f"Write `distribution: {stepped}`, or leave it out."
+    return f"It takes {' and '.join(sorted(DISTRIBUTIONS[distribution].takes))}."

@@ -19,6 +19,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from summtune.scalars import plain_value
@@ -37,6 +38,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_INSTEAD = {"=": "Write == to compare.", "&": "Write and.", "|": "Write or.", "!": "Write not, or != to compare."}
 _RESERVED = {"and", "or", "not", "in"}
 
 _ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -70,6 +72,11 @@ class Node:
     word: tuple[str, ...] = ()
     value: Any = None
     parts: tuple[Node, ...] = ()
+
+    @cached_property
+    def weight(self) -> int:
+        """Of how many pieces it is made: what judging it costs."""
+        return 1 + sum(part.weight for part in self.parts)
 
     def names(self) -> Iterator[str]:
         """Every name in it."""
@@ -187,6 +194,8 @@ class _Parser:
             return Unfit("the expression ends too early.", "Is something missing at its end?")
         kind, word, column = self.tokens[self.at]
         said = f"at letter {column + 1} {word!r} is not expected."
+        if word != word.lower() in _RESERVED:
+            return Unfit(said, f"Write {word.lower()}.")
         return Unfit(said, "Text needs quotes." if kind == "name" else "Compare with ==, !=, <, <=, >, >= or in; join with and, or, not.")
 
     def take(self, *words: str) -> str | None:
@@ -300,7 +309,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
         found = _TOKEN.match(text, place)
         if found is None:
             rest = text[place:].lstrip()
-            hint = "Write == to compare." if rest.startswith("=") else "Names, numbers, quoted text and signs may stand here."
+            hint = _INSTEAD.get(rest[0], "Names, numbers, quoted text and signs may stand here.")
             raise Unfit(f"at letter {len(text) - len(rest) + 1} {rest[0]!r} is not expected.", hint)
         kind = str(found.lastgroup)
         yield kind, found[kind], found.start(kind)

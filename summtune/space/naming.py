@@ -93,6 +93,9 @@ class Vocabulary:
     def suggestion(self, name: str) -> str:
         """`Did you mean …?` with the section that the key belongs in, or what to look at."""
         section, _, last = name.rpartition(".")
+        whole = self.meaning(section) if section else None
+        if whole is not None and whole not in self.open_keys:
+            return f"{whole} is given as a whole: `{{{last}: …}}` where it takes a mapping."
         for above in self.by_last_part.get(section, []):
             if above in self.open_keys:
                 return f"Did you mean {above}.{last}?"

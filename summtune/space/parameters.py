@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 from summtune.space.bundle import Bundle
 from summtune.space.shaped import Shaped
 from summtune.space.source import Number, OneOf, Question, WholeNumber
-from summtune.space.values import OfOneKey, index_in, is_scalar, multiple, same, shown
+from summtune.space.values import OfOneKey, brief, index_in, is_scalar, listed, multiple, rounded, same, shown
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ class Choice(OfOneKey):
 
     def describe(self) -> str:
         if self.weights is None:
-            return "one of " + ", ".join(shown(value) for value in self.values)
+            return "one of " + listed([brief(value) for value in self.values])
         pairs = zip(self.values, self.weights, strict=True)
-        return "one of " + ", ".join(f"{shown(value)} ({weight:.0%})" for value, weight in pairs)
+        return "one of " + listed([f"{brief(value)} ({weight:.0%})" for value, weight in pairs])
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,10 @@ class Reals(OfOneKey):
 
     def describe(self) -> str:
         every = f", in steps of {shown(self.step)}" if self.step is not None else ""
-        low = "above 0" if self.low == math.nextafter(0, 1) else shown(self.low)
-        return f"{low} to {shown(self.high)}{every}{', log' if self.log else ''}"
+        low = "above 0" if self.low == math.nextafter(0, 1) else rounded(self.low)
+        above = math.nextafter(self.high, math.inf)
+        high = f"below {shown(above)}" if above.is_integer() and not self.high.is_integer() else rounded(self.high)
+        return f"{low} to {high}{every}{', log' if self.log else ''}"
 
 
 Parameter = Constant | Choice | Integers | Reals | Shaped | Bundle

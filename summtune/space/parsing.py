@@ -12,7 +12,7 @@ from summtune.space.conditions import read_conditions
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Constant, Parameter
 from summtune.space.spec import Catalogue, Parsed, SpecReader
-from summtune.space.values import brief, same
+from summtune.space.values import brief, fingerprint
 
 MAX_PARAMETERS = 200
 
@@ -37,12 +37,6 @@ def parse_parameters(document: Document, path: KeyPath, catalogue: Catalogue) ->
     _Reader(document, catalogue, parsed).group(path, value, "")
     read_conditions(document, catalogue, parsed)
     return parsed
-
-
-def _alike(settings: tuple[tuple[str, Any], ...], others: tuple[tuple[str, Any], ...]) -> bool:
-    """Whether two labels of a bundle say the same."""
-    one, other = dict(settings), dict(others)
-    return set(one) == set(other) and all(same(value, other[key]) for key, value in one.items())
 
 
 def _count(group: Mapping[str, Any]) -> int:
@@ -129,14 +123,15 @@ class _Reader:
             return
         options: list[tuple[str, tuple[tuple[str, Any], ...]]] = []
         claimed: dict[str, KeyPath] = {}
+        known: dict[str, str] = {}
         sound = True
         for label, settings in labels.items():
             option = self._option((*here, "bundle", label), settings, claimed)
             if option is None:
                 sound = False
                 continue
-            twin = next((other for other, settings in options if _alike(settings, option)), None)
-            if twin is not None:
+            twin = known.setdefault(fingerprint(sorted((key, fingerprint(value)) for key, value in option)), label)
+            if twin != label:
                 self._problem((*here, "bundle", label), f"it says the same as {twin}.", "Remove one of them.")
                 sound = False
             options.append((label, option))

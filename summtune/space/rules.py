@@ -69,6 +69,12 @@ class Rule:
         nodes = [node for node in (self.condition, self.require) if node is not None]
         return frozenset([*(name for node in nodes for name in node.names()), *(one.name for one in self.narrowings)])
 
+    @cached_property
+    def weight(self) -> int:
+        """Of how many pieces it is made: what judging it costs."""
+        narrowed = sum(2 + len(one.values or ()) for one in self.narrowings)
+        return sum(node.weight for node in (self.condition, self.require) if node is not None) + narrowed
+
     def describe(self) -> str:
         """What it says, in words."""
         said = [str(self.require)] if self.require is not None else []

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from summtune.space import rules as rules_of
-from summtune.space.counting import ABSENT, Counting, Uncountable
+from summtune.space.counting import ABSENT, EFFORT, Counting, Uncountable
 from summtune.space.parameters import Constant, Parameter, from_record, to_record
 from summtune.space.rules import Backdrop, Rule, When
 from summtune.space.source import Dice, Source
@@ -42,6 +42,13 @@ class Draw:
 
 class Outside(ValueError):
     """A point that a space could not have drawn: outside the range of a parameter, or against a rule."""
+
+
+@dataclass
+class _Judged:
+    """How much of rules was judged in drawing (names, numbers and signs), and what it cost besides, in the same coin."""
+
+    weight: int = 0
 
 
 @dataclass(frozen=True)
@@ -172,6 +179,7 @@ class Space:
             values |= settings
             point |= settings
         drawn = Draw({key: point[key] for key in self.keys if key in point}, answers)
+        self._judged.weight += 10 * len(chosen) + sum(rule.weight for rule in self.rules)
         return drawn if not self.rules or all(rule.holds(self.values_under(values)) for rule in self.rules) else None
 
     def _value(
@@ -206,6 +214,7 @@ class Space:
         if not self.rules:
             return True
         decided = self._decided_at[len(chosen)]
+        self._judged.weight += 3 + sum(rule.weight for rule in decided)
         if decided:
             seen = self.values_under({**values, parameter.name: value, **parameter.settings_of(value)})
             if not all(rule.holds(seen) for rule in decided):
@@ -226,6 +235,10 @@ class Space:
             last |= dict.fromkeys((name, *self.parameters[name].keys), place)
         places = [max((last[name] for name in rule.names if name in last), default=0) for rule in self.rules]
         return tuple(tuple(rule for rule, at in zip(self.rules, places, strict=True) if at == place) for place in range(len(self.order)))
+
+    @cached_property
+    def _judged(self) -> _Judged:
+        return _Judged()
 
     @cached_property
     def _counting(self) -> Counting:
@@ -249,17 +262,28 @@ class Space:
         """Names of the parameters without an end of values."""
         return tuple(name for name, parameter in self.parameters.items() if parameter.size() is None)
 
-    def possible(self) -> bool:
-        """Whether anything can be drawn at all; where points can't be counted, whether some hundred attempts find one."""
-        if self._size is not None:
-            return self._size > 0
-        if self.surely_empty:
-            return False
-        dice = Dice(0)
-        long = any((parameter.size() or 0) > LOOKED_THROUGH for parameter in self.parameters.values())
-        return any(self.draw(dice) is not None for _ in range(500)) or any(
-            self.draw_narrowed(dice, seed) is not None for seed in range(20 if long else 100)
-        )
+    def possible(self, effort: int = EFFORT) -> bool:
+        """Whether anything can be drawn at all; where points can't be counted, whether attempts find one.
+
+        Args:
+            effort: how much is looked at in counting (see `counting.EFFORT`), and a third of it in attempts, before it is taken for empty.
+        """
+        counting = self._counting if effort >= EFFORT else Counting(self, effort)
+        try:
+            count = counting.total()
+        except Uncountable:
+            pass
+        else:
+            if count == 0 or not self.endless:
+                return count > 0
+        dice, limit = Dice(0), self._judged.weight + effort // 3
+        attempts = itertools.chain((self.draw(dice) for _ in range(500)), (self.draw_narrowed(dice, seed) for seed in range(100)))
+        for found in attempts:
+            if found is not None:
+                return True
+            if self._judged.weight > limit:
+                break
+        return False
 
     @cached_property
     def surely_empty(self) -> bool:

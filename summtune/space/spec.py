@@ -14,12 +14,12 @@ from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
 from summtune.scalars import number_in_text
 from summtune.space.bundle import Bundle
-from summtune.space.distributions import DISTRIBUTIONS, EXPONENTS, SPEC_KEYS
+from summtune.space.distributions import DISTRIBUTIONS, ELSEWHERE, EXPONENTS, SPEC_KEYS, instead_of
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant, Integers, Parameter, Reals
 from summtune.space.rules import When
 from summtune.space.shaped import Shaped
-from summtune.space.values import brief, multiples_within, proportions
+from summtune.space.values import brief, fingerprint, multiples_within, proportions
 
 Kind = Literal["integer", "real", "number", "other"]
 """What values a key takes; `number` where it isn't known whether whole ones only."""
@@ -28,6 +28,9 @@ NOT_YET = "not yet:"
 """How the reason begins where a key is understood, but its machinery is missing."""
 
 _NUMBERS = ("min", "max", "q", "mu", "sigma", "a", "b")
+
+MAX_WHOLE = 2**53
+"""Samplers hold whole numbers as floats, which beyond this can't tell neighbours apart."""
 
 
 class Catalogue(Protocol):
@@ -98,7 +101,7 @@ class SpecReader:
         sound = True
         for name in spec:
             if name not in SPEC_KEYS:
-                self._note("no parameter has this key.", did_you_mean(name, SPEC_KEYS), name)
+                self._note("no parameter has this key.", ELSEWHERE.get(name) or did_you_mean(name, SPEC_KEYS), name)
                 sound = False
         distribution = self._distribution(spec) if sound else None
         if distribution is None:
@@ -106,7 +109,7 @@ class SpecReader:
         known = DISTRIBUTIONS[distribution]
         for name in spec:
             if name not in (*known.takes, "distribution"):
-                self._note(f"{distribution} has no `{name}`.", f"It takes {' and '.join(sorted(known.takes))}.", name)
+                self._note(f"{distribution} has no `{name}`.", instead_of(name, distribution), name)
                 sound = False
         for name in sorted(set(known.needs) - set(spec)):
             self._note(f"{distribution} needs `{name}`.", "Add it.")
@@ -182,9 +185,10 @@ class SpecReader:
         if not all(fits for fits, _ in outcomes):
             return None
         kept: list[Any] = []
+        known: dict[str, int] = {}
         for index, (_, value) in enumerate(outcomes):
-            twin = next((place for place, other in enumerate(kept) if type(other) is type(value) and other == value), None)
-            if twin is not None:
+            twin = known.setdefault(fingerprint(value), index)
+            if twin != index:
                 first, again = brief(values[twin]), brief(values[index])
                 said = f"{again} stands in the list twice" if first == again else f"{first} and {again} are the same, {brief(value)}"
                 self._note(f"{said}.", "Remove one of them.", "values", index)
@@ -308,6 +312,9 @@ class SpecReader:
             )
             return None
         first, last, stride = int(low), int(high), int(step or 1)
+        if max(abs(first), abs(last), stride) > MAX_WHOLE:
+            self._note(f"no sampler tells whole numbers above {MAX_WHOLE} (2^53) apart.", hint or "Lower max, or give `values`.")
+            return None
         if step is not None:
             first, last = -(-first // stride) * stride, last // stride * stride
         if first > last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -41,15 +42,35 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
+def rounded(value: float) -> str:
+    """A number in a description: e to the power of -9 has more digits than anyone reads."""
+    return shown(float(f"{value:.8g}"))
+
+
 def brief(value: Any) -> str:
     """A value in a message: as `shown`, and never a screenful."""
     text = shown(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+MANY = 12
+
+
+def listed(said: Sequence[str]) -> str:
+    """Some values side by side; of many the first and the last, and how many there are."""
+    if len(said) <= MANY:
+        return ", ".join(said)
+    return f"{', '.join(said[: MANY - 2])}, … {said[-1]} ({len(said):,} values)"
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal, and not merely because Python holds `true` and 1 for equal."""
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def fingerprint(value: Any) -> str:
+    """A text that two values have in common where they are the same in kind and in content."""
+    return f"{type(value).__name__} {json.dumps(value, sort_keys=True, default=str)}"
 
 
 def index_in(values: tuple[Any, ...], wanted: Any) -> int:
@@ -61,7 +82,7 @@ def index_in(values: tuple[Any, ...], wanted: Any) -> int:
     for index, value in enumerate(values):
         if same(value, wanted):
             return index
-    raise ValueError(f"{shown(wanted)} is not among {', '.join(map(shown, values))}")
+    raise ValueError(f"{brief(wanted)} is not among {listed([brief(value) for value in values])}")
 
 
 def is_scalar(value: Any) -> bool:

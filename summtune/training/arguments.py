@@ -157,6 +157,8 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
         names = {field.name for field in fields(Seq2SeqTrainingArguments)}
         ours["activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"] = True
     extras = _checked_extras(training, {field.name for field in fields(Seq2SeqTrainingArguments)})
+    if extras.get("fsdp"):
+        check_sharding(hardware)
     if extras.get("logging_steps") or extras.get("logging_first_step"):
         ours["logging_strategy"] = "steps"
     try:
@@ -166,10 +168,23 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
     if training.lr_scheduler_type in _WATCHING:
         ways = {**_WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
         arguments.lr_scheduler_kwargs = {**ways, **(arguments.lr_scheduler_kwargs or {})}
+    # The loss of a step is the mean over its target tokens, whichever worker has them.
+    arguments.average_tokens_across_devices = True
     # With two GPUs visible transformers would silently use DataParallel; more GPUs mean more workers, never one with several.
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
     return arguments
+
+
+def check_sharding(hardware: Hardware) -> None:
+    """Refuse to shard a model where accelerate doesn't.
+
+    Raises:
+        SettingsMistake: there are no GPUs.
+    """
+    if hardware.device == "cpu":
+        reason = "accelerate shards models over GPUs only; on this node it would train whole copies, and not say so."
+        raise SettingsMistake(Problem(reason, "Leave it out, or run where there are GPUs.", key="training.fsdp"))
 
 
 def _checked_extras(training: Training, known: set[str]) -> dict[str, Any]:

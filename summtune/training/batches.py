@@ -1,12 +1,15 @@
 """Which rows come together in a batch: rows of similar length, so that little of it is padding, and other ones in every epoch.
 
-Plain Python, without torch. It must not know what a row is but its length.
+And which of a step's rows each of several workers takes. Plain Python, without torch. It must not know what a row is but its length.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
 
 CHUNK = 50
 """Batches among which rows are sorted by length: enough to leave little padding, too few to put the same rows together every time."""
@@ -57,3 +60,39 @@ class LengthGrouped:
             batches.remove(longest)
             batches.insert(0, longest)
         return iter([row for batch in [*batches, *incomplete] for row in batch])
+
+
+class Dealt:
+    """The micro-batches of one of several workers: together they make the very steps that one worker alone would make.
+
+    Every worker has the same number of micro-batches, since gradients are reduced among all of them. In a step of fewer rows than there are
+    workers, as an epoch's last may be, some have an empty one: they take part with nothing.
+    """
+
+    def __init__(self, order: Any, step_rows: int, rows: int, rank: int, workers: int) -> None:
+        """Prepare.
+
+        Args:
+            order: a sampler of all rows, the same for every worker.
+            step_rows: rows of an optimiser step, of all workers together.
+            rows: at most so many in a micro-batch.
+            rank: of the worker, from 0.
+            workers: how many there are.
+        """
+        self.sampler = order  # by this name accelerate finds whom to tell the epoch
+        self._step_rows, self._rows, self._rank, self._workers = step_rows, rows, rank, workers
+
+    def _micro_batches(self, step_rows: int) -> int:
+        return math.ceil(math.ceil(step_rows / self._workers) / self._rows)
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self._step_rows)
+        return whole * self._micro_batches(self._step_rows) + self._micro_batches(rest)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = iter(self.sampler)
+        while step := list(islice(order, self._step_rows)):
+            # A step's rows come longest first: dealt out in turn, each worker's are as long as the others', and none waits for another.
+            mine = step[self._rank :: self._workers]
+            for number in range(self._micro_batches(len(step))):
+                yield mine[number * self._rows : (number + 1) * self._rows]

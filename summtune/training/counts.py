@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from summtune.training.ranks import Ranks
+
 
 class Counts:
     """Sums since they were last forgotten.
@@ -19,7 +21,8 @@ class Counts:
         loss: sum over micro-batches; each is a share of its optimiser step's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Ranks = Ranks()) -> None:  # noqa: B008  # frozen
+        self._ranks = ranks
         self.tokens: Any = 0
         self.positions = 0
         self.loss = 0.0
@@ -45,7 +48,15 @@ class Counts:
 
     def take_up(self, record: Mapping[str, Any]) -> None:
         """Go on counting from what `record` gave."""
-        self.tokens, self.positions, self.loss = record["tokens"], record["positions"], record["loss"]
+        if self._ranks.first:
+            self.tokens, self.positions, self.loss = record["tokens"], record["positions"], record["loss"]
+
+    def together(self) -> Counts:
+        """The sums over all workers, each of which has to ask."""
+        records = self._ranks.gathered(self.record())
+        counts = Counts()
+        counts.take_up({name: sum(record[name] for record in records) for name in records[0]})
+        return counts
 
     def loss_arrives(self, loss: Any, step: int) -> tuple[float, int] | None:
         """Take in a micro-batch's loss, a scalar on any device.
@@ -77,5 +88,6 @@ class Counts:
         return self._counted(copy.item(), step)
 
     def _counted(self, value: float, step: int) -> tuple[float, int] | None:
-        self.loss += value
+        # A worker's loss is so many times its share as there are workers, since gradients are averaged over them.
+        self.loss += value / self._ranks.size
         return None if math.isfinite(value) else (value, step)

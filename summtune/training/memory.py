@@ -6,6 +6,7 @@ know how a step is made, nor which data it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,9 +19,14 @@ from summtune.training.progress import Progress
 from summtune.training.resumption import first_whole
 
 
+def step_rows(training: Training) -> int:
+    """Rows of an optimiser step, of all workers together."""
+    return training.per_device_train_batch_size * training.gradient_accumulation_steps
+
+
 @dataclass(frozen=True)
 class Parts:
-    """How an optimiser step comes: so many times so many rows, together always what was asked for.
+    """How a worker's share of an optimiser step comes: so many times so many rows, together always what was asked for.
 
     Attributes:
         rows: in a micro-batch.
@@ -31,9 +37,14 @@ class Parts:
     accumulation: int
 
     @classmethod
-    def asked(cls, training: Training) -> Parts:
-        """As the settings say."""
-        return cls(training.per_device_train_batch_size, training.gradient_accumulation_steps)
+    def asked(cls, training: Training, workers: int = 1) -> Parts:
+        """As the settings say: the rows of a step are the same however many workers share them.
+
+        A worker has the fewer micro-batches, and only when it is down to one the fewer rows in it.
+        """
+        share = math.ceil(step_rows(training) / workers)
+        accumulation = math.ceil(share / training.per_device_train_batch_size)
+        return cls(math.ceil(share / accumulation), accumulation)
 
     def smaller(self) -> Parts | None:
         """Half the rows, twice as often; None where a micro-batch is one row.
@@ -57,15 +68,16 @@ class Parts:
 
 
 class DoesNotFit(Exception):
-    """Memory ran out; to be caught by `with_room`.
+    """Memory ran out; to be caught by `with_room`, or, where one of several workers alone knows, by whoever started them.
 
     Attributes:
         next: what is known to fit, or to be tried next; None where nothing is left.
         when: the end of a sentence.
+        alone: other workers don't know, and wait for this one: all of them have to begin again.
     """
 
-    def __init__(self, following: Parts | None, when: str) -> None:
-        self.next, self.when = following, when
+    def __init__(self, following: Parts | None, when: str, *, alone: bool = False) -> None:
+        self.next, self.when, self.alone = following, when, alone
         super().__init__(when)
 
 
@@ -79,27 +91,44 @@ def with_room(job: Job, progress: Progress, optimise: Callable[[Job, Parts], Non
 
     Raises:
         TrialFailure: not even one row fits.
+        DoesNotFit: one of several workers alone found that something smaller is to be tried.
     """
-    parts = Parts.asked(job.settings.training)
+    workers, rows = progress.ranks.size, step_rows(job.settings.training)
+    parts = Parts(*job.parts) if job.parts is not None else Parts.asked(job.settings.training, workers)
     _note(job, progress, parts)
     while True:
         try:
             return optimise(job, parts)
         except DoesNotFit as problem:
+            if problem.alone and problem.next is not None:
+                raise
             following, when = problem.next, problem.when
         # Only out here the error has let go of the frames that held the model.
         if following is None:
             raise TrialFailure("out_of_memory", f"memory does not suffice for a single row: it ran out {when}. {_remedies(job.settings)}")
         hand_back()
-        job = _from_last_checkpoint(job)
+        job = from_last_checkpoint(job)
         progress.begin_again(job)
-        step = f"each step of {parts.rows * parts.accumulation} rows"
-        progress.notices.say(f"Memory ran out {when}: {step} is made of {following} instead of {parts}.")
+        progress.notices.say(smaller_parts(rows, workers, parts, following, when))
         parts = following
         _note(job, progress, parts)
 
 
-def _from_last_checkpoint(job: Job) -> Job:
+def smaller_parts(rows: int, workers: int, before: Parts, following: Parts, when: str) -> str:
+    """What to say when a step of so many rows comes in smaller parts from now on."""
+    each = "is made of" if workers == 1 else f"is dealt out to {workers} workers as"
+    return f"Memory ran out {when}: each step of {rows} rows {each} {following} instead of {before}."
+
+
+def smaller_than(job: Job, workers: int, problem: DoesNotFit) -> tuple[tuple[int, int], str]:
+    """What all workers begin again with where one alone ran out of memory: the parts of a step, for `Job.parts`, and what to say."""
+    assert problem.next is not None
+    before = Parts(*job.parts) if job.parts is not None else Parts.asked(job.settings.training, workers)
+    said = smaller_parts(step_rows(job.settings.training), workers, before, problem.next, problem.when)
+    return (problem.next.rows, problem.next.accumulation), said
+
+
+def from_last_checkpoint(job: Job) -> Job:
     """The job as it goes on: from this attempt's last whole checkpoint, or as it began."""
     whole = first_whole(reversed(sealed_checkpoints(job.attempt.checkpoints))).folder
     # The checkpoint knows the best score itself, and later than whoever began this attempt.
@@ -107,10 +136,11 @@ def _from_last_checkpoint(job: Job) -> Job:
 
 
 def _note(job: Job, progress: Progress, parts: Parts) -> None:
-    asked = Parts.asked(job.settings.training)
+    asked = Parts.asked(job.settings.training, progress.ranks.size)
     progress.facts["micro_batch"] = {
         "rows": parts.rows,
         "gradient_accumulation_steps": parts.accumulation,
+        "workers": progress.ranks.size,
         "asked": {"rows": asked.rows, "gradient_accumulation_steps": asked.accumulation},
     }
 

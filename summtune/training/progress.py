@@ -3,6 +3,8 @@
 The order of one evaluation: evaluate, write and seal the checkpoint, write the best model if this is it, report, and only after the report
 has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its process is needed again,
 so whatever must be kept is on disk by then. Between evaluations there may be checkpoints, too, of which nobody is told.
+
+Of several workers all go through this together; rank 0 alone writes and reports, and the others wait for it.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from summtune.errors import Interrupted, TrialFailure
 from summtune.training.adapters import has_adapters, write_merged
 from summtune.training.best_model import delete_older, prediction_rows, write_best_model
 from summtune.training.checkpoints import disk_use, prune
+from summtune.training.counts import Counts
 from summtune.training.disk import Writing
 from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG
 from summtune.training.notices import Notices
+from summtune.training.ranks import Ranks
 from summtune.training.resumption import read_record
 
 
@@ -70,6 +74,7 @@ class Progress:
     """What a person should know: said through this, whoever finds it."""
     began: float
     """`time.perf_counter()` of the call of train()."""
+    ranks: Ranks = field(default_factory=Ranks)
     parameters: int = 0
     trainable_parameters: int = 0
     load_s: float = 0.0
@@ -105,18 +110,20 @@ class Progress:
         record = read_record(self.job.resume_from)
         self.history, self.under_way = record["history"], record["under_way"]
         self.steps_before = (self.under_way or {"since_step": record["step"]})["since_step"]
+        if not self.ranks.first:
+            return
         with self._writing():
             durable.write_text(self.job.attempt.history, "".join(f"{durable.json_line(self._named(line))}\n" for line in self.history))
 
     def record(self) -> dict[str, Any]:
         """What the checkpoint remembers besides transformers' state; with an evaluation, what came of that, too."""
-        state, evaluated = self.trainer.state, self.evaluated
+        state, evaluated, counts = self.trainer.state, self.evaluated, self.trainer.counts.together()
         under_way = None
         if evaluated is not None:
-            self.history.append(self._metrics(state, evaluated))
+            self.history.append(self._metrics(state, evaluated, counts))
         else:
             train_s = time.perf_counter() - self.last_evaluation_ended
-            under_way = {"since_step": self.steps_before, "train_s": train_s, **self.trainer.counts.record()}
+            under_way = {"since_step": self.steps_before, "train_s": train_s, **counts.record()}
         return {
             "step": int(state.global_step),
             "standing": dict(vars(self.standing)),
@@ -168,15 +175,24 @@ class Progress:
 
     def deliver(self, state: Any, checkpoint: Path) -> None:
         """Everything after the checkpoint was sealed."""
-        job, standing, trainer = self.job, self.standing, self.trainer
+        job, trainer = self.job, self.trainer
         if self.evaluated is None:
             LOG.info("checkpoint of step %d written", state.global_step)
             # The last evaluation's is what whoever was told of it would resume from.
-            prune(job.attempt.checkpoints, job.settings.training.save_total_limit, spare=self.reported)
+            if self.ranks.first:
+                prune(job.attempt.checkpoints, job.settings.training.save_total_limit, spare=self.reported)
             return
-        metrics = self.history[-1]
         trainer.counts.forget()
         self.steps_before = state.global_step
+        evaluated, self.evaluated, self.reported = self.evaluated, None, checkpoint
+        if self.ranks.first:
+            self._hand_on(evaluated, checkpoint)
+        self.ranks.meet()
+        self.last_evaluation_ended = time.perf_counter()
+
+    def _hand_on(self, evaluated: Evaluated, checkpoint: Path) -> None:
+        """Write what came of an evaluation, and report it."""
+        job, standing, trainer, metrics = self.job, self.standing, self.trainer, self.history[-1]
         best = job.attempt.best_model(standing.iteration) if standing.best_iteration == standing.iteration else None
         with self._writing():
             durable.append_line(job.attempt.history, self._named(metrics))
@@ -188,15 +204,12 @@ class Progress:
                     "scoring": self.evaluator.description,
                 }
                 merged = partial(write_merged, trainer.model) if has_adapters(trainer.model) else None
-                write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(self.evaluated), merged)
+                write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(evaluated), merged)
             self.write_results("running")
         LOG.info("iteration %d: %s %.4f, loss %.4f", standing.iteration, job.objective_name, metrics[job.objective_name], metrics["loss"])
-        self.evaluated = None
-        self.reported = checkpoint
         self.report(metrics, checkpoint)
         delete_older(job.attempt.models, best)
         prune(job.attempt.checkpoints, job.settings.training.save_total_limit)
-        self.last_evaluation_ended = time.perf_counter()
 
     def _named(self, line: dict[str, float | int]) -> dict[str, Any]:
         """A line of the history with what kind of evaluation it is of."""
@@ -206,9 +219,9 @@ class Progress:
         step = self.trainer.state.global_step if self.trainer is not None else 0
         return Writing(f"what came of step {step}", self.job.attempt.folder, safe="The checkpoints there are whole.")
 
-    def _metrics(self, state: Any, evaluated: Evaluated) -> dict[str, float | int]:
+    def _metrics(self, state: Any, evaluated: Evaluated, counts: Counts) -> dict[str, float | int]:
         """All of an evaluation, as it is reported."""
-        steps, counts = max(state.global_step - self.steps_before, 1), self.trainer.counts
+        steps = max(state.global_step - self.steps_before, 1)
         return {
             "iteration": self.standing.iteration,
             "epoch": round(float(state.epoch or 0.0), 6),
@@ -232,6 +245,8 @@ class Progress:
 
     def write_results(self, status: str) -> None:
         """training_results.json: what came out so far."""
+        if not self.ranks.first:
+            return
         standing, attempt = self.standing, self.job.attempt
         best = next((line for line in self.history if line["iteration"] == standing.best_iteration), None)
         model = attempt.best_model(standing.best_iteration) if standing.best_iteration is not None else None

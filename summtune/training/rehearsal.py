@@ -17,6 +17,7 @@ from typing import Any
 from summtune.training.devices import hand_back, is_out_of_memory
 from summtune.training.log import LOG
 from summtune.training.memory import DoesNotFit, Parts
+from summtune.training.ranks import Ranks
 
 
 @cache
@@ -25,8 +26,8 @@ def callback_class() -> Any:
     from transformers import TrainerCallback
 
     class Rehearsal(TrainerCallback):  # type: ignore[misc]  # transformers exports it lazily
-        def __init__(self, parts: Parts) -> None:
-            self._parts = parts
+        def __init__(self, parts: Parts, ranks: Ranks) -> None:
+            self._parts, self._ranks = parts, ranks
             self.trainer: Any = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -34,24 +35,25 @@ def callback_class() -> Any:
             if trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
                 LOG.info("no rehearsal: deepspeed and fsdp hold weights and optimiser in their own ways")
                 return
-            fits = largest_that_fits(trainer, self._parts)
+            fits = largest_that_fits(trainer, self._parts, self._ranks)
             if fits != self._parts:
                 raise DoesNotFit(fits, "in a rehearsal with the longest rows")
 
     return Rehearsal
 
 
-def largest_that_fits(trainer: Any, parts: Parts) -> Parts | None:
+def largest_that_fits(trainer: Any, parts: Parts, ranks: Ranks) -> Parts | None:
     """The largest parts of a step that fit into memory, beginning with these; None where not one row does.
 
     Args:
         trainer: about to train: model and optimiser prepared, on their device.
         parts: what was asked for.
+        ranks: the workers, all of which have to agree: what doesn't fit one of them is too large for all.
     """
     began = time.perf_counter()
     candidate: Parts | None = parts
     with undone(trainer):
-        while candidate is not None and not _fits(trainer, candidate):
+        while candidate is not None and not all(ranks.gathered(_fits(trainer, candidate))):
             hand_back()
             candidate = candidate.smaller()
     hand_back()

@@ -19,8 +19,8 @@ from summtune.errors import Problem, RunMistake
 from summtune.training.checkpoints import sealed_checkpoints, verify
 from summtune.training.trainer import PROGRESS_FILE
 
-_PICKLES = re.compile(r"(optimizer|scheduler|scaler|rng_state(_\d+)?)\.(pt|pth)")
-"""What transformers writes by pickling, and torch reads back restrictedly."""
+_PICKLES = re.compile(r"(optimizer|scheduler|scaler|rng_state(_\d+)?)\.(pt|pth)|optimizer\.bin|pytorch_model_fsdp\.bin")
+"""What transformers and accelerate write by pickling, and torch reads back restrictedly."""
 _CODE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".py")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,10 +25,11 @@ from summtune.training.data_facts import cuts, data_facts, data_notices
 from summtune.training.devices import is_out_of_memory
 from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG, to_file
-from summtune.training.memory import DoesNotFit, Parts, with_room
+from summtune.training.memory import DoesNotFit, Parts, from_last_checkpoint, step_rows, with_room
 from summtune.training.notices import Note, Notices
 from summtune.training.process import restored, world_of_one
 from summtune.training.progress import Progress, Standing, callback_class
+from summtune.training.ranks import Ranks, rank_of_this_process, ranks_of_this_process
 from summtune.training.receipt import differs_from
 from summtune.training.rehearsal import callback_class as rehearsal_class
 from summtune.training.resumption import faults_of
@@ -59,13 +61,17 @@ def train(job: Job, report: Report, note: Note = lambda text: None, stop_asked: 
     """
     began = time.perf_counter()
     job.attempt.folder.mkdir(parents=True, exist_ok=True)
-    with to_file(job.attempt.log, job.settings.general.log_level), restored(job.threads), world_of_one(job.settings.training):
+    rank = rank_of_this_process()
+    log = to_file(job.attempt.log_of(rank), job.settings.general.log_level)
+    with log, restored(job.threads), world_of_one(job.settings.training), ranks_of_this_process() as ranks:
         import torch
 
         try:
-            _train(job, report, Notices(note), began, stop_asked)
+            _train(job, report, Notices(note if ranks.first else _nobody), began, stop_asked, ranks)
         except Interrupted as interruption:
             LOG.info("%s", interruption)
+            raise
+        except DoesNotFit:
             raise
         except torch.OutOfMemoryError as problem:
             LOG.exception("the training failed")
@@ -76,8 +82,14 @@ def train(job: Job, report: Report, note: Note = lambda text: None, stop_asked: 
             raise
 
 
-def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked: StopAsked) -> None:
+def _nobody(text: str) -> None:
+    """Who is told by the workers beside rank 0, which say the same."""
+
+
+def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked: StopAsked, ranks: Ranks) -> None:
     settings = job.settings
+    if job.parts is not None:
+        job = from_last_checkpoint(job)
     for notice in job.notices:
         notices.say(notice)
     if job.resume_from is not None and (faults := faults_of(job.resume_from)):
@@ -104,7 +116,7 @@ def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked:
     columns = {"input_ids": list(dev_rows["input_ids"]), "labels": list(dev_rows["labels"])}
     dialogues = [dialogue.dialogue for dialogue in dev_split.dialogues]
     cheap = settings.evaluation.strategy == "proxy"
-    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, references, settings, job.cache, cheap=cheap)
+    evaluator = Evaluator(family, loaded.tokenizer, columns, dialogues, references, settings, job.cache, cheap=cheap, sharing=ranks)
     load_s = time.perf_counter() - began
     progress = Progress(
         job=job,
@@ -123,6 +135,7 @@ def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked:
         began=began,
         load_s=load_s,
         stop_asked=stop_asked,
+        ranks=ranks,
         parameters=parameters,
         trainable_parameters=sum(parameter.numel() for parameter in loaded.model.parameters() if parameter.requires_grad),
     )
@@ -158,21 +171,33 @@ def _optimise(
     from transformers import PrinterCallback
 
     _check_objective(job)
-    arguments = training_arguments(parts.within(job.settings), hardware, job.attempt.checkpoints, job.objective_name, maximize=job.maximize)
-    first = parts == Parts.asked(job.settings.training)
-    if first:
-        progress.facts["differs_from_baseline"] = differs_from(job.baseline, job.settings, arguments, job.attempt.checkpoints)
+    ranks = progress.ranks
+
+    def arguments_of(settings: Settings) -> Any:
+        return training_arguments(settings, hardware, job.attempt.checkpoints, job.objective_name, maximize=job.maximize)
+
+    arguments = arguments_of(parts.within(job.settings))
+    first = parts == Parts.asked(job.settings.training, ranks.size)
+    if first and ranks.first:
+        undealt = arguments if not ranks.several else arguments_of(job.settings)
+        progress.facts["differs_from_baseline"] = differs_from(job.baseline, job.settings, undealt, job.attempt.checkpoints)
+    if ranks.several and arguments.ddp_find_unused_parameters is None:
+        # transformers would look for weights without a gradient in every step. There are none, unless layers are left out by chance.
+        config = loaded.model.config
+        arguments.ddp_find_unused_parameters = any(getattr(config, f"{part}layerdrop", 0) for part in ("", "encoder_", "decoder_"))
     rehearsing = first and (job.rehearse if job.rehearse is not None else hardware.device == "cuda")
-    rehearsal = [rehearsal_class()(parts)] if rehearsing else []
+    rehearsal = [rehearsal_class()(parts, ranks)] if rehearsing else []
     trainer = trainer_class()(
         family=family,
         assess=progress.assess,
         record=progress.record,
+        step_rows=step_rows(job.settings.training),
+        ranks=ranks,
         model=loaded.model,
         args=arguments,
         train_dataset=rows[0],
         eval_dataset=rows[1],  # only so that transformers accepts evaluating: `assess` has its own
-        data_collator=partial(family.collate, loaded.tokenizer),
+        data_collator=partial(_collate, family, loaded.tokenizer, _shortest(rows[0]) if ranks.several else None),
         processing_class=loaded.tokenizer,
         callbacks=[*rehearsal, callback_class()(progress)],
     )
@@ -184,10 +209,25 @@ def _optimise(
         trainer.train(resume_from_checkpoint=str(job.resume_from) if job.resume_from is not None else None)
     except (RuntimeError, MemoryError) as problem:
         if is_out_of_memory(problem):
-            raise DoesNotFit(parts.smaller(), f"in step {trainer.state.global_step + 1}") from None
+            raise DoesNotFit(parts.smaller(), f"in step {trainer.state.global_step + 1}", alone=ranks.several) from None
         raise
     finally:
         _release(trainer, progress)
+
+
+def _collate(family: ModuleType, tokenizer: Any, spare: Mapping[str, Any] | None, rows: Sequence[Mapping[str, Any]]) -> Any:
+    """A batch; of no rows, for a worker that has no part in a step, one of a spare row that nothing is learned from."""
+    if rows or spare is None:
+        return family.collate(tokenizer, rows)
+    batch = family.collate(tokenizer, [spare])
+    batch["labels"].fill_(-100)
+    return batch
+
+
+def _shortest(rows: Any) -> Mapping[str, Any]:
+    lengths = list(rows["length"])
+    row: Mapping[str, Any] = rows[lengths.index(min(lengths))]
+    return row
 
 
 def _release(trainer: Any, progress: Progress) -> None:

@@ -15,15 +15,20 @@ from summtune.tuning.driver import Driver
 
 
 def to_score(driver: Driver) -> list[TrialState]:
-    """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline.
+    """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline; with several
+    objectives also those that may lie on the front.
 
     Where full evaluations show some of them to be beyond a limit, the next ones take their places.
     """
     if not driver.state.by_proxy:
         return []
     likely = [point for point in (*standings.candidates(driver.state), *standings.infeasible(driver.state)) if _with_models(driver, point)]
-    searched = [point for point in likely if not point.baseline][: driver.experiment.base.settings.evaluation.proxy_top_k]
-    chosen = (*[point for point in likely if point.baseline], *searched)
+    evaluation = driver.experiment.base.settings.evaluation
+    searched = [point for point in likely if not point.baseline][: evaluation.proxy_top_k]
+    chosen = [*[point for point in likely if point.baseline], *searched]
+    if driver.experiment.further:
+        feasible = [point for point in standings.candidates(driver.state) if not point.baseline and _with_models(driver, point)]
+        chosen += standings.cheap_front(driver.state, feasible, besides=searched, most=evaluation.proxy_front_k)
     return [trial for point in chosen for trial in _with_models(driver, point) if trial.scored is None]
 
 

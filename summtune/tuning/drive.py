@@ -14,14 +14,16 @@ from ray.tune import Callback
 from summtune.config.experiment import Experiment
 from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import RunClosed
+from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
 from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
+from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
-from summtune.tuning.trainable import Allotment, Work, training
+from summtune.tuning.trainable import Work, training
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,21 @@ def drive(
         witness.stopping()
 
     try:
-        driver = Driver(run, experiment, log, state, witness.event, gpus=allotment.gpus)
+        assert state.opened is not None
+        exported = Gauges(state.opened.run_id, state)
+
+        def watch(event: Event, state: RunState) -> None:
+            witness.event(event, state)
+            exported(event, state)
+
+        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
         open_session(session)
         with engine.interruptible(note_interruption):
-            finals = Finals(driver, allotment, lambda: interrupted or driver.hear() == "now", witness.note)
+            finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore", work=work)
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete

@@ -20,7 +20,7 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
-from summtune.search.study import Search, excesses, final_word
+from summtune.search.study import Search, excesses, final_word, told_score
 from summtune.tuning import own_metrics, promotion, stop_request, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
@@ -63,7 +63,7 @@ class Driver:
         self._search = Search(
             experiment.space,
             experiment.method,
-            maximize=experiment.objective.maximize,
+            maximize=[one.maximize for one in experiment.objectives],
             seed=experiment.base.settings.general.seed,
             count=state.count,
             identity=experiment.identity,
@@ -132,7 +132,7 @@ class Driver:
         if trial is not None:
             assert trial.verdict is not None
             self.record(kinds.WentOn(trial.id, trial.verdict.rung))
-            self._search.go_on(trial, self.state.objective)
+            self._search.go_on(trial, self.state)
         return trial
 
     def _end_paused(self) -> None:
@@ -226,7 +226,7 @@ class Driver:
         if trial.status != "running" or report.attempt != trial.attempts:
             return False
         self.record(report, sync=False)
-        self._search.observe(trial.id, report.iteration, report.metrics[self.state.objective])
+        self._search.observe(trial.id, report.iteration, told_score(self.state, report.metrics))
         stopped = self._judge(trial, report.iteration)
         self._look_for_end()
         goes_on = not (stopped or self._halt(trial))
@@ -285,13 +285,14 @@ class Driver:
 
     @property
     def target_reached(self) -> bool:
-        """Whether some trial's score, as the search is told it, is as good as `metric.target`."""
-        objective = self.experiment.objective
-        if objective.target is None:
+        """Whether some trial, as the search is told of it, is as good as `metric.target`; with several objectives as all targets given."""
+        aims = [one for one in self.experiment.objectives if one.target is not None]
+        if not aims:
             return False
-        if self.state.repetitions:  # few; the likeliest is then the best by the mean
-            return any(objective.reached(self.state.score(trial)) for trial in standings.candidates(self.state))
-        return (best := standings.likeliest(self.state)) is not None and objective.reached(self.state.score(best))
+        if len(self.experiment.objectives) == 1 and not self.state.repetitions:
+            return (best := standings.likeliest(self.state)) is not None and aims[0].reached(self.state.score(best))
+        known = [trial.best.metrics for trial in standings.candidates(self.state) if trial.best is not None]
+        return any(all(aim.reached(metrics[aim.name]) for aim in aims) for metrics in known)
 
     @property
     def hopeless(self) -> str:

@@ -20,10 +20,11 @@ from ray.tune import TuneError
 
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
-from summtune.tuning.trainable import Allotment, Work, train_trial, training
+from summtune.tuning.trainable import Work, train_trial, training
 
 TRAINABLE_NAME = "summtune_trial"
 
@@ -33,6 +34,8 @@ ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the first Ctrl-C is ours: see `interruptible`
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # Ray Tune would start one actor at a time; the driver bounds what is drawn
     "RAY_TRAIN_COUNT_PREEMPTION_AS_FAILURE": "1",  # Ray Tune would try such a trial again by itself, without a limit and without telling
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how late it is noticed that a group of workers has ended; 2 s otherwise
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a process for each group of workers, that says earlier what is answered in the same way
     "TUNE_FORCE_TRIAL_CLEANUP_S": "30",  # an ended trial's actor that does not react would keep its slot for ten minutes
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
@@ -117,7 +120,9 @@ def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
     function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment, work=work)
     function.__name__ = TRAINABLE_NAME  # type: ignore[attr-defined]  # Tuner.restore asks for the same name
 
-    bundle = {"CPU": allotment.cpus} | ({"GPU": allotment.gpus} if allotment.gpus else {})
+    # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
+    # missing to a worker, and Ray Tune asks that it reserve something.
+    bundle = allotment.bundle if allotment.workers == 1 else {"memory": 1}
     return tune.with_resources(function, tune.PlacementGroupFactory([bundle]))
 
 
@@ -129,7 +134,7 @@ def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callbac
             search_alg=RememberingOptunaSearch(),
             scheduler=RememberingASHAScheduler(),
             num_samples=-1,  # the driver says when it is enough, so that a run can be extended
-            reuse_actors=True,
+            reuse_actors=allotment.workers == 1,  # the end of an actor is what ends a group of workers that was stopped
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
         ),

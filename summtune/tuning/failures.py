@@ -69,9 +69,12 @@ def to_run_again(state: RunState) -> tuple[list[str], list[str]]:
 def failure_of(error: Exception) -> TrialFailure:
     """What went wrong, as a cause and a sentence."""
     from summtune.training.devices import is_out_of_memory
+    from summtune.training.ranks import has_lost_another
 
     if isinstance(error, TrialFailure):
         return error
+    if has_lost_another(error):
+        return TrialFailure(WORKER_LOST, f"one of its workers was lost ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})")
     if isinstance(error, (CheckpointMistake, OSError)) and _out_of_reach(error):
         return TrialFailure(UNREACHABLE, str(error))
     if isinstance(error, SurroundingsFailure) or (isinstance(error, OSError) and error.errno in _STORAGE_ERRORS):
@@ -109,10 +112,10 @@ def read_failure(attempt: AttemptPaths, handed_on: BaseException | None = None) 
             if isinstance(error, TrialFailure):
                 return error
             error = getattr(error, "cause", None) or error.__cause__
-        return TrialFailure(WORKER_LOST, _how_it_was_lost(handed_on))
+        return TrialFailure(WORKER_LOST, how_it_was_lost(handed_on))
 
 
-def _how_it_was_lost(handed_on: BaseException | None) -> str:
+def how_it_was_lost(handed_on: BaseException | None, what: str = "the trial's process") -> str:
     """What Ray knows of a process that ended without a word."""
     told = str(handed_on)
     if getattr(handed_on, "preempted", False):
@@ -121,4 +124,4 @@ def _how_it_was_lost(handed_on: BaseException | None) -> str:
         return "Ray's memory monitor ended its process, since the node ran low on memory"
     if "node has died" in told:
         return "its node was lost"
-    return "the trial's process ended without a word (killed, out of memory, or its node was lost)"
+    return f"{what} ended without a word (killed, out of memory, or its node was lost)"

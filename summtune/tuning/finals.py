@@ -18,11 +18,11 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.decode_race import Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.failures import SURROUNDINGS, WORKER_LOST
 from summtune.tuning.tasks import RETRIES, in_parallel, streamed
-from summtune.tuning.trainable import Allotment
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Finals:
 
     @property
     def _threads(self) -> int:
-        return max(1, int(self.allotment.cpus))
+        return self.allotment.threads
 
     def _failed(self, trial_id: str, failure: TrialFailure, what: str) -> None:
         if failure.cause == SURROUNDINGS:

@@ -28,19 +28,31 @@ from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
 from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
-from summtune.tuning.trainable import Allotment, Work, training
+from summtune.tuning.trainable import Work, training
 
 
-def start(experiment: Experiment, output_dir: str, command: Sequence[str], witness: Witness, *, work: Work = training) -> RunPaths:
+def start(
+    experiment: Experiment,
+    output_dir: str,
+    command: Sequence[str],
+    witness: Witness,
+    *,
+    root: Path = Path(),
+    suffix: str | None = None,
+    work: Work = training,
+) -> RunPaths:
     """Run a search space from its beginning.
 
     Args:
-        experiment: what to do.
-        output_dir: folder of the run's directory.
+        experiment: what is searched.
+        output_dir: folder of run directories, as the person gave it: paths in the result files start from it.
         command: the command line.
         witness: who is told what happens.
+        root: what a relative `output_dir` lies under, where that is not the current folder.
+        suffix: what the run's folder name is to end with; by default made up.
         work: what a trial does.
 
     Raises:
@@ -52,15 +64,16 @@ def start(experiment: Experiment, output_dir: str, command: Sequence[str], witne
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    check_writable(Path(output_dir))
+    place = root / output_dir
+    check_writable(place)
     facts = check_corpus(experiment.widest_data())
     experiment = experiment.with_rows(facts.splits["train"].rows)
     own_metrics.try_out(experiment)
     _check_models(experiment)
     lessons = warm_start.lessons(experiment, facts.fingerprints)
-    with surroundings(output_dir), engine.connected(None) as cluster:
+    with surroundings(str(place)), engine.connected(None) as cluster:
         allotment = _fitting(experiment, cluster, experiment.budget)
-        run = create_run(Path(output_dir).resolve(), experiment.name, datetime.now())
+        run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
         run.trials.mkdir()
         durable.write_text(run.space, experiment.source)
@@ -157,6 +170,9 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         experiment = replace(Experiment.from_record(state.opened.experiment), decode=stage)
         if experiment.objective.name == LOSS:
             raise RunMistake(Problem(f"decoding doesn't change the {LOSS}, which the run searched for.", "Decode a model's folder."))
+        if experiment.further:
+            reason = "it searched for several objectives; decoding is searched by one score, which would take models off the front."
+            raise RunMistake(Problem(reason, "Decode a model's folder, by the metric that you name."))
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         with engine.connected(run.logs / "ray.log") as cluster:
@@ -239,5 +255,6 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     nodes = cluster.nodes()
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     return allotment

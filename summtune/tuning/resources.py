@@ -6,39 +6,53 @@ import math
 from collections.abc import Mapping, Sequence
 
 from summtune.config.experiment import Experiment
+from summtune.config.workers import FSDP, workers_of
 from summtune.errors import Problem, SettingsMistake
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.allotment import ACCELERATOR, Allotment
 
 Node = Mapping[str, float]
 """A node's resources by Ray's names, in total."""
 
 
 def allot(experiment: Experiment, nodes: Sequence[Node]) -> Allotment:
-    """A trial's share: as asked for, else a GPU where there is one, and its fair share of the CPUs beside it."""
+    """A trial's share: as asked for, else a GPU for each worker where there is one, and their fair share of the CPUs beside them."""
     asked = experiment.resources
-    with_gpus = [node for node in nodes if node.get("GPU", 0.0) > 0]
+    workers = workers_of(asked.workers_per_trial, asked.gpus_per_trial)
+    kind = asked.accelerator_type
+    with_gpus = [node for node in nodes if node.get("GPU", 0.0) > 0 and (kind is None or f"{ACCELERATOR}{kind}" in node)]
     gpus = asked.gpus_per_trial
     if experiment.base.settings.general.device == "cpu":
         gpus = 0.0
     if gpus is None:
-        gpus = 1.0 if with_gpus else 0.0
+        gpus = float(workers) if with_gpus else 0.0
     cpus = asked.cpus_per_trial
     if cpus is None:
-        # With GPUs the CPUs of a GPU's own node are shared out; without, a trial per CPU gives the most trials per hour.
-        share = min((node.get("CPU", 0.0) * gpus / node["GPU"] for node in with_gpus), default=1.0) if gpus else 1.0
-        cpus = float(math.floor(share)) if share >= 1 else max(share, 0.01)
-    return Allotment(cpus=cpus, gpus=gpus)
+        # With GPUs the CPUs of a GPU's own node are shared out; without, a worker per CPU gives the most trials per hour.
+        share = min((node.get("CPU", 0.0) * gpus / workers / node["GPU"] for node in with_gpus), default=1.0) if gpus else 1.0
+        cpus = workers * (float(math.floor(share)) if share >= 1 else max(share, 0.01))
+    return Allotment(cpus, gpus, workers, kind)
 
 
 def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) -> None:
     """Refuse at once what no node could ever run; Ray would wait for it for ever.
 
     Raises:
-        SettingsMistake: a trial needs more than any node has.
+        SettingsMistake: a worker needs more than any node has, or a trial's workers together more than all nodes have.
     """
+    problems = []
+    kind = allotment.accelerator_type
+    if kind is not None:
+        kinds = {name.removeprefix(ACCELERATOR) for node in nodes for name in node if name.startswith(ACCELERATOR)}
+        if kind not in kinds:
+            there = f"there are {', '.join(sorted(kinds))}" if kinds else "no node names any"
+            problems.append(
+                Problem(f"no node has accelerators of type {kind}; {there}.", "Leave it out.", key="resources.accelerator_type")
+            )
+        nodes = [node for node in nodes if f"{ACCELERATOR}{kind}" in node] or nodes
+    share = allotment.of_a_worker
+    who = "a trial" if allotment.workers == 1 else "a worker"
     most_gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
     most_cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
-    problems = []
     if wants_cuda and most_gpus == 0:
         problems.append(
             Problem("no node has a GPU.", "Set general.device to cpu or auto, or run where there is one.", key="general.device")
@@ -46,18 +60,35 @@ def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) 
     if wants_cuda and allotment.gpus == 0 and most_gpus > 0:
         reason = "general.device is cuda, and a trial is given no GPU."
         problems.append(Problem(reason, "Raise it, or leave it out.", key="resources.gpus_per_trial"))
-    if allotment.gpus > most_gpus:
-        reason = f"a trial asks for {allotment.gpus:g} GPUs, and no node has more than {most_gpus:g}."
+    if share.gpus > most_gpus:
+        reason = f"{who} asks for {share.gpus:g} GPUs, and no node has more than {most_gpus:g}."
         remedy = "Lower it, set `general.device: cpu`, or check CUDA_VISIBLE_DEVICES."
         problems.append(Problem(reason, remedy, key="resources.gpus_per_trial"))
-    if allotment.cpus > most_cpus:
-        reason = f"a trial asks for {allotment.cpus:g} CPUs, and no node has more than {most_cpus:g}."
+    if share.cpus > most_cpus:
+        reason = f"{who} asks for {share.cpus:g} CPUs, and no node has more than {most_cpus:g}."
         problems.append(Problem(reason, "Lower it.", key="resources.cpus_per_trial"))
-    if not problems and not any(_at_once(allotment, node) for node in nodes):
-        reason = f"a trial asks for {allotment.cpus:g} CPUs and {allotment.gpus:g} GPUs, and no node has both."
+    fitting = sum(_workers(allotment, node) for node in nodes)
+    if not problems and not fitting:
+        reason = f"{who} asks for {share.cpus:g} CPUs and {share.gpus:g} GPUs, and no node has both."
         problems.append(Problem(reason, "Lower resources.cpus_per_trial.", key="resources"))
+    if not problems and fitting < allotment.workers:
+        each = f"{share.cpus:g} CPUs" + (f" and {share.gpus:g} GPUs" if share.gpus else "")
+        reason = f"a trial has {allotment.workers} workers with {each} each, and all nodes together have room for {fitting}."
+        key = "resources.workers_per_trial" if allotment.gpus == 0 else "resources"
+        problems.append(Problem(reason, "Lower their number, or what each is given.", key=key))
     if problems:
         raise SettingsMistake(problems)
+
+
+def check_sharding(experiment: Experiment, allotment: Allotment) -> None:
+    """Refuse at once to shard a model over workers without GPUs: accelerate would train whole copies instead, and not say so.
+
+    Raises:
+        SettingsMistake: so it is.
+    """
+    if (experiment.base.settings.training.model_extra or {}).get("fsdp") and allotment.gpus == 0:
+        remedy = "Leave it out, or run where there are GPUs."
+        raise SettingsMistake(Problem("accelerate shards models over GPUs only, and a trial is given none.", remedy, key=FSDP))
 
 
 def check_gpu_hours(allotment: Allotment, limited: bool) -> None:
@@ -72,12 +103,12 @@ def check_gpu_hours(allotment: Allotment, limited: bool) -> None:
 
 
 def concurrency(allotment: Allotment, nodes: Sequence[Node], limit: int | None) -> int:
-    """How many trials the nodes can run at once: a trial doesn't span nodes. 0 while no node is there that could run one."""
-    total = sum(_at_once(allotment, node) for node in nodes)
+    """How many trials the nodes can run at once: a worker doesn't span nodes, a trial's workers may. 0 while there is no room for one."""
+    total = sum(_workers(allotment, node) for node in nodes) // allotment.workers
     return total if limit is None else min(total, limit)
 
 
-def _at_once(allotment: Allotment, node: Node) -> int:
-    needs = {"CPU": allotment.cpus, "GPU": allotment.gpus}
+def _workers(allotment: Allotment, node: Node) -> int:
+    """How many workers the node has room for."""
     # The small sum is for fractions such as 0.1, of which ten make a whole but for rounding.
-    return min(math.floor(node.get(name, 0.0) / need + 1e-9) for name, need in needs.items() if need > 0)
+    return min(math.floor(node.get(name, 0.0) / need + 1e-9) for name, need in allotment.bundle.items() if need > 0)

@@ -18,9 +18,8 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from summtune.events.kinds import Reported
 from summtune.tuning import session
+from summtune.tuning.assignment import ATTEMPT_KEY, CHECKPOINT_KEY, NOTICES_KEY, WORKERS_KEY
 from summtune.tuning.searcher import TRIAL_KEY
-
-ATTEMPT_KEY, CHECKPOINT_KEY, NOTICES_KEY = "attempt", "checkpoint_folder", "notices"
 
 
 class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ships no types
@@ -65,6 +64,7 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
                 checkpoint=result[CHECKPOINT_KEY],
                 node=result["node_ip"],
                 pid=result["pid"],
+                workers=list(result.get(WORKERS_KEY, ())),
             )
             for text in result[NOTICES_KEY]:
                 live.driver.note(report.trial, text)

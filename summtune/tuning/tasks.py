@@ -13,8 +13,8 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from summtune.errors import SurroundingsFailure, TrialFailure
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.failures import WORKER_LOST, failure_of
-from summtune.tuning.trainable import Allotment
 
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""
@@ -40,7 +40,7 @@ def in_parallel(
     Raises:
         SurroundingsFailure: the cluster gave way.
     """
-    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0)
+    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, resources=allotment.kind, max_retries=0)
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
     lost = Counter[str]()
     try:
@@ -69,7 +69,12 @@ def streamed(
         SurroundingsFailure: the cluster gave way.
     """
     remote = ray.remote(_guarded_stream).options(
-        num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0, num_returns="streaming", _generator_backpressure_num_objects=2
+        num_cpus=allotment.cpus,
+        num_gpus=allotment.gpus,
+        resources=allotment.kind,
+        max_retries=0,
+        num_returns="streaming",
+        _generator_backpressure_num_objects=2,
     )
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
     try:

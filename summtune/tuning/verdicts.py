@@ -10,8 +10,9 @@ from types import ModuleType
 from summtune.config.experiment import Experiment
 from summtune.errors import TrialFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import BASELINE_ID, BUDGET, Decided, Ended
+from summtune.events.kinds import BUDGET, Decided, Ended
 from summtune.events.trial_state import TrialState
+from summtune.search import pausing
 from summtune.tuning.failures import PASSING
 
 
@@ -41,15 +42,18 @@ def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: Tr
     bracket = experiment.bracket(trial.point)
     there = state.brackets.get((rung, bracket))
     score, mark = rule.measure(stopping, scores, state.maximize)
-    cutoff, weak = rule.judge(stopping, score, there.marks if there is not None else (), state.maximize)
-    # The baseline is evidence at every rung, and is never stopped: it is what the others are compared with.
+    if rule.PAUSES:
+        cutoff, weak = pausing.at_arrival(rule, stopping, there, mark)
+    else:
+        cutoff, weak = rule.judge(stopping, score, there.marks if there is not None else (), state.maximize)
+    # The baseline is evidence at every rung that stops, and is never stopped: it is what the others are compared with.
     weak = bool(weak) and not trial.baseline
     stop, pause = weak and not rule.PAUSES, weak and rule.PAUSES
     return Decided(trial.id, iteration, rung, score, cutoff, stop, mark if mark != score else None, bracket, pause)
 
 
 def to_go_on(state: RunState, experiment: Experiment, rule: ModuleType, *, last_call: bool) -> TrialState | None:
-    """The paused trial that has come to be among the best at its rung, from the highest rung that has one; None where none has.
+    """The paused trial that goes on next, from the highest rung that has a place for one; None where none has.
 
     Args:
         state: the run.
@@ -60,16 +64,9 @@ def to_go_on(state: RunState, experiment: Experiment, rule: ModuleType, *, last_
     if not state.statuses["paused"]:
         return None
     for at in sorted(state.brackets, reverse=True):
-        there = state.brackets[at]
-        best = there.best_paused()
-        if best is None:
-            continue
-        place, arrived, gone_on = there.place(best), len(there), there.gone_on
-        if last_call and BASELINE_ID in there:
-            # At the last call the baseline doesn't count: it was never stopped, and somebody else shall go on.
-            place, arrived, gone_on = place - (there.place(BASELINE_ID) < place), arrived - 1, gone_on - 1
-        if rule.promotes(experiment.stopping, place, arrived, last=last_call and not gone_on):
-            return state.trials[best]
+        found = pausing.next_to_go_on(rule, experiment.stopping, state.brackets[at], last=last_call)
+        if found is not None:
+            return state.trials[found]
     return None
 
 

@@ -79,7 +79,10 @@ def test_what_is_printed_comes_to_the_same_settings(tmp_path: Path, capsys: pyte
         ),
         (["kobart", "--set", "nonsense"], "--set: 'nonsense' is no assignment. Write key=value."),
         (["kobart", "--set", "encoder_max_len=2000"], "2000 is beyond the model's 1026 positions."),
-        (["kogpt2", "--set", "encoder_max_len=1000"], "it is beyond the model's 1024 positions: prompt and summary share them."),
+        (
+            ["kogpt2", "--set", "encoder_max_len=1000"],
+            "1000 with decoder_max_len 128 is beyond the model's 1024 positions: prompt and summary share them.",
+        ),
         (["kogpt2", "--set", "freeze_encoder=true"], "causal models can't do it: there is no encoder to freeze."),
         (["kobart", "--set", "input_format={dialogue}!"], "only causal models join prompt and summary in one text."),
         (["kobart", "--set", "storage=s3://somewhere"], "not yet: general.storage"),

@@ -38,7 +38,7 @@ def test_each_drawn_model_has_its_own_preset_beneath(load: Load, tmp_path: Path)
         "search", str(tmp_path / "s.yaml"), 2
     )
     assert any(
-        notice.startswith("training.learning_rate: preset tiny-kobart's own 0.0015 takes the place of 7e-05 from")
+        notice.startswith("training.learning_rate: preset tiny-kobart's own 0.0015 takes the place of 7e-5 from")
         for notice in experiment.notices
     )
 
@@ -48,6 +48,21 @@ def test_what_is_drawn_beside_a_model_is_stronger_than_its_preset(load: Load) ->
     point = {"model.preset": "tiny-kobart", "training.learning_rate": 2e-4}
     assert experiment.settings_for(point).training.learning_rate == 2e-4
     assert experiment.identity(point) != experiment.identity({**point, "model.preset": "kobart"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("parameters: {model: {values: [kobart, tiny-kobart]}}\n", True),
+        ("parameters: {model: {values: [kobart, tiny-kobart]}, learning_rate: {values: [1e-4, 2e-4]}}\n", False),
+        ("parameters: {model: {values: [kobart, tiny-kobart]}, learning_rate: {values: [1e-4, 2e-4], when: {model: kobart}}}\n", True),
+        ("parameters: {model: {values: [kobart, tiny-kobart]}}\nsettings: {training: {learning_rate: 1e-4}}\n", False),
+    ],
+)
+def test_what_a_preset_takes_the_place_of_is_said_where_it_shows(text: str, said: bool, load: Load) -> None:
+    base = f"model: {{checkpoint: {KOBART}}}\ntraining: {{learning_rate: 7e-5}}\n"
+    notices = load(text, base=base).notices
+    assert any("training.learning_rate: preset tiny-kobart's own" in notice for notice in notices) is said
 
 
 def test_the_environment_and_set_hold_for_every_model(load: Load) -> None:

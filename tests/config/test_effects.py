@@ -63,6 +63,10 @@ if TYPE_CHECKING:
             "parameters: {weight_decay: {values: [0.0, 0.1], when: {num_beams: 4}}}",
             "it never exists: what its `when` asks for never holds.",
         ),
+        (
+            "parameters: {precision: {values: [fp16, fp32]}}\nsettings: {general: {device: cpu}}",
+            "training.precision has no effect: general.device is cpu, where everything is computed in fp32.",
+        ),
         ("parameters: {input_format: {values: ['{dialogue} a', '{dialogue} b']}}", "tokenizer.input_format"),
     ],
 )
@@ -142,9 +146,9 @@ def test_whoever_sets_what_nothing_looks_at_is_told(load: Load) -> None:
     text = "settings: {training: {bf16_full_eval: true, ddp_timeout: 60, use_cache: true, logging_steps: 5, optim_args: x=1}}\n"
     assert load(text).notices == (
         "training.bf16_full_eval has no effect: summtune's own evaluator scores.",
-        "training.ddp_timeout has no effect: a trial has one worker.",
         "training.use_cache has no effect: training never uses the cache.",
         "training.optim_args has no effect: this training.optim reads none.",
+        "training.ddp_timeout has no effect: a trial has one worker.",
     )
 
 

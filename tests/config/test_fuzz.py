@@ -26,7 +26,7 @@ numbers = st.sampled_from([0, 1, -1, 3, 10**20, 1.5, 1e-4, -3.5, float("nan"), f
 scalars = st.none() | st.booleans() | numbers | words
 values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from(["a", "rouge1_f1", "d_model"]), scalars, max_size=2)
 distributions = st.sampled_from([*DISTRIBUTIONS, "nonsense"])
-lows, highs = st.sampled_from([1e-4, 0, 1, -5, 2.5]), st.sampled_from([1, 2, 1e-3, 100])
+lows, highs = st.sampled_from([1e-4, 0, 1, -5, 2.5]), st.sampled_from([1, 2, 1e-3, 100, 10**32])
 ranges = st.fixed_dictionaries({"min": lows, "max": highs}, optional={"distribution": distributions, "q": scalars})
 lists = st.lists(values, max_size=3)
 whens = st.dictionaries(st.sampled_from(NAMES), values, max_size=2) | values

@@ -198,8 +198,8 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ),
         ("settings: {training.learning_rate: 1e-4}\n", "A setting stands in its section: `training: {learning_rate: 0.0001}`."),
         ("data: {train: ., dev: .}\n", "is no file. Check the path"),
-        ("method: bayess\n", "method: bayess is not one of bayes, cmaes, gp, grid, random, tpe. Did you mean bayes?"),
-        ("method: nsga2\n", "not yet: the method nsga2 is understood, but can't be run so far."),
+        ("method: bayess\n", "method: bayess is not one of bayes, cmaes, gp, grid, nsga2, random, tpe. Did you mean bayes?"),
+        ("method: qmc\n", "not yet: the method qmc is understood, but can't be run so far."),
         ("run_cap: 0\n", "run_cap: 0 is too small: it must be above 0."),
         ("run_cap: '5'\n", 'run_cap: "5" is text, where a whole number is meant. Remove the quotes.'),
         ("run_cap: 5\ncount: 6\n", "count: 6 contradicts run_cap, which is 5. Keep one of them."),
@@ -208,7 +208,15 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("learning_rate: 1e-4\n", "it is a setting. Write it under `parameters:`, or as training.learning_rate under `settings:`."),
         ("paramters: {}\n", "Did you mean parameters?"),
         ("metrics: [{name: loss}]\n", "metrics: a search space has no such key. Did you mean objectives?"),
-        ("metric: loss\n", 'metric: "loss" is text, where a mapping is meant.'),
+        ("metric: loss\n", 'metric: "loss" is text, where a mapping is meant. Write `metric: {name: loss}`.'),
+        ("seed: 1\n", "it is a setting. Write it under `parameters:`, or as general.seed under `settings:`. Did you mean seeds?"),
+        ("early_stopping_patience: 3\n", "or as training.early_stopping_patience under `settings:`. Did you mean early_terminate?"),
+        ('name: "a\\u202eb"\n', "holds a control character"),
+        ('name: "a\\u2028b"\n', "holds a control character"),
+        ("wandb: {project: ../../x}\n", "wandb.project: W&B allows no / in it. Give the name alone."),
+        ("entity: 'my team?'\n", "entity: W&B allows no ? in it. Give the name alone."),
+        (f"project: {'p' * 129}\n", "project: it has 129 letters, and W&B allows 128. Shorten it."),
+        ("settings: {training: {adam_beta2: 2}}\n", "settings.training.adam_beta2: 2 is too large: it must be below 1.0."),
         ("metric: {nme: loss}\n", "metric.nme: metric has no such key. Did you mean name?"),
         ("metric: {name: best/bleu}\n", "s.yaml:1:10: metric.name: nobody reports a metric 'best/bleu'."),
         ("metric: {name: loss, goal: maximize}\n", "metric.goal: maximize would look for the worst loss. Write `goal: minimize`."),
@@ -219,8 +227,6 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ("metric: {goal: max}\n", "metric.goal: max is not one of maximize, minimize."),
         ("resources: {gpus: 1}\n", "resources.gpus: resources has no such key. Did you mean gpus_per_trial?"),
         ("resources: {gpus_per_trial: -1}\n", "resources.gpus_per_trial: -1 is too small"),
-        ("resources: {gpus_per_trial: 2}\n", "not yet: more than one GPU per trial"),
-        ("resources: {workers_per_trial: 2}\n", "not yet: resources.workers_per_trial"),
         ("early_terminate: {type: hyperbnd}\n", "Did you mean hyperband?"),
         ("early_terminate: {eta: 1}\n", "early_terminate.eta: 1 is too small: it must be above 1.0."),
         ("base: kobar\n", "there is no preset 'kobar', and no file"),
@@ -259,6 +265,22 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
         ),
         ("settings: {tokenizer: {vocab_size: null}}\n", "without a checkpoint there is no tokenizer."),
         ("settings: {generation: {min_length: 200, max_length: 100}}\n", "200 is above generation.max_length, 100. Lower it."),
+        (
+            "decode: inline\nparameters: {min_length: {values: [20, 200]}}\n",
+            "parameters.min_length: 200 is above generation.max_length, 64. Lower it.",
+        ),
+        (
+            "decode: {parameters: {max_length: {min: 10, max: 64}, min_length: {values: [0, 16]}}}\n",
+            "16 is above generation.max_length, 10. Lower it, or add a rule: `require: min_length <= max_length`.",
+        ),
+        (
+            "base: tiny-kogpt2\nsettings: {tokenizer: {encoder_max_len: 900}}\nparameters: {decoder_max_len: {values: [100, 300]}}\n",
+            "tokenizer.encoder_max_len 900 with decoder_max_len 300 is beyond the model's 1024 positions: prompt and summary share them.",
+        ),
+        (
+            "base: tiny-kogpt2\nsettings: {tokenizer: {encoder_max_len: 900, decoder_max_len: 100}, generation: {max_length: 125}}\n",
+            "encoder_max_len: 900 with max_length 125 is beyond the model's 1024 positions: prompt and summary share them.",
+        ),
         ("settings: {evaluation: {metrics: [rogue]}}\n", "there is no metric 'rogue'."),
         ("settings: {training: {lr_scheduler_type: cosin}}\n", "Did you mean cosine?"),
         ("settings: {training: {optim: adamw_trch}}\n", "Did you mean adamw_torch?"),
@@ -294,6 +316,20 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
 )
 def test_what_can_t_be_is_refused(text: str, message: str, refuse: Refuse) -> None:
     assert any(message in problem for problem in refuse(text)), refuse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "decode: inline\nparameters: {min_length: {values: [0, 16]}, max_length: {values: [8, 64]}}\n"
+        "constraints: [{require: min_length <= max_length}]\n",
+        "base: tiny-kogpt2\nparameters: {encoder_max_len: {values: [500, 900]}, decoder_max_len: {values: [100, 300]}}\n"
+        "constraints: [{require: encoder_max_len + decoder_max_len <= 1024}]\n",
+        "decode: inline\nparameters: {min_length: {values: [0, 16]}}\nsettings: {generation: {max_length: 8, max_new_tokens: 30}}\n",
+    ],
+)
+def test_lengths_that_rules_keep_apart_can_be(text: str, load: Load) -> None:
+    load(text)
 
 
 def test_a_list_is_no_search_space(tmp_path: Path) -> None:
@@ -340,7 +376,7 @@ def test_wandb_s_own_keys_are_accepted(load: Load) -> None:
     experiment = load(text)
     assert experiment.base.settings.wandb.project == "2024"
     assert experiment.base.settings.wandb.entity == "team"
-    assert (experiment.count, experiment.method) == (7, "bayes")
+    assert (experiment.count, experiment.method) == (7, "tpe")
     assert experiment.notices == (
         "program is W&B's, and means nothing here.",
         "command is W&B's, and means nothing here.",
@@ -383,6 +419,24 @@ def test_a_grid_says_what_it_leaves_out(load: Load) -> None:
     experiment = load("method: grid\nrun_cap: 3\nparameters: {seed: {min: 1, max: 5}, weight_decay: {values: [0.0, 0.1]}}\n")
     assert experiment.space.size() == 10
     assert experiment.notices == ("the grid has 10 points; 3 trials, drawn evenly, leave out 7 of them.",)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sets", "said"),
+    [
+        ("{name: r, condition: batch_size > 16, then: {seed: {max: 2}}}", (), True),
+        ("{name: r, condition: batch_size > 8, then: {seed: {max: 2}}}", (), False),
+        ("{name: r, require: batch_size * seed <= 64}", (), True),
+        ("{name: r, require: batch_size * seed < 64}", (), False),
+        ("{name: r, condition: batch_size > 8, then: {seed: {max: 2}}}", ("batch_size=8",), False),
+        # Of values without end nobody can say.
+        ("{name: r, condition: weight_decay < 2, then: {seed: {max: 4}}}", (), False),
+    ],
+)
+def test_rules_that_exclude_nothing_are_said(rule: str, sets: tuple[str, ...], said: bool, load: Load) -> None:
+    text = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}, weight_decay: {min: 0.0, max: 0.1}}\n"
+    notices = load(f"{text}constraints: [{rule}]\n", sets=sets).notices
+    assert ("the rule 'r' excludes nothing: every point keeps it anyway." in notices) is said
 
 
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "text",
     [
-        "objectives: [{name: loss}]",
-        "method: nsga2",
-        "resources: {accelerator_type: A100}",
-        "decode: {method: nsga2, parameters: {num_beams: {values: [1, 4]}}}",
+        "method: qmc",
+        "decode: {method: qmc, parameters: {num_beams: {values: [1, 4]}}}",
         "settings: {model: {architecture: mamba, checkpoint: a/b}}",
         "parameters: {model_architecture: {values: [kobart, mamba]}}",
         "settings: {general: {storage: 's3://x'}}",
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
         "settings: {evaluation: {noise_seeds: 3}}",
         "settings: {inference: {engine: ct2}}",
         "settings: {inference: {output_format: json}}",
-        "settings: {training: {fsdp: full_shard}}",
         "settings: {wandb: {log_model: true}}",
     ],
 )
@@ -51,11 +48,6 @@ def test_not_yet(text: str, refuse: Refuse) -> None:
 )
 def test_asking_for_nothing_is_fine(text: str, load: Load) -> None:
     load(f"{text}\n")
-
-
-def test_why_is_said_where_it_is_known(refuse: Refuse) -> None:
-    (found,) = refuse("settings: {training: {fsdp: full_shard}}\n")
-    assert "can't be run so far: it shards a model over several workers, and a trial has one. Leave it out." in found
 
 
 def test_a_checkpoint_s_size_names_the_architecture(load: Load) -> None:

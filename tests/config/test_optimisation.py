@@ -75,7 +75,7 @@ def test_every_optimiser_either_comes_with_torch_or_names_its_package() -> None:
         ("settings: {training: {enable_jit_checkpoint: true}}", "enable_jit_checkpoint is not yours to set here: a checkpoint is written"),
         (
             "settings: {training: {parallelism_config: {tp_size: 2}}}",
-            "parallelism_config is not yours to set here: a trial has",
+            "parallelism_config is not yours to set here: workers share the rows of a step",
         ),
     ],
 )

@@ -118,6 +118,43 @@ def test_pinned_parameters_leave_the_space(load: Load) -> None:
     )
 
 
+def test_what_exists_only_beside_a_pinned_value_leaves_with_it(load: Load) -> None:
+    text = (
+        "decode: inline\nparameters:\n  do_sample: {values: [true, false]}\n  top_k: {values: [5, 50], when: {do_sample: true}}\n"
+        "  batch_size: {values: [4, 8], when: {top_k: 50}}\n  weight_decay: {values: [0.0, 0.1]}\n"
+    )
+    assert load(text, sets=["do_sample=true"]).space.searched == (
+        *("generation.top_k", "training.per_device_train_batch_size", "training.weight_decay"),
+    )
+    experiment = load(text, environ={"SUMMTUNE_GENERATION__DO_SAMPLE": "false"})
+    assert experiment.space.searched == ("training.weight_decay",)
+    assert experiment.notices[1:3] == (
+        "generation.top_k leaves the space, too: it exists only where generation.do_sample is true.",
+        "training.per_device_train_batch_size leaves the space, too: it exists only where generation.top_k is 50.",
+    )
+
+
+def test_a_pinned_model_takes_what_only_another_has(load: Load) -> None:
+    text = "parameters: {model: {values: [tiny-kobart, tiny-kogpt2]}, weight_decay: {values: [0.0, 0.1], when: {model: tiny-kogpt2}}}\n"
+    assert load(text, sets=["model=tiny-kogpt2"]).space.searched == ("training.weight_decay",)
+    experiment = load(text, sets=["model=tiny-kobart"])
+    assert experiment.space.searched == ()
+    assert "training.weight_decay leaves the space, too: it exists only where model.preset is tiny-kogpt2." in experiment.notices
+
+
+def test_rules_that_look_at_a_bundle_that_is_pinned_away_are_said_to_be_left_out(load: Load) -> None:
+    text = (
+        "parameters: {size: {bundle: {small: {batch_size: 4}, large: {batch_size: 8}}}, weight_decay: {values: [0.0, 0.1]},"
+        " max_grad_norm: {values: [0.5, 1.0], when: {size: large}}}\n"
+        "constraints: [{name: calm, condition: size == 'large', then: {weight_decay: {value: 0.1}}}]\n"
+    )
+    assert load(text).space.size() == 2 + 1 * 2
+    experiment = load(text, sets=["batch_size=8"])
+    assert experiment.space.size() == 2
+    assert "the rule 'calm' is left out: it looks at size, of which nothing is left to draw." in experiment.notices
+    assert "training.max_grad_norm leaves the space, too: it exists only where size is large." in experiment.notices
+
+
 def test_fixed_parameters_hold_for_every_trial_and_the_baseline(load: Load) -> None:
     experiment = load("parameters: {num_train_epochs: {value: 2}, seed: {values: [1, 2]}}\n")
     assert experiment.base.settings.training.num_train_epochs == 2
@@ -208,7 +245,7 @@ def test_another_model_s_preset_lies_over_the_base_s_model(load: Load) -> None:
     assert settings.training.num_train_epochs == 9
     assert settings.training.learning_rate == 5e-5
     assert any(
-        notice.startswith("training.learning_rate: preset kobart's own 5e-05 takes the place of 0.002") for notice in experiment.notices
+        notice.startswith("training.learning_rate: preset kobart's own 5e-5 takes the place of 0.002") for notice in experiment.notices
     )
 
 

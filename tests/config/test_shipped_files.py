@@ -20,6 +20,7 @@ from summtune.config.settings_file import read_preset
 from summtune.documents import parse_document
 from summtune.errors import SettingsMistake
 from summtune.space.source import Dice
+from tests.config.test_loading import GUIDE_BASE
 
 SPACES = sorted(paths.shipped("search_spaces").rglob("*.y*ml"))
 PRESETS = sorted(paths.shipped("presets").rglob("*.y*ml"))
@@ -130,6 +131,46 @@ def test_every_mutant_of_every_shipped_space_is_refused_by_name(tmp_path: Path) 
             assert name in str(caught.value), (original.name, change, str(caught.value))
             count += 1
     assert count >= 1000
+
+
+def mutants_of_settings(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The same of a settings file: its sections and their keys. Below `config_overrides` any name may stand."""
+    for section, values in content.items():
+        yield section, {"rename": ((section,), f"{section}x")}
+        yield section, {"set": ((section,), [[]])}
+        yield section, {"set": ((section,), "no such thing")}
+        for name in values:
+            here = (section, name)
+            wrongs: tuple[Any, ...] = ([[]], [{"nonsense": 1}], {"nonsense": [1]} if name != "config_overrides" else 3)
+            for wrong in wrongs:
+                yield name, {"set": (here, wrong)}
+            for other in (f"{name}x", f"zz{name}"):
+                yield name, {"rename": (here, other)}
+            yield name, {"move": (here, ())}
+            yield name, {"move": (here, ("elsewhere",))}
+
+
+def test_every_mutant_of_every_settings_file_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("base: base.yaml\nparameters: {seed: {values: [1, 2]}}\n", encoding="utf-8")
+    contents = [parse_document(one.read_text(encoding="utf-8"), str(one)).value for one in PRESETS]
+    count = 0
+    for content in [parse_document(GUIDE_BASE, "guide").value, *contents]:
+        sections = {name: values for name, values in content.items() if name != "limits"}
+        for name, change in mutants_of_settings(sections):
+            mutant = mutate({**sections, "elsewhere": {}}, change)
+            if not mutant["elsewhere"]:
+                del mutant["elsewhere"]
+            else:  # a section that has no such key
+                section = "inference" if "inference" not in sections else "meta"
+                mutant[section] = {**mutant.get(section, {}), **mutant.pop("elsewhere")}
+            (tmp_path / "base.yaml").write_text(yaml.safe_dump(mutant, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            with pytest.raises(SettingsMistake) as caught:
+                load_experiment(file, environ={})
+            assert name in str(caught.value), (change, str(caught.value))
+            assert "base.yaml:" in str(caught.value), "the line is named, too"
+            count += 1
+    assert count >= 400
 
 
 def test_the_space_that_the_benchmark_of_parsing_reads_is_a_sound_one(tmp_path: Path) -> None:

@@ -38,6 +38,13 @@ def test_generation_s_parameters_are_searched_after_training(load: Load) -> None
     assert again.decode == stage
 
 
+def test_what_is_pinned_is_not_said_to_be_searched(load: Load) -> None:
+    text = "parameters: {num_beams: {values: [1, 4]}, no_repeat_ngram_size: {values: [0, 2]}, batch_size: {values: [4, 8]}}\n"
+    notices = load(text, sets=["num_beams=2"]).notices
+    assert "generation.num_beams is fixed at 2 by --set, and leaves the space." in notices
+    assert any(notice.startswith("generation.no_repeat_ngram_size is searched after training") for notice in notices)
+
+
 def test_inline_trains_with_each(load: Load) -> None:
     experiment = load("parameters: {num_beams: {values: [1, 4]}}\ndecode: inline\n")
     assert experiment.decode is None

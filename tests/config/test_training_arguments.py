@@ -107,7 +107,7 @@ def test_dropped_names_are_translated(load: Load, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "result"),
     [
-        ("adam_beta1", 1, 1.0),
+        ("adam_beta1", 0, 0.0),
         ("lr_scheduler_kwargs", {"num_cycles": 2}, {"num_cycles": 2}),
         ("lr_scheduler_kwargs", None, None),
         ("torch_compile", True, True),

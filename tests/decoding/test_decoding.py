@@ -9,7 +9,7 @@ import pytest
 
 from summtune.config.settings import Generation
 from summtune.decoding.cleaning import cleaner, tidied
-from summtune.decoding.evaluation import Evaluator, mean_loss
+from summtune.decoding.evaluation import Evaluator, loss_over
 from summtune.decoding.generation import by_length, generate, generate_watched, generation_config
 from summtune.families import Loaded, Sources, seq2seq
 from summtune.metrics import rouge
@@ -133,7 +133,8 @@ def test_evaluation(small: Loaded, shared: Path, tmp_path: Path) -> None:
     assert set(first.metrics) == {"loss", *rouge.KEYS}
     assert len(first.predictions) == len(first.per_dialogue["rougeL_f1"]) == 5
     # A mean over tokens does not depend on how they are batched.
-    losses = [mean_loss(seq2seq, small.model, small.tokenizer, columns, size) for size in (1, 2, 5)]
+    sums = [loss_over(seq2seq, small.model, small.tokenizer, columns, size) for size in (1, 2, 5)]
+    losses = [total / tokens for total, tokens in sums]
     assert losses == pytest.approx([first.metrics["loss"]] * 3, rel=1e-5)
 
 
@@ -175,3 +176,27 @@ def test_cut_off_summaries_and_latency_are_scored(small: Loaded, shared: Path, t
     assert found[0]["guardrails/truncated"] == 1
     assert all(0 < metrics["latency_s"] < 10 for metrics in found)
     assert all(0 <= metrics["guardrails/invented_speakers"] <= 1 for metrics in found)
+
+
+@pytest.mark.parametrize(("metrics", "first"), [(("latency",), 1), (("truncation",), 0)])
+def test_the_clock_does_not_count_the_first_summary(
+    metrics: tuple[str, ...], first: int, small: Loaded, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One dialogue is summarised beforehand, by the first evaluation only, and only where time is scored."""
+    lines = rows(5)
+    texts = [row["dialogue"] for row in lines]
+    settings = small_settings(shared, evaluation={"metrics": metrics})
+    columns = seq2seq.encode(small.tokenizer, texts, [row["summary"] for row in lines], settings)
+    evaluator = Evaluator(seq2seq, small.tokenizer, columns, texts, [[row["summary"]] for row in lines], settings, tmp_path)
+    summarised: list[int] = []
+    whole = seq2seq.new_tokens
+
+    def counted(model: Any, batch: Any, *rest: Any, **more: Any) -> Any:
+        summarised.append(len(batch["input_ids"]))
+        return whole(model, batch, *rest, **more)
+
+    monkeypatch.setattr(seq2seq, "new_tokens", counted)
+    evaluator.evaluate(small.model)
+    assert sum(summarised) == len(lines) + first
+    evaluator.evaluate(small.model)
+    assert sum(summarised) == 2 * len(lines) + first

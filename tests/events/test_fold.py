@@ -13,6 +13,7 @@ from summtune.events.kinds import (
     RunResumed,
     Told,
     TrialStarted,
+    WentOn,
 )
 
 EXPERIMENT = {
@@ -102,3 +103,11 @@ def test_folding_in_pieces_is_folding_at_once() -> None:
 def test_what_trials_say_is_kept_once() -> None:
     state = fold([*story(), Noted("0000", "a"), Noted("0001", "b"), Noted("0001", "a")])
     assert state.notes == ["a", "b"]
+
+
+def test_a_log_that_has_lost_a_pause_is_read_on() -> None:
+    """The line that says that the trial paused is gone, the one that says that it went on is not."""
+    lost = [event for event in story()[:7] if not isinstance(event, Decided)]
+    state = fold([*lost, WentOn("0001", 1), TrialStarted("0001", 2, 1, time=8.0)])
+    assert (state.trials["0001"].status, state.trials["0001"].attempts) == ("running", 2)
+    assert [asked.trial for asked in state.asked] == ["0000", "0001"], "one place in the study, as it never paused on record"

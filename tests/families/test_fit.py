@@ -110,7 +110,7 @@ def test_a_causal_model_without_padding_token_pads_with_its_end_token(shared: Pa
     folder = publish(shared / "unpadded", "gpt2", GPT2, pad=False)
     one = had(folder, sources)
     assert one.tokenizer.pad_token == one.tokenizer.eos_token == "</s>"
-    assert one.notices == ("the tokenizer has no padding token: its end token </s> pads, and is masked (tokenizer.pad_token).",)
+    assert "the tokenizer has no padding token: its end token </s> pads, and is masked (tokenizer.pad_token)." in one.notices
     rows = [{"input_ids": [5, 6], "labels": [7, 2]}, {"input_ids": [5], "labels": [7, 2]}]
     batch = causal.collate(one.tokenizer, rows)
     assert batch["labels"][1][:4].tolist() == [-100, 7, 2, -100], "the end is learnt, padding is not"

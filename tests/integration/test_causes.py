@@ -91,7 +91,7 @@ def test_where_every_trial_fails_nothing_usable_came_out(summtune_on_cluster: Co
         ({"data": {"train": "bad.csv", "dev": "other.csv"}}, ("bad.csv:5: summary: is empty", "other.csv", "summary")),
         ({"settings": {"tokenizer": {"encoder_max_len": 4096}}}, ("4096 is beyond the model's",)),
         ({"settings": {"training": {"optim": "lomo"}}}, ("lomo needs the package lomo_optim, which is not installed.",)),
-        ({"settings": {"training": {"fsdp": "full_shard"}}}, ("shards a model over several workers, and a trial has one.",)),
+        ({"settings": {"training": {"fsdp": "full_shard"}}}, ("it shards a model over several workers, and a trial has one.",)),
         ({"settings": {"training": {"lr_scheduler_type": "warmup_stable_decay"}}}, ("needs num_decay_steps in lr_scheduler_kwargs",)),
     ],
 )

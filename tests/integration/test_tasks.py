@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from summtune.errors import TrialFailure
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.tasks import RETRIES, in_parallel
-from summtune.tuning.trainable import Allotment
 
 
 def dies(folder: str, times: int) -> int:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from summtune.config.stopping import Stopping
-from summtune.events.rungs import Rung
 from summtune.search.stopping import asha, hyperband, median, none
 
 ASHA = Stopping("asha", eta=3, min_iter=1, max_iter=20)
@@ -20,48 +19,9 @@ def test_rungs_are_powers_below_the_last_iteration() -> None:
     assert not any(none.rung(ASHA, iteration, 20) for iteration in range(1, 21))
 
 
-@pytest.mark.parametrize("maximize", [True, False])
-def test_one_in_eta_goes_on_at_once_or_later(maximize: bool) -> None:
-    scores = np.random.default_rng(0).normal(size=900)
-    marks: dict[str, float] = {}
-    gone_on: set[str] = set()
-    rung = Rung(maximize)
-    for number, score in enumerate(scores):
-        cutoff, pause = asha.judge(ASHA, score, rung.marks, maximize)
-        marks[str(number)] = score
-        rung.arrive(str(number), score)
-        if cutoff is not None:
-            assert pause == (score < cutoff if maximize else score > cutoff)
-        if pause:
-            rung.pause(str(number))
-        else:
-            gone_on.add(str(number))
-        while (found := rung.best_paused()) and asha.promotes(ASHA, rung.place(found), len(rung), last=False):
-            rung.leave(found)
-            gone_on.add(found)
-    best = sorted(marks, key=lambda name: -marks[name] if maximize else marks[name])[:300]
-    assert set(best) <= gone_on, "none of the best third is left behind"
-    assert len(gone_on) < 900 * (1 / 3 + 1 / asha.CHANCE)
-
-
-def test_the_first_to_come_pause_until_there_are_enough() -> None:
-    assert asha.judge(ASHA, 0.9, [], True) == (None, True)
-    assert asha.judge(ASHA, 0.9, [0.1], True) == (None, True)
-    assert asha.judge(ASHA, 0.9, [0.1, 0.2], True) == (0.2, False)
-    assert not asha.promotes(ASHA, 0, 2, last=False)
-    assert asha.promotes(ASHA, 0, 3, last=False)
-    assert not asha.promotes(ASHA, 1, 3, last=False), "one of three has gone on"
-
-
-def test_at_the_last_call_the_best_goes_on_where_nobody_has() -> None:
-    assert asha.promotes(ASHA, 0, 2, last=True)
-    assert not asha.promotes(ASHA, 1, 2, last=True)
-
-
-def test_every_tenth_goes_on_whatever_its_score() -> None:
-    seen = [float(number) for number in range(1, asha.CHANCE)]
-    assert asha.judge(ASHA, 0.0, seen, True) == (None, False)
-    assert asha.judge(ASHA, 0.0, [*seen, 20.0], True)[1]
+def test_one_in_eta_has_a_place() -> None:
+    assert [asha.places(ASHA, arrived, last=False) for arrived in range(8)] == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert [asha.places(ASHA, arrived, last=True) for arrived in range(8)] == [0, 1, 1, 1, 2, 2, 2, 3]
 
 
 def test_hyperband_s_verdict_is_rays_own() -> None:

@@ -28,6 +28,8 @@ SCORES = st.lists(st.integers(-50, 50).map(lambda score: score / 10), min_size=1
 SEEN = SCORES.map(sorted)
 
 every_rule = pytest.mark.parametrize("name", NAMES)
+pausing_rule = pytest.mark.parametrize("name", [name for name in NAMES if registry.load("search.stopping", name).PAUSES])
+stopping_rule = pytest.mark.parametrize("name", [name for name in NAMES if not registry.load("search.stopping", name).PAUSES])
 
 
 NEEDED = {"hyperband": {"min_iter": 1}}
@@ -57,49 +59,57 @@ def test_no_trial_is_judged_at_its_last_iteration_or_after(name: str) -> None:
             assert all(rule.rung(told, one, last) == one for one in judged), "a rung is where it is judged"
 
 
-@every_rule
+@stopping_rule
 @given(scores=SCORES, maximize=st.booleans())
-def test_the_first_to_arrive_is_never_stopped_for_good(name: str, scores: list[float], maximize: bool) -> None:
+def test_the_first_to_arrive_is_never_stopped(name: str, scores: list[float], maximize: bool) -> None:
     rule, told = of(name)
     score, _ = rule.measure(told, scores, maximize)
-    assert rule.judge(told, score, [], maximize) == (None, rule.PAUSES)
+    assert rule.judge(told, score, [], maximize) == (None, False)
 
 
-@every_rule
-@given(arrived=st.integers(1, 60), place=st.integers(0, 59))
-def test_of_those_that_pause_the_best_goes_on_and_at_the_last_call_somebody_does(name: str, arrived: int, place: int) -> None:
+@pausing_rule
+@given(arrived=st.integers(1, 200))
+def test_some_have_a_place_and_others_have_not(name: str, arrived: int) -> None:
     rule, told = of(name)
-    if not rule.PAUSES or place >= arrived:
-        return
-    assert rule.promotes(told, 0, arrived, last=True)
-    assert not rule.promotes(told, arrived - 1, arrived, last=False), "never all of them"
-    if rule.promotes(told, place, arrived, last=False):
-        assert all(rule.promotes(told, better, arrived, last=False) for better in range(place))
-        assert rule.promotes(told, place, arrived + 1, last=False), "one more that is worse takes nobody's place"
+    assert 1 <= rule.places(told, arrived, last=True) <= arrived
+    assert rule.places(told, arrived, last=False) < arrived, "never all of them"
+    assert rule.places(told, arrived, last=False) <= rule.places(told, arrived, last=True)
+    assert 0 <= rule.places(told, arrived + 1, last=False) - rule.places(told, arrived, last=False) <= 1, "no place is taken back"
 
 
 @every_rule
 @given(scores=SCORES, seen=SEEN, maximize=st.booleans())
 def test_it_keeps_and_changes_nothing(name: str, scores: list[float], seen: list[float], maximize: bool) -> None:
     rule, told = of(name)
+
+    def said() -> tuple[object, object]:
+        verdict = rule.places(told, len(seen), last=False) if rule.PAUSES else rule.judge(told, scores[-1], seen, maximize)
+        return rule.measure(told, scores, maximize), verdict
+
     given_scores, given_seen = list(scores), list(seen)
-    first = rule.measure(told, scores, maximize), rule.judge(told, scores[-1], seen, maximize)
-    assert (rule.measure(told, scores, maximize), rule.judge(told, scores[-1], seen, maximize)) == first
+    first = said()
+    assert said() == first
     assert (scores, seen) == (given_scores, given_seen)
 
 
 @every_rule
-@given(scores=SCORES, seen=SEEN)
-def test_to_minimise_is_to_maximise_the_opposite(name: str, scores: list[float], seen: list[float]) -> None:
+@given(scores=SCORES)
+def test_to_minimise_is_to_measure_the_opposite(name: str, scores: list[float]) -> None:
     rule, told = of(name)
     least, mark = rule.measure(told, scores, False)
     assert (least, mark) == pytest.approx(tuple(-one for one in rule.measure(told, [-score for score in scores], True)))
-    cutoff, stop = rule.judge(told, least, seen, False)
-    assume(cutoff is None or abs(least - cutoff) > 1e-9)  # the dust of interpolated percentiles
-    assert stop == rule.judge(told, -least, [-one for one in reversed(seen)], True)[1]
 
 
-@every_rule
+@stopping_rule
+@given(score=st.integers(-50, 50).map(lambda score: score / 10), seen=SEEN)
+def test_to_minimise_is_to_maximise_the_opposite(name: str, score: float, seen: list[float]) -> None:
+    rule, told = of(name)
+    cutoff, stop = rule.judge(told, score, seen, False)
+    assume(cutoff is None or abs(score - cutoff) > 1e-9)  # the dust of interpolated percentiles
+    assert stop == rule.judge(told, -score, [-one for one in reversed(seen)], True)[1]
+
+
+@stopping_rule
 @given(seen=SEEN, score=st.integers(-50, 50).map(lambda score: score / 10), maximize=st.booleans())
 def test_what_is_stopped_is_below_the_cutoff_and_what_is_worse_is_stopped_too(
     name: str, seen: list[float], score: float, maximize: bool
@@ -107,8 +117,7 @@ def test_what_is_stopped_is_below_the_cutoff_and_what_is_worse_is_stopped_too(
     rule, told = of(name)
     cutoff, stop = rule.judge(told, score, seen, maximize)
     worse = score - 1 if maximize else score + 1
-    if not rule.PAUSES:
-        assert not rule.judge(told, max(seen) if maximize else min(seen), seen, maximize)[1], "as good as the best is never stopped"
+    assert not rule.judge(told, max(seen) if maximize else min(seen), seen, maximize)[1], "as good as the best is never stopped"
     if stop and cutoff is not None:
         assert score < cutoff if maximize else score > cutoff
         assert rule.judge(told, worse, seen, maximize)[1]

@@ -90,7 +90,7 @@ def test_what_is_tied_together_too_much_is_not_counted_and_can_still_be_drawn() 
     parameters = [Integers(f"p{number}", 1, 50) for number in range(6)]
     sums = " + ".join(f"p{number}" for number in range(6))
     space = Space.of(parameters, {}, [Rule("sum", None, (), parse_expression(f"{sums} == 100"))])
-    with mock.patch.object(counting, "MAX_STEPS", 5_000):
+    with mock.patch.object(counting, "EFFORT", 80_000):
         assert space.size() is None
         assert not space.endless
         easy = Space.of(parameters, {}, [Rule("sum", None, (), parse_expression(f"{sums} <= 200"))])

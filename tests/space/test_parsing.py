@@ -92,7 +92,7 @@ def test_an_end_that_can_t_be_is_left_out_of_an_even_range() -> None:
     rate, smoothing = parsed.parameters
     assert isinstance(rate, Reals)
     assert isinstance(smoothing, Reals)
-    assert (rate.describe(), smoothing.describe()) == ("above 0 to 0.1", "0.0 to 0.9999999999999999")
+    assert (rate.describe(), smoothing.describe()) == ("above 0 to 0.1", "0.0 to below 1.0")
     assert 0 < rate.low < 1e-300
     assert parsed.notices == [
         "training.learning_rate: 0.0 itself is not drawn, since it can't be.",
@@ -129,7 +129,17 @@ def test_two_integers_mean_whole_numbers_even_for_a_share() -> None:
         ("{values: [1e-4, '1e-3']}", 'learning_rate.values.1: "1e-3" is text, where a number is meant. Remove the quotes.'),
         ("{values: [1e-4, true]}", "true is a switch, where a number is meant."),
         ("{value: 1e-4, min: 1e-5}", "constant has no `min`. It takes value."),
-        ("{min: 1e-5, max: 1e-3, q: 1e-5}", "uniform has no `q`. It takes max and min."),
+        ("{min: 1e-5, max: 1e-3, q: 1e-5}", "uniform has no `q`. Write `distribution: q_uniform`, or leave it out."),
+        (
+            "{distribution: log_uniform_values, min: 1e-5, max: 1e-3, q: 1e-5}",
+            "log_uniform_values has no `q`. Write `distribution: q_log_uniform_values`, or leave it out.",
+        ),
+        ("{min: 1e-5, max: 1e-3, log: true}", "no parameter has this key. Write `distribution: log_uniform_values`."),
+        ("{distribution: normal, mean: 1e-4}", "no parameter has this key. Did you mean mu?"),
+        ("{low: 1e-5, high: 1e-3}", "no parameter has this key. Did you mean min?"),
+        ("{choices: [1e-5, 1e-3]}", "no parameter has this key. Did you mean values?"),
+        ("{min: 1e-5, max: '1,5'}", "1,5 is no number. Write 1.5."),
+        ("{min: 1e-5, max: '1,500'}", "1,500 is no number. Write 1500."),
         ("{distribution: uniform, min: 1e-5}", "uniform needs `max`. Add it."),
         ("{distribution: unifrm, min: 1e-5, max: 1e-3}", "unifrm is no distribution. Did you mean uniform?"),
         ("{distribution: [], min: 1e-5, max: 1e-3}", "[] is no distribution."),
@@ -165,13 +175,23 @@ def test_what_is_wrong_with_a_spec_is_said(spec: str, text: str) -> None:
             "takes whole numbers, and this range draws fractions. Give two integers as min and max, or `values`.",
         ),
         ("batch_size", "{min: 1.0, max: 8.0}", "takes whole numbers"),
+        ("batch_size", "{min: 4, max: 16, q: 4}", "int_uniform has no `q`. Write `distribution: q_uniform`, or leave it out."),
+        ("batch_size", f"{{min: 1, max: {10**32}}}", "no sampler tells whole numbers above 9007199254740992 (2^53) apart. Lower max"),
+        ("adam_beta2", "{min: 0.9, max: 1.5}", "adam_beta2.max: 1.5 is too large: it must be below 1."),
+        ("adam_beta1", "{values: [0.9, 1.0]}", "adam_beta1.values.1: 1.0 is too large: it must be below 1."),
         ("batch_size", "{min: 0, max: 8}", "batch_size.min: 0 is too small: it must be above 0."),
         ("lr_scheduler_type", "{min: 1, max: 2}", "its values are no numbers, so that a range says nothing. Give `values: [a, b]`."),
         ("lr_scheduler_type", "{values: [linear, cosin]}", "Did you mean cosine?"),
         ("optim", "{values: [adamw_torch, adamw_hf]}", "adamw_torch and adamw_hf are the same, adamw_torch."),
         ("learnin_rate", "{value: 1}", "there is no setting 'learnin_rate'. Did you mean training.learning_rate?"),
         ("generation.learning_rate", "{value: 1}", "Did you mean training.learning_rate?"),
+        (
+            "lr_scheduler_kwargs",
+            "{parameters: {num_cycles: {values: [1, 2]}}}",
+            "training.lr_scheduler_kwargs is given as a whole: `{num_cycles: …}` where it takes a mapping.",
+        ),
         ("wandb.project", "{values: [a, b]}", "wandb.project can't be searched: it changes no training. Put it under `settings:`."),
+        ("trust_remote_code", "{values: [true, false]}", "model.trust_remote_code can't be searched: it says whose code may run"),
         ("evaluation.metrics", "{values: [[rouge], []]}", "it would compare trials by different yardsticks"),
         ("fp16", "{values: [true, false]}", "Use `precision: {values: [fp32, bf16, fp16]}`."),
         ("data.train", "{values: [a, b]}", "trials on different data can't be compared"),

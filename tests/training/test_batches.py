@@ -1,8 +1,13 @@
 """Rows of similar length come together, other ones in every epoch."""
 
+import math
 import random
 
-from summtune.training.batches import LengthGrouped
+import pytest
+
+from summtune.config.settings import Training
+from summtune.training.batches import Dealt, LengthGrouped
+from summtune.training.memory import Parts
 
 LENGTHS = [random.Random(number).randint(20, 500) for number in range(1003)]
 
@@ -58,3 +63,70 @@ def test_rows_meet_others_in_every_epoch() -> None:
         seen = [{frozenset(batch) for batch in in_batches(order(epoch, lengths=lengths), 8)} for epoch in range(4)]
         again = len(seen[0] & seen[1]) + len(seen[1] & seen[2]) + len(seen[2] & seen[3])
         assert again < most * 3 * len(seen[0])
+
+
+def dealt(rows: int, step_rows: int, at_most: int, workers: int) -> list[list[list[int]]]:
+    """Of each worker the micro-batches of an epoch, in order."""
+    order = LengthGrouped([row % 7 + 1 for row in range(rows)], step_rows, seed=3)
+    found = []
+    for rank in range(workers):
+        mine = Dealt(order, step_rows, at_most, rank, workers)
+        batches = list(mine)
+        assert len(batches) == len(mine)
+        found.append(batches)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rows", "step_rows", "at_most", "workers"),
+    [(64, 16, 8, 2), (41, 16, 8, 2), (33, 16, 4, 2), (30, 12, 5, 3), (17, 16, 16, 1), (23, 6, 2, 4), (5, 16, 8, 2), (10, 5, 2, 2)],
+)
+def test_workers_together_make_the_steps_of_one(rows: int, step_rows: int, at_most: int, workers: int) -> None:
+    (alone,) = dealt(rows, step_rows, step_rows, 1)
+    shares = dealt(rows, step_rows, at_most, workers)
+    assert len({len(batches) for batches in shares}) == 1, "all come to every reduction"
+    per_step = math.ceil(math.ceil(step_rows / workers) / at_most)
+    starts = range(0, len(shares[0]), per_step)
+    steps = [[row for batches in shares for batch in batches[start : start + per_step] for row in batch] for start in starts]
+    assert [sorted(step) for step in steps] == [sorted(step) for step in alone]
+    assert all(len(batch) <= at_most for batches in shares for batch in batches)
+
+
+def test_a_worker_without_a_row_has_an_empty_micro_batch() -> None:
+    first, second = dealt(9, 8, 4, 2)
+    assert [len(batch) for batch in first] == [4, 1]
+    assert [len(batch) for batch in second] == [4, 0]
+
+
+def test_workers_rows_are_as_long_as_each_other_s() -> None:
+    lengths = [row * 10 + 1 for row in range(64)]
+    order = LengthGrouped(lengths, 64, seed=0)
+    sums = [sum(lengths[row] for batch in Dealt(order, 64, 16, rank, 4) for row in batch) for rank in range(4)]
+    assert max(sums) < 1.1 * min(sums)
+
+
+def test_every_epoch_is_dealt_anew() -> None:
+    order = LengthGrouped(list(range(1, 33)), 8, seed=0)
+    mine = Dealt(order, 8, 4, 0, 2)
+    first = list(mine)
+    mine.sampler.set_epoch(1)
+    assert list(mine) != first
+    mine.sampler.set_epoch(0)
+    assert list(mine) == first
+
+
+@pytest.mark.parametrize(
+    ("rows", "accumulation", "workers", "share"),
+    [
+        (16, 1, 1, Parts(16, 1)),
+        (16, 1, 2, Parts(8, 1)),
+        (8, 2, 2, Parts(8, 1)),
+        (16, 4, 2, Parts(16, 2)),
+        (16, 3, 2, Parts(12, 2)),
+        (7, 1, 2, Parts(4, 1)),
+        (2, 1, 2, Parts(1, 1)),
+    ],
+)
+def test_what_is_asked_of_a_worker(rows: int, accumulation: int, workers: int, share: Parts) -> None:
+    asked = Training(per_device_train_batch_size=rows, gradient_accumulation_steps=accumulation)
+    assert Parts.asked(asked, workers) == share

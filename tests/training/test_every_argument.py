@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from summtune.config.effects import HOUSEKEEPING, NOTHING
+from summtune.config.effects import BETWEEN_WORKERS, HOUSEKEEPING, NOTHING
 from summtune.config.needs import KEYS
 from summtune.config.settings import Training
 from summtune.config.training_arguments import DROPPED, free_arguments
-from summtune.config.validation import ONLY
 from tests.small_models import Fitted, fit
 
 SURE = {"dropout_rate": 0.0}
@@ -79,7 +78,7 @@ ELSEWHERE = {
     **dict.fromkeys(("tf32",), "needs a GPU"),
     **dict.fromkeys(("deepspeed", "use_liger_kernel", "liger_kernel_config"), "need a package"),
     "optim_target_modules": "needs an optimiser that needs a package",
-    "fsdp": "refused",
+    "fsdp": "needs several GPUs",
     "sortish_sampler": "dropped",
 }
 
@@ -107,7 +106,7 @@ def test_each_argument_of_the_installed_transformers_has_been_decided_upon() -> 
     said = {key.removeprefix("training.") for key in (*HOUSEKEEPING, *NOTHING)}
     assert not said & set(ACTS), "what acts isn't said to change nothing"
     assert set(NO_DIFFERENCE) - said == {"full_determinism"}, "it makes no difference on a CPU"
-    assert "training.fsdp" in ONLY
+    assert "training.fsdp" in BETWEEN_WORKERS
     assert {"training.deepspeed", "training.use_liger_kernel"} <= set(KEYS)
     assert "sortish_sampler" in DROPPED
 

@@ -98,6 +98,7 @@ def test_what_would_not_fit_is_halved_before_training(shared: Path, family: Any,
     assert found["micro_batch"] == {
         "rows": 2,
         "gradient_accumulation_steps": 4,
+        "workers": 1,
         "asked": {"rows": 8, "gradient_accumulation_steps": 1},
     }
     assert found["differs_from_baseline"] == {}, "it is the training that was asked for"

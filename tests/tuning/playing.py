@@ -225,5 +225,5 @@ def outcome(state: RunState) -> dict[str, Any]:
         "rungs": state.rungs,
         "best": best.id if best else None,
         "ranking": [one.id for one in standings.ranking(state)],
-        "ended": (state.search_ended, state.unimproved, state.best_ended, state.spent.epochs),
+        "ended": (state.search_ended, state.unimproved, state.unbeaten, state.spent.epochs),
     }

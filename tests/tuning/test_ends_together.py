@@ -196,7 +196,7 @@ def test_what_a_rerun_uses_up_is_what_it_trains(opened: Opened, cause: str, epoc
     train(again, other, *[0.4] * (3 - again.state.trials[other].iteration))
     assert again.complete
     assert again.state.spent.epochs == epochs
-    assert (again.state.best_ended, again.state.unimproved) == (0.4, 0), "what it came to is seen when it ends, once"
+    assert (again.state.unbeaten, again.state.unimproved) == ([(-0.4,)], 0), "what it came to is seen when it ends, once"
 
 
 def test_patience_that_has_run_out_does_not_keep_failed_trials_from_running_again(opened: Opened) -> None:

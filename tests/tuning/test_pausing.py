@@ -136,7 +136,7 @@ def test_what_is_said(opened: tuple[Driver, EventLog]) -> None:
     events = read_events(driver.run.events)[0]
     said = [event_line(event, driver.state, 2) for event in events if isinstance(event, (Decided, WentOn, Ended))]
     assert said == [
-        "0001  pauses after 1 of 2: 0.5000 at rung 1, too few to compare with so far",
-        "0002  pauses after 1 of 2: 0.2000 at rung 1, 0.5000 needed so far",
-        "0001  goes on from rung 1: it is among the best there now",
+        "0001  pauses after 1 of 2: 0.5000 at rung 1; it is the next to go on from there",
+        "0002  pauses after 1 of 2: 0.2000 at rung 1; 0.5000 goes on before it",
+        "0001  goes on from rung 1: it is the best of those that wait there",
     ]

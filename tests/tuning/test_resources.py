@@ -4,8 +4,8 @@ import pytest
 
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import SettingsMistake
-from summtune.tuning.resources import allot, check_fit, concurrency
-from summtune.tuning.trainable import Allotment
+from summtune.tuning.allotment import Allotment
+from summtune.tuning.resources import allot, check_fit, check_sharding, concurrency
 
 
 def experiment(tmp_path: Path, text: str = "") -> Experiment:
@@ -24,6 +24,16 @@ def experiment(tmp_path: Path, text: str = "") -> Experiment:
         ("resources: {cpus_per_trial: 2}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=1.0)),
         ("settings: {general: {device: cpu}}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
         ("resources: {gpus_per_trial: 0}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
+        ("resources: {workers_per_trial: 2}", {"CPU": 4.0}, Allotment(cpus=2.0, gpus=0.0, workers=2)),
+        ("resources: {workers_per_trial: 2}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=8.0, gpus=2.0, workers=2)),
+        ("resources: {gpus_per_trial: 4}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=16.0, gpus=4.0, workers=4)),
+        ("resources: {workers_per_trial: 2, cpus_per_trial: 3}", {"CPU": 4.0}, Allotment(cpus=3.0, gpus=0.0, workers=2)),
+        ("resources: {workers_per_trial: 2, gpus_per_trial: 0}", {"CPU": 4.0, "GPU": 2.0}, Allotment(cpus=2.0, gpus=0.0, workers=2)),
+        (
+            "resources: {accelerator_type: A100}",
+            {"CPU": 16.0, "GPU": 4.0, "accelerator_type:A100": 1.0},
+            Allotment(cpus=4.0, gpus=1.0, accelerator_type="A100"),
+        ),
     ],
 )
 def test_a_trials_share(tmp_path: Path, text: str, node: dict[str, float], allotment: Allotment) -> None:
@@ -48,6 +58,11 @@ def test_cpus_of_nodes_without_gpus_are_not_promised_to_trials_with_one(tmp_path
         (Allotment(2, 0), [{"CPU": 3.0}, {"CPU": 3.0}], None, 2),
         (Allotment(1, 0), [{"CPU": 16.0}], 3, 3),
         (Allotment(1, 0.1), [{"CPU": 16.0, "GPU": 1.0}], None, 10),
+        (Allotment(2, 0, workers=2), [{"CPU": 4.0}], None, 2),
+        (Allotment(2, 0, workers=2), [{"CPU": 1.0}, {"CPU": 1.0}], None, 1),
+        (Allotment(8, 4, workers=4), [{"CPU": 16.0, "GPU": 3.0}, {"CPU": 6.0, "GPU": 8.0}], None, 1),
+        (Allotment(1, 1, accelerator_type="A100"), [{"CPU": 9.0, "GPU": 3.0, "accelerator_type:T4": 1.0}], None, 0),
+        (Allotment(1, 1, accelerator_type="T4"), [{"CPU": 9.0, "GPU": 3.0, "accelerator_type:T4": 1.0}, {"GPU": 8.0}], None, 3),
     ],
 )
 def test_trials_at_once(allotment: Allotment, nodes: list[dict[str, float]], limit: int | None, at_once: int) -> None:
@@ -69,6 +84,42 @@ def test_everything_that_does_not_fit_is_said_at_once() -> None:
 def test_what_no_single_node_holds_is_refused_also_where_each_part_is_somewhere() -> None:
     with pytest.raises(SettingsMistake, match="resources: a trial asks for 9 CPUs and 1 GPUs, and no node has both."):
         check_fit(Allotment(cpus=9, gpus=1), [{"CPU": 64.0}, {"CPU": 8.0, "GPU": 8.0}], wants_cuda=False)
+
+
+def test_workers_that_never_fit_together_are_refused() -> None:
+    with pytest.raises(SettingsMistake) as caught:
+        check_fit(Allotment(cpus=6, gpus=0, workers=3), [{"CPU": 2.0}, {"CPU": 3.0}], wants_cuda=False)
+    assert str(caught.value) == (
+        "resources.workers_per_trial: a trial has 3 workers with 2 CPUs each, and all nodes together have room for 2. "
+        "Lower their number, or what each is given."
+    )
+    check_fit(Allotment(cpus=4, gpus=0, workers=2), [{"CPU": 2.0}, {"CPU": 3.0}], wants_cuda=False)
+    with pytest.raises(SettingsMistake, match="a worker asks for 4 CPUs, and no node has more than 3"):
+        check_fit(Allotment(cpus=8, gpus=0, workers=2), [{"CPU": 2.0}, {"CPU": 3.0}], wants_cuda=False)
+
+
+def test_a_type_of_accelerator_that_no_node_has_is_refused() -> None:
+    nodes = [{"CPU": 8.0, "GPU": 1.0, "accelerator_type:T4": 1.0}]
+    with pytest.raises(SettingsMistake, match="accelerator_type: no node has accelerators of type A100; there are T4. Leave it out."):
+        check_fit(Allotment(1, 1, accelerator_type="A100"), nodes, wants_cuda=False)
+    with pytest.raises(SettingsMistake, match="no node has accelerators of type A100; no node names any."):
+        check_fit(Allotment(1, 1, accelerator_type="A100"), [{"CPU": 8.0, "GPU": 1.0}], wants_cuda=False)
+    check_fit(Allotment(1, 1, accelerator_type="T4"), nodes, wants_cuda=False)
+
+
+def test_what_a_worker_reserves() -> None:
+    assert Allotment(3, 2, workers=2, accelerator_type="T4").bundle == {"CPU": 1.5, "GPU": 1.0, "accelerator_type:T4": 0.001}
+    assert Allotment(3, 0, workers=2).bundle == {"CPU": 1.5}
+    assert Allotment(8, 2, workers=2).of_a_worker == Allotment(4, 1)
+    assert (Allotment(5, 0, workers=2).threads, Allotment(0.5, 0.5).threads) == (2, 1)
+
+
+def test_models_are_sharded_over_gpus_only(tmp_path: Path) -> None:
+    text = "base: tiny-kogpt2\nsettings: {training: {fsdp: true}}\nresources: {workers_per_trial: 2}"
+    sharded = experiment(tmp_path, text)
+    with pytest.raises(SettingsMistake, match="training.fsdp: accelerate shards models over GPUs only, and a trial is given none"):
+        check_sharding(sharded, allot(sharded, [{"CPU": 4.0}]))
+    check_sharding(sharded, allot(sharded, [{"CPU": 4.0, "GPU": 2.0}]))
 
 
 def test_cuda_without_a_gpu_for_the_trial_is_refused() -> None:

@@ -23,6 +23,8 @@ from summtune.space.space import Space
 
 SUMMARY = "CMA-ES, for numbers"
 
+ONE_OBJECTIVE = "it moves one normal distribution towards the best by one score"
+
 GOOD_SHARE = 0.1
 """Of earlier runs' trials, the best that the first generation is drawn around."""
 

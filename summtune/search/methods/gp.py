@@ -1,4 +1,7 @@
-"""A Gaussian process (Optuna's GPSampler): for few trials that take long; each suggestion takes longer than the others'."""
+"""A Gaussian process (Optuna's GPSampler): for few trials that take long; each suggestion takes longer than the others'.
+
+With several objectives it looks for what adds most to the volume that the front dominates (expected hypervolume improvement).
+"""
 
 from __future__ import annotations
 

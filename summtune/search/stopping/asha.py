@@ -1,12 +1,14 @@
-"""Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020).
+"""Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2020), each place taken once.
 
-At each rung a trial goes on if it is among the best 1/eta of those that have been there; otherwise it pauses, and goes on once enough
-others have turned out worse. Nobody waits for anybody, and no early bird is trained on for want of company. Ray's ASHAScheduler stops
-instead of pausing, as `hyperband` does here: on recorded learning curves that finds good settings later (docs/search.md).
+Of every eta trials that come to a rung one goes on: the best of those that wait there. The others pause. Nobody waits for
+anybody, and no early bird is trained on for want of company. Ray's ASHAScheduler stops instead of pausing, as `hyperband` does here; and
+both it and the paper let all go on that are among the best 1/eta ever seen at a rung, which in a search that learns are
+nearly all that come late. On recorded learning curves both find good settings later (docs/search.md).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from summtune.config.stopping import Stopping
@@ -16,9 +18,6 @@ SUMMARY = "asynchronous successive halving"
 TAKES = ("min_iter", "max_iter", "eta", "brackets")
 
 PAUSES = True
-
-CHANCE = 10
-"""Every so many-th trial that comes to a rung goes on from it whatever its score, so that what begins slowly and ends well is found out."""
 
 
 def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
@@ -32,36 +31,12 @@ def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tupl
     return score, score
 
 
-def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: bool) -> tuple[float | None, bool]:
-    """The score to reach, and whether the trial pauses.
+def places(stopping: Stopping, arrived: int, *, last: bool) -> int:
+    """How many of those that came to a rung go on.
 
     Args:
         stopping: for `eta`.
-        score: the trial's.
-        seen: other trials' scores at this rung, ascending.
-        maximize: whether more is better.
+        arrived: how many have come so far.
+        last: whether no other will: then the last few make a place, too, though they are fewer than eta.
     """
-    if (len(seen) + 1) % CHANCE == 0:
-        return None, False
-    places = _places(stopping, len(seen) + 1)
-    if not places:
-        return None, True
-    cutoff = None if places > len(seen) else seen[-places] if maximize else seen[places - 1]
-    return cutoff, cutoff is not None and (score < cutoff if maximize else score > cutoff)
-
-
-def promotes(stopping: Stopping, place: int, arrived: int, *, last: bool) -> bool:
-    """Whether the best of those that pause at a rung goes on.
-
-    Args:
-        stopping: for `eta`.
-        place: how many that have been at this rung are ahead of it.
-        arrived: how many have been there.
-        last: whether nothing else will come here, and nobody has gone on: then the best does, however few there were.
-    """
-    return place < max(_places(stopping, arrived), 1 if last else 0)
-
-
-def _places(stopping: Stopping, arrived: int) -> int:
-    """How many of those that arrived go on."""
-    return int(arrived / stopping.eta)
+    return math.ceil(arrived / stopping.eta) if last else int(arrived / stopping.eta)

@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# When to use it: a cluster whose machines are handed out by Slurm. One job is one run: it starts Ray on the nodes that Slurm gives it, runs
+# the search on them, and ends with it. Submit it on a login node, at the root of a checkout with .venv (`make demo` makes one), in a folder
+# that all nodes see:
+#
+#     sbatch --nodes=4 cluster/slurm.sh search_spaces/lr.yaml [the options of `summtune run`]
+#     tail -f summtune-JOB.log                     # the run's own screen
+#     summtune stop $SUMMTUNE_STORAGE/slurm-JOB/sweep_NAME --now      # ends it so that it can be resumed
+#
+# Results go to $SUMMTUNE_STORAGE/slurm-JOB (a folder that all nodes see; results/ of the checkout where it is unset). At the end of its time,
+# or where Slurm preempts it, the job is told 120 s before: the run is left resumable, and the job queues itself again and goes on with it.
+# A run that was ended otherwise goes on with: sbatch cluster/slurm.sh --resume $SUMMTUNE_STORAGE/slurm-JOB/sweep_NAME
+#
+# Nodes are taken whole (--exclusive), so that no other job meets Ray's ports; these listen on the cluster's network, guarded by a token that
+# is made for this job, and travels unencrypted. The dashboard listens on the first node's loopback: ssh -L 8265:127.0.0.1:8265 NODE.
+
+# Change these to your cluster's; options of sbatch overrule them. CPUs and GPUs are those of a node.
+#SBATCH --job-name=summtune
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --exclusive
+#SBATCH --cpus-per-task=32
+#SBATCH --gpus-per-node=4
+#SBATCH --time=24:00:00
+#SBATCH --output=summtune-%j.log
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:TERM@120
+
+set -euo pipefail
+
+if [[ $# -eq 0 || -z ${SLURM_JOB_ID:-} ]]; then
+    echo "Submit it: sbatch --nodes=4 cluster/slurm.sh SPACE.yaml [the options of summtune run]" >&2
+    exit 2
+fi
+
+root=${SLURM_SUBMIT_DIR:?}
+PATH=$root/.venv/bin:$PATH
+storage=${SUMMTUNE_STORAGE:-$root/results}
+results=$storage/slurm-$SLURM_JOB_ID
+port=${SUMMTUNE_RAY_PORT:-6379}
+mkdir -p "$results"
+
+# The token lies in a file that only its owner can read, never on a command line, and goes when the job does.
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$results/.ray-token SUMMTUNE_STORAGE=$storage RAY_USAGE_STATS_ENABLED=0
+export RAY_JOB_STOP_WAIT_TIME_S=60
+(umask 077 && python -c "import secrets; print(secrets.token_hex(32), end='')" > "$RAY_AUTH_TOKEN_PATH")
+
+steps=()
+run=
+told=
+# shellcheck disable=SC2329 # called by the trap
+cleanup() {
+    trap - EXIT
+    # The steps are this job's own: ending them ends Ray on their nodes.
+    for step in "${steps[@]}"; do kill -TERM "$step" 2> /dev/null || true; done
+    wait || true
+    rm -f "$RAY_AUTH_TOKEN_PATH"
+}
+# shellcheck disable=SC2329 # called by the trap
+tell_run() {
+    [[ -n $run ]] || exit 143
+    told=yes
+    # `summtune run` ends in good order at the first SIGTERM: nothing is lost.
+    kill -TERM "$run" 2> /dev/null || true
+}
+trap cleanup EXIT
+trap tell_run TERM
+
+mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+# A step on one node, with all of it: NODE COMMAND… To be called in a subshell, which becomes srun, so that ending it ends the step.
+on_node() {
+    local node=$1
+    shift
+    exec srun --nodes=1 --ntasks=1 --overlap --nodelist="$node" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "$@"
+}
+head_ip=$(on_node "${nodes[0]}" hostname --ip-address)
+head_ip=${head_ip%% *}
+
+# Every node trains, the first one, too: `summtune run` below is a process of the batch step, and takes no CPU and no GPU of Ray's.
+# summtune_driver is for runs that are submitted to this Ray in addition, while it lives.
+on_node "${nodes[0]}" ray start --head --block --node-ip-address="$head_ip" --port="$port" --dashboard-host=127.0.0.1 \
+    --num-cpus="${SLURM_CPUS_PER_TASK:-1}" --resources='{"summtune_driver": 1}' --disable-usage-stats &
+steps+=($!)
+
+for ((second = 0; ; second++)); do
+    if (exec 3<> "/dev/tcp/$head_ip/$port") 2> /dev/null; then break; fi
+    if ((second >= 180)); then
+        echo "Ray did not start on ${nodes[0]} within 3 minutes; what it said stands above." >&2
+        exit 3
+    fi
+    sleep 1
+done
+
+for node in "${nodes[@]:1}"; do
+    on_node "$node" ray start --block --address="$head_ip:$port" --num-cpus="${SLURM_CPUS_PER_TASK:-1}" --disable-usage-stats &
+    steps+=($!)
+done
+
+export RAY_ADDRESS=$head_ip:$port
+cd "$root"
+if [[ $1 == --resume ]]; then
+    summtune resume "${@:2}" &
+elif compgen -G "$results/sweep_*" > /dev/null; then
+    # Slurm queued this job again: its run is there already.
+    found=("$results"/sweep_*)
+    summtune resume "${found[0]}" &
+else
+    summtune run "$@" --output-dir "$results" &
+fi
+run=$!
+
+code=0
+wait "$run" || code=$?
+if [[ -n $told ]]; then
+    # The signal ended `wait`: wait again, for the run's own end.
+    code=0
+    wait "$run" || code=$?
+fi
+
+if [[ -n $told && $code -eq 130 ]]; then
+    cleanup # first: a job that is queued again is ended at once
+    scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"

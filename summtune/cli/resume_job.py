@@ -1,0 +1,61 @@
+"""`summtune resume RUN --address URL`: a job on the cluster that goes on with a run in the cluster's storage."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import typer
+
+from summtune.cli.cluster_options import connected, dashboard, followed, on_cluster
+from summtune.cli.submit import chosen_code
+from summtune.cluster.packing import pack
+from summtune.errors import Problem, RunMistake
+from summtune.paths import run_title
+
+
+def resume_job(
+    word: str,
+    words: list[str],
+    output_dir: str | None,
+    address: str | None,
+    code: str | None,
+    environment: list[str],
+    *,
+    plaintext: bool,
+    allow_unauthenticated: bool,
+    follow: bool,
+    as_json: bool,
+) -> int:
+    """Submit it. A run that the cluster has no job of any more (it was started anew, say) is named by its folder's name.
+
+    Raises:
+        RunMistake: a job is under way with that run.
+    """
+    from summtune.cluster.submission import sealed_variables, variables
+
+    secrets = sealed_variables(os.environ, environment)
+    package = pack((), chosen_code(code))
+    access = connected(address, plaintext=plaintext)
+    access.check_authentication(allowed=allow_unauthenticated)
+    from summtune.cluster import jobs
+    from summtune.cluster.submission import Submission, further_identity, submit
+
+    before = next((job for job in jobs.listed(access) if job.run and word in (job.id, job.run, job.name)), None)
+    if before is not None and not before.over:
+        stop = on_cluster("stop", before.id, address=address)
+        raise RunMistake(Problem(f"{before.id} is {before.status.lower()} with that run.", f"Stop it first: `{stop}`."))
+    run = before.run if before else word
+    folder = output_dir or (before.metadata.get("output_dir") if before else None)
+    arguments = [run, *words, *(("--output-dir", folder) if folder else ())]
+    name = before.name if before else run_title(Path(run))
+    metadata = {"output_dir": folder} if folder else {}
+    job = Submission(further_identity("resume", run), "resume", arguments, name, run, variables(os.environ), secrets, metadata)
+    identity = submit(access, job, package, slot=jobs.has_slots(access))
+    if as_json and not follow:
+        typer.echo(json.dumps({"id": identity, "run": run, "dashboard": dashboard(access.url, identity)}, ensure_ascii=False, indent=2))
+        return 0
+    typer.echo(f"{identity}: submitted to {access.url}", err=as_json)
+    typer.echo(f"Log        {on_cluster('logs', '-f', identity, address=address)}", err=as_json)
+    return followed(access, jobs.get(access, identity), address=address, err=as_json) if follow else 0

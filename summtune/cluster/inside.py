@@ -1,0 +1,74 @@
+"""What holds inside a cluster's job: results lie under the cluster's storage, and nothing leaves it.
+
+A job's own folder is a package that Ray unpacked in a temporary place and will delete; a run there could not be resumed. It must not know
+Ray: the variable that Ray sets for the entrypoint of every job, submitted by us or by `ray job submit`, says all that is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from summtune.errors import Problem, RunMistake
+
+STORAGE = "SUMMTUNE_STORAGE"
+_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+_RUN_SUFFIX = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{4}$")
+
+
+@dataclass(frozen=True)
+class Job:
+    """The job that this process is the entrypoint of.
+
+    Attributes:
+        id: its submission id.
+        storage: the folder that everything lies under that is to outlive it.
+    """
+
+    id: str
+    storage: Path
+
+    @property
+    def run_suffix(self) -> str | None:
+        """What the id and the run's folder end with, where `summtune submit` made up both; None for a job of `ray job submit`."""
+        found = _RUN_SUFFIX.search(self.id)
+        return found[0] if found else None
+
+    def placed(self, folder: str | Path) -> Path:
+        """A folder of runs, or a run's own: a relative one lies under the storage.
+
+        Raises:
+            RunMistake: it leaves the storage.
+        """
+        place = (self.storage / folder).resolve()
+        if not place.is_relative_to(self.storage):
+            reason = f"{folder} lies outside the cluster's storage, {self.storage}, which a job's results may not leave."
+            raise RunMistake(Problem(reason, "Give a relative path.", key="general.output_dir"))
+        return place
+
+
+def current_job(environ: Mapping[str, str]) -> Job | None:
+    """The job that this process runs in; None where it runs in none.
+
+    Raises:
+        RunMistake: it does, and the cluster doesn't say where results lie.
+    """
+    if _JOB not in environ:
+        return None
+    storage = environ.get(STORAGE, "").strip()
+    if not storage or not Path(storage).is_absolute():
+        given = f"{STORAGE} is {storage!r}, which is no absolute path" if storage else f"{STORAGE} is not set"
+        reason = f"this is a job on a Ray cluster, and {given}: its results would lie where Ray deletes them."
+        remedy = (
+            f"Before Ray is started, on each node: `export {STORAGE}=/mnt/shared/summtune`, a folder that all of them see. For one job: "
+            f"`{STORAGE}=/mnt/shared/summtune summtune submit --env {STORAGE} …`."
+        )
+        raise RunMistake(Problem(reason, remedy))
+    try:
+        identity = json.loads(environ[_JOB])["metadata"]["job_submission_id"]
+    except (ValueError, KeyError, TypeError):
+        identity = ""
+    return Job(str(identity), Path(storage).resolve())

