@@ -17,7 +17,7 @@ from summtune.events.kinds import Taught
 from summtune.events.rungs import Rung
 from summtune.search import pausing
 from summtune.search.study import Search
-from summtune.space.space import Space
+from summtune.space.space import Draw, Space
 
 
 class Replayed:
@@ -38,7 +38,7 @@ class Replayed:
     ) -> None:
         self._search = Search(space, method, maximize=False, seed=seed, count=count)
         self._search.replay(RunState(taught=list(taught)))
-        self._params: dict[int, dict[str, Any]] = {}
+        self._drawn: dict[int, Draw] = {}
         self._stopping, self._last = stopping, last
         self._rule = registry.load("search.stopping", stopping.type)
         self._scores: dict[int, list[float]] = {}
@@ -49,7 +49,7 @@ class Replayed:
         proposal = self._search.propose(str(trial_id), trial_id)
         if proposal is None:
             return None
-        self._params[trial_id] = proposal.params
+        self._drawn[trial_id] = Draw(proposal.point, proposal.params)
         return proposal.point
 
     def lesson(self) -> Taught:
@@ -57,7 +57,7 @@ class Replayed:
         told = [
             {
                 "of": str(trial),
-                "params": self._params[trial],
+                "params": dict(self._drawn[trial].answers),
                 "state": ("COMPLETE" if len(scores) == self._last else "PRUNED"),
                 "value": min(scores),
                 "values": [[step, score] for step, score in enumerate(scores, start=1)],
@@ -65,7 +65,7 @@ class Replayed:
             }
             for trial, scores in self._scores.items()
         ]
-        return Taught("earlier", "", len(self._params), told, {})
+        return Taught("earlier", "", len(self._drawn), told, {})
 
     def report(self, trial_id: int, step: int, loss: float) -> str:
         """`continue`, `stop` or `pause`."""
@@ -89,6 +89,7 @@ class Replayed:
         if not self._rule.PAUSES:
             return "stop"
         there.pause(name)
+        self._search.pause(name, {})
         return "pause"
 
     def resume(self) -> int | None:
@@ -100,6 +101,9 @@ class Replayed:
             name = pausing.next_to_go_on(self._rule, self._stopping, there, last=False)
             if name is not None:
                 there.go_on(name)
+                self._search.adopt(name, self._drawn[int(name)])
+                for step, loss in enumerate(self._scores[int(name)], start=1):
+                    self._search.observe(name, step, loss)
                 return int(name)
         return None
 

@@ -246,5 +246,6 @@ def _compared(values: Mapping[str, Any], objective: str) -> dict[str, str]:
         keys += ["rouge_tokenizer", "references", *(["proxy_decoding"] if values["evaluation.strategy"] == "proxy" else [])]
         keys += ["combined"] if objective == COMBINED else []
     scoring = {f"evaluation.{key}": values.get(f"evaluation.{key}") for key in keys}
-    known = {key: value for key, value in arguments(values).items() if key not in (*_LUCK, *_FILES)}
+    anywhere = {**values, "general.device": "auto"}  # what one device leaves without effect counts all the same
+    known = {key: value for key, value in arguments(anywhere).items() if key not in (*_LUCK, *_FILES)}
     return {key: json.dumps(value, sort_keys=True, default=str) for key, value in {**known, **scoring}.items() if value is not None}

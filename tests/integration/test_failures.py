@@ -91,6 +91,7 @@ def test_trials_that_are_killed_or_fail_cost_the_others_nothing(tune_here: Tune,
     assert len(running) >= 2, "both slots were used to the end"
 
 
+@pytest.mark.slow
 def test_a_trial_that_hangs_is_ended_and_its_slot_is_free_again(tune_here: Tune, space_file: SpaceFile) -> None:
     """One slot; the trial's process is suspended twice, so that the second time it has failed."""
     hung: list[int] = []

@@ -143,6 +143,7 @@ def test_results_say_how_what_was_given_differs_from_the_baseline(shared: Path) 
         "training.label_smoothing_factor": {"baseline": 0.0, "trial": 0.1},
         "training.warmup_steps": {"baseline": 0.1, "trial": 0.0},
         "generation.num_beams": {"baseline": 1, "trial": 2},
+        "generation.do_sample": {"baseline": False, "trial": None},
         "generation.length_penalty": {"baseline": None, "trial": 1.0},
         "generation.early_stopping": {"baseline": None, "trial": True},
     }, differences
