@@ -84,6 +84,7 @@ def test_a_budget_by_the_command_line(summtune_on_cluster: CommandLine, space_fi
     assert "'days=1' is no budget." in output
 
 
+@pytest.mark.slow
 def test_rungs_count_the_evaluations_that_max_steps_leaves(tune_here: Tune, space_file: SpaceFile) -> None:
     """16 rows in batches of 8: two steps an epoch, so that 5 steps are three evaluations, whatever num_train_epochs says."""
     halving = {"type": "asha", "min_iter": 2, "eta": 2}

@@ -258,6 +258,7 @@ def test_an_actor_that_can_not_be_reset_costs_nobody_a_trial(summtune: CommandLi
     assert ", and is tried again: " in output
 
 
+@pytest.mark.slow
 def test_where_every_trial_is_bound_to_fail_three_are_enough(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     broken = {"general": {"device": "cpu"}, "training": {"optim": "sgd", "optim_args": "momentum=nonsense"}}
     rates = {"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3, 5e-3]}}

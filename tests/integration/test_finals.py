@@ -39,6 +39,7 @@ def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> No
             assert len(list(csv.DictReader(stream))) == (4 if trial.scored else 2), "all of dev, or the cheap evaluation's sample"
 
 
+@pytest.mark.slow
 def test_a_driver_killed_between_full_evaluations_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(settings=CHEAP, resources={"cpus_per_trial": 4, "gpus_per_trial": 0})
     summtune_on_cluster.kill_at(r"\d{4}  in full: ", "run", file)

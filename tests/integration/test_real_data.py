@@ -43,6 +43,7 @@ def rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_a_short_search_on_real_korean_data(summtune: CommandLine) -> None:
     check(summtune, "--count", "2", "--set", "training.num_train_epochs=2", trials=2)
 

@@ -91,7 +91,7 @@ MOMENTS = {
 }
 
 
-QUICK = {"between reports, past a rung", "before its files are promoted"}
+QUICK = {"between reports, past a rung"}
 """The moments that the everyday suite tries; the others are as real, and marked slow."""
 
 
@@ -172,6 +172,7 @@ def test_data_that_are_gone_are_said_before_any_trial_is_spent(summtune_on_clust
     assert only_run(folder / "results").events.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_damaged_pickles_of_tune_do_not_matter(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(**SEARCH)
     process = summtune_on_cluster.start("run", file)

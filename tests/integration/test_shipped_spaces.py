@@ -21,7 +21,7 @@ SHORT = (
     "general.device=cpu", "training.num_train_epochs=1", "data.max_train_samples=24", "data.max_val_samples=4",
     "generation.max_length=12", "tokenizer.vocab_size=600",
 )  # fmt: skip
-QUICK = {"lr", "tiny_model_comparison_sweep"}
+QUICK = {"lr"}
 TRIALS = {"tiny_model_comparison_sweep": 8}
 
 

@@ -88,7 +88,7 @@ def test_stop_now_leaves_trials_to_be_resumed(summtune_on_cluster: CommandLine, 
     assert state.trials["0001"].iteration < 300
 
 
-@pytest.mark.parametrize("now", [False, True])
+@pytest.mark.parametrize("now", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, begun: Any, now: bool) -> None:
     """Nothing is trained any more then: decoding is left where it is, and gone on with later."""
     changes = {
@@ -111,6 +111,7 @@ def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, be
     assert not list(state.unfinished())
 
 
+@pytest.mark.slow
 def test_failed_trials_are_run_again(tune_here: Any, resume_here: Any, space_file: SpaceFile) -> None:
     """One fails for what it is, and again; one loses its worker whenever it has reported, and goes on once it doesn't any more."""
     bundle = {"broken": CASES["broken"][0], "fine": CASES["fine"][0]}

@@ -49,6 +49,7 @@ def nothing_is_held(within_s: float = 60) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_two_workers_train_what_one_does_and_a_killed_one_is_replaced(tune_here: Tune, space_file: SpaceFile) -> None:
     killed: list[int] = []
 
