@@ -91,14 +91,23 @@ def read_referee() -> Any:
     return module
 
 
-def _on_table(path: Path, name: str) -> list[Trace]:
-    """Regret over the referee's time, a trace for each seed."""
-    warnings.filterwarnings("ignore")
+def read_table(path: Path) -> tuple[Any, Any, Space]:
+    """The referee, its task behind a table, and the space that is searched."""
     referee = read_referee()
     task = referee.Task(path)
     task.model.n_jobs = 1
+    return (
+        referee,
+        task,
+        Space.of([Reals(key, float(low), float(high), log=key in referee.LOG) for key, (low, high) in task.bounds.items()]),
+    )
+
+
+def _on_table(path: Path, name: str) -> list[Trace]:
+    """Regret over the referee's time, a trace for each seed."""
+    warnings.filterwarnings("ignore")
+    referee, task, space = read_table(path)
     bounds = {key: (float(low), float(high)) for key, (low, high) in task.bounds.items()}
-    space = Space.of([Reals(key, low, high, log=key in referee.LOG) for key, (low, high) in bounds.items()])
 
     def make(seed: int) -> Any:
         return OURS[name].make(space, seed, referee.STEPS) if name in OURS else referee.COMPARATORS[name](bounds, seed)

@@ -14,9 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._functions import STEPS, tasks
-from benchmarks.search import REFEREE, WHOLE, Trace, Way, play, read_referee, typical_loss
-from summtune.space.parameters import Reals
-from summtune.space.space import Space
+from benchmarks.search import REFEREE, WHOLE, Trace, Way, play, read_table, typical_loss
 
 SEEDS = int(os.environ.get("BENCH_SEEDS", "10"))
 METHODS = ("bayes", "tpe", "cmaes")
@@ -47,11 +45,7 @@ def main() -> None:
 def _on_table(path: Path, method: str) -> list[list[Trace]]:
     """Regret over time, for each seed untaught and taught."""
     warnings.filterwarnings("ignore")
-    referee = read_referee()
-    task = referee.Task(path)
-    task.model.n_jobs = 1
-    bounds = {key: (float(low), float(high)) for key, (low, high) in task.bounds.items()}
-    space = Space.of([Reals(key, low, high, log=key in referee.LOG) for key, (low, high) in bounds.items()])
+    referee, task, space = read_table(path)
     way, found = Way(method, "asha"), []
     for seed in range(SEEDS):
         earlier = way.make(space, seed + ANOTHER, referee.STEPS)
