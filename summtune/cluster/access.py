@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,6 +159,9 @@ def _headers(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _last(error: Exception) -> str:
-    """The one line of an error that says something."""
+    """The one line of an error that says something: of a connection that failed, what the system said."""
+    system = re.search(r"\[Errno -?\d+\] ([^\"')]+)", str(error))
+    if system is not None:
+        return system[1]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines else type(error).__name__).rstrip(".")[:300]

@@ -108,6 +108,11 @@ def reported_by(key: str) -> str | None:
     return next((name for name in registry.names("metrics") if key in registry.load("metrics", name).KEYS), None)
 
 
+def keys_of(name: str) -> tuple[str, ...]:
+    """What a metric of the folder reports; nothing where there is no such metric."""
+    return tuple(registry.load("metrics", name).KEYS) if name in registry.names("metrics") else ()
+
+
 def title(name: str) -> str:
     """A metric's name as messages and records show it."""
     return Path(name).name if is_own(name) else name

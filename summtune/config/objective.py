@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from summtune.config.metrics import Goal, reported_by
+from summtune.config.metrics import Goal, keys_of, reported_by
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.values import shown
 
@@ -68,6 +68,10 @@ def reported_name(written: str, known: Mapping[str, Goal | None]) -> str:
     owner = reported_by(name)
     if owner is not None:
         raise Unfit(f"evaluation.metrics do not report {name!r}.", f"Add {owner} to evaluation.metrics.")
+    if keys := keys_of(name):
+        raise Unfit(
+            f"{name} is a metric that reports {', '.join(keys)}.", f"Name what it reports; it has to stand in evaluation.metrics: {name}."
+        )
     raise Unfit(f"nobody reports a metric {written!r}.", did_you_mean(name, known))
 
 

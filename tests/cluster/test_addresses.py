@@ -70,7 +70,7 @@ def test_every_verb_refuses_clear_text_before_it_sends_anything(words: list[str]
 def test_an_address_where_nothing_listens(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jobs", "--address", "http://127.0.0.1:9"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("nothing answers at http://127.0.0.1:9: ")
+    assert said.startswith("nothing answers at http://127.0.0.1:9: Connection refused. Is the cluster up")
     assert "Is the cluster up, and the tunnel to it" in said
 
 

@@ -66,6 +66,10 @@ def test_methods_that_can(method: str, load: Load) -> None:
         (f"{TWO}metric: {{name: loss}}\n", "objectives: `metric` names one, too. Keep one of them."),
         ("objectives: [{name: loss}, {name: eval/loss}]\n", "s.yaml:1:29: objectives.1.name: loss stands here twice. Remove one of them."),
         ("objectives: [{goal: maximize}, {name: loss}]\n", "s.yaml:1:14: objectives.0: an objective among several needs a name."),
+        (
+            "objectives: [{name: loss}, {name: latency}]\n",
+            "latency is a metric that reports latency_s. Name what it reports; it has to stand in evaluation.metrics: latency.",
+        ),
         ("objectives: [{name: loss}, {name: rogue1_f1}]\n", "nobody reports a metric 'rogue1_f1'. Did you mean rouge1_f1?"),
         ("objectives: [{name: loss}, {name: rouge1_f1, target: 43}]\n", "Write 0.43."),
     ],
