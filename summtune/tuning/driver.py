@@ -259,6 +259,8 @@ class Driver:
         trial = self.state.trials[trial_id]
         if trial.over or trial.paused:
             return
+        if failure is None and trial.status == "pending" and trial.verdict is not None and trial.verdict.pause:
+            return  # what ends is the attempt that paused: the trial has been let on already, and its next has not begun
         if failure is not None and failure.cause in PASSING:
             self._look_for_end()
             if trial.verdict is not None and trial.verdict.stop:

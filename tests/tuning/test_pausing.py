@@ -140,3 +140,20 @@ def test_what_is_said(opened: tuple[Driver, EventLog]) -> None:
         "0002  pauses after 1 of 2: 0.2000 at rung 1; 0.5000 goes on before it",
         "0001  goes on from rung 1: it is the best of those that wait there",
     ]
+
+
+def test_a_trial_that_is_let_on_before_its_attempt_has_ended_is_not_over(tmp_path: Path) -> None:
+    """Ray Tune says that the attempt that paused has ended when the trial has its next turn already."""
+    driver, log = open_driver(tmp_path / "run", SPACE.replace("run_cap: 4", "run_cap: 1"))
+    only = drawn(driver)
+    assert not step(driver, only, 0.1)
+    assert drawn_again(driver) == only
+    driver.over(only)
+    assert driver.state.trials[only].status == "pending"
+    log.close()
+
+
+def drawn_again(driver: Driver) -> str:
+    trial = driver.next_trial()
+    assert not isinstance(trial, (SpaceUsedUp, NotYet))
+    return trial.id
