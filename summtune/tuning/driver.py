@@ -59,6 +59,8 @@ class Driver:
         self._log = log
         self._watch = watch
         self._gpus = gpus
+        # Trials that paused, and whose attempt Ray Tune has not ended yet: what it says of that end must not be taken for the next one's.
+        self._leaving: set[str] = set()
         self._rule = registry.load("search.stopping", experiment.stopping.type)
         self._search = Search(
             experiment.space,
@@ -104,12 +106,11 @@ class Driver:
                 self._waiting.remove(trial_id)
                 return self.state.trials[trial_id]
         if self._budget_is_used_up:
-            self._end_paused()
-            return SpaceUsedUp()
+            return self._end_paused()
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
-        if (trial := self._to_go_on()) is not None:
-            return trial
+        if (known := self._to_go_on()) is not None:
+            return known
         if not (self.state.drawn >= self.state.count or self.state.search_ended or self.target_reached):
             number = self.state.last_number
             trial_id = f"{number + 1:04d}"
@@ -119,28 +120,34 @@ class Driver:
         if self.state.statuses["paused"]:
             if self.state.statuses["pending"] or self.state.statuses["running"]:
                 return NotYet()  # those under way may yet show that a paused one is among the best
-            if (trial := self._to_go_on(last_call=True)) is not None:
-                return trial
-            self._end_paused()
+            if (known := self._to_go_on(last_call=True)) is not None:
+                return known
+            if isinstance(self._end_paused(), NotYet):
+                return NotYet()
         return self._repeat()
 
-    def _to_go_on(self, *, last_call: bool = False) -> TrialState | None:
-        """A paused trial that goes on; none once the search has ended."""
+    def _to_go_on(self, *, last_call: bool = False) -> TrialState | NotYet | None:
+        """A paused trial that goes on, as soon as its attempt that paused has ended; none once the search has ended."""
         if self.state.search_ended or self.target_reached:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
+            if trial.id in self._leaving:
+                return NotYet()
             assert trial.verdict is not None
             self.record(kinds.WentOn(trial.id, trial.verdict.rung))
             self._search.go_on(trial, self.state)
         return trial
 
-    def _end_paused(self) -> None:
+    def _end_paused(self) -> SpaceUsedUp:
         """Nothing is left that could let the paused trials go on."""
+        if self._leaving:
+            return NotYet()
         for trial in self.state.trials.values():
             if trial.paused:
                 self.record(verdicts.end(self.state, trial, None))
                 self._conclude(trial)
+        return SpaceUsedUp()
 
     def _repeat(self) -> TrialState | SpaceUsedUp:
         """A promising point with another seed. Each is a trial of its own, which neither sampler nor rungs hear of."""
@@ -228,6 +235,8 @@ class Driver:
         self.record(report, sync=False)
         self._search.observe(trial.id, report.iteration, told_score(self.state, report.metrics))
         stopped = self._judge(trial, report.iteration)
+        if trial.paused:
+            self._leaving.add(trial.id)
         self._look_for_end()
         goes_on = not (stopped or self._halt(trial))
         self._log.sync()  # the report and what was decided on it; only then the trial hears of it
@@ -257,10 +266,9 @@ class Driver:
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed. It is over then, or is to be tried again."""
         trial = self.state.trials[trial_id]
+        self._leaving.discard(trial_id)
         if trial.over or trial.paused:
             return
-        if failure is None and trial.status == "pending" and trial.verdict is not None and trial.verdict.pause:
-            return  # what ends is the attempt that paused: the trial has been let on already, and its next has not begun
         if failure is not None and failure.cause in PASSING:
             self._look_for_end()
             if trial.verdict is not None and trial.verdict.stop:

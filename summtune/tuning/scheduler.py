@@ -1,8 +1,8 @@
 """What Ray Tune sees of the rungs: its ASHAScheduler, with the verdicts replaced by the driver's.
 
 Overridden, and why:
-- `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over are not run again,
-  and of two that are the same trial of ours (it was tried again, and Tune's snapshot doesn't know that the first had failed) only one is.
+- `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over, or pause, are not run
+  again, and of two that are the same trial of ours (it was tried again, and Tune's snapshot doesn't know that the first had failed) one is.
 - `on_trial_result`: the driver records the report, then judges. ASHAScheduler keeps its rungs in memory, and a restore forgets them.
 - `on_trial_complete`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
 - `on_trial_error`: keeps the error for the searcher.
@@ -37,7 +37,8 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
         with live:
             trial_id = trial.config[TRIAL_KEY]
             live.bind(trial.trial_id, trial_id)
-            if live.driver.state.trials[trial_id].over:
+            known = live.driver.state.trials[trial_id]
+            if known.over or known.paused:  # one that goes on after a pause is handed out anew
                 trial.set_status(Trial.TERMINATED)
             elif not trial.is_finished():  # one in state ERROR is of an attempt that failed: the driver hands its trial out again
                 if not live.take(trial.trial_id):

@@ -142,18 +142,29 @@ def test_what_is_said(opened: tuple[Driver, EventLog]) -> None:
     ]
 
 
-def test_a_trial_that_is_let_on_before_its_attempt_has_ended_is_not_over(tmp_path: Path) -> None:
-    """Ray Tune says that the attempt that paused has ended when the trial has its next turn already."""
+def test_a_paused_trial_is_let_on_only_once_its_attempt_has_ended(tmp_path: Path) -> None:
+    """Ray Tune says so later than the trial pauses, and would mean the attempt that paused when the next has begun."""
     driver, log = open_driver(tmp_path / "run", SPACE.replace("run_cap: 4", "run_cap: 1"))
     only = drawn(driver)
     assert not step(driver, only, 0.1)
-    assert drawn_again(driver) == only
+    assert isinstance(driver.next_trial(), NotYet), "also at the last call"
+    assert driver.state.trials[only].status == "paused"
     driver.over(only)
-    assert driver.state.trials[only].status == "pending"
+    assert drawn(driver) == only
+    driver.start(only)
+    assert driver.state.trials[only].status == "running"
     log.close()
 
 
-def drawn_again(driver: Driver) -> str:
-    trial = driver.next_trial()
-    assert not isinstance(trial, (SpaceUsedUp, NotYet))
-    return trial.id
+def test_paused_trials_end_with_the_budget_only_once_their_attempts_have_ended(tmp_path: Path) -> None:
+    """Their last attempt still writes what is promoted."""
+    driver, log = open_driver(tmp_path / "run", SPACE + "budget: {gpu_hours: 1.0e-9}\n", gpus=1.0)
+    only = drawn(driver)
+    assert not step(driver, only, 0.1)
+    assert isinstance(driver.next_trial(), NotYet)
+    assert not driver.complete
+    driver.over(only)
+    assert not isinstance(driver.next_trial(), NotYet)
+    assert driver.complete
+    assert driver.state.trials[only].status == "stopped"
+    log.close()
