@@ -42,6 +42,7 @@ class Resources:
         hung_after_s: how long it may keep silent; None: judged by how long evaluations take.
         workers_per_trial: that share a training; None: one, or one for each of several GPUs.
         accelerator_type: which GPUs, by Ray's names.
+        label_selector: which nodes, by their labels, in Ray's words.
     """
 
     gpus_per_trial: float | None = None
@@ -51,6 +52,7 @@ class Resources:
     hung_after_s: float | None = None
     workers_per_trial: int | None = None
     accelerator_type: str | None = None
+    label_selector: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

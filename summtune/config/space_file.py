@@ -94,6 +94,9 @@ class ResourcesSpec(Section):
         None, description="Workers that share each optimiser step's rows (data parallel); left out: one, or one for each of several GPUs."
     )
     accelerator_type: str | None = Field(None, description="Only nodes with GPUs of this type, by Ray's names (A100, T4, …).")
+    label_selector: dict[str, str] = Field(
+        default_factory=dict, description="Only nodes with these labels of Ray's: `{key: value}`, `!value`, `in(one, other)`, `!in(one, other)`."
+    )
 
 
 class SpaceFile(Section):

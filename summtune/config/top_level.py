@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from summtune import registry
 from summtune.config.catalogue import catalogue
 from summtune.config.complaints import explain, one_of
+from summtune.config.labels import selector_problem
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import (
     MEANINGLESS,
@@ -105,6 +106,11 @@ class TopLevel:
                 values[name] = {key: value for key, value in values[name].items() if value is not None}
         if isinstance(values.get("resources"), dict):
             values["resources"] = {key: value for key, value in values["resources"].items() if value != "auto"}
+            selector = values["resources"].get("label_selector")
+            if isinstance(selector, dict):
+                values["resources"]["label_selector"] = {
+                    key: self._as_name(("resources", "label_selector", key), value) for key, value in selector.items()
+                }
         return values
 
     def _as_name(self, path: KeyPath, value: Any) -> Any:
@@ -128,6 +134,9 @@ class TopLevel:
         wrong = resource_problem(top.resources.workers_per_trial, top.resources.gpus_per_trial)
         if wrong is not None:
             self._note(("resources", "gpus_per_trial"), *wrong)
+        unfit = selector_problem(top.resources.label_selector)
+        if unfit is not None:
+            self._note(("resources", "label_selector"), unfit.reason, unfit.remedy)
         if len(set(top.seeds)) < len(top.seeds):
             self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
         if top.objectives and "metric" in self.space.value:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 ACCELERATOR = "accelerator_type:"
 """What Ray calls the resource by which a node says which GPUs it has; there is 1 of it on each such node."""
@@ -19,12 +20,14 @@ class Allotment:
         gpus: GPUs; fractions share one. Several workers have one each.
         workers: processes that train it together.
         accelerator_type: which GPUs, by Ray's names.
+        label_selector: which nodes, by their labels, in Ray's words.
     """
 
     cpus: float
     gpus: float
     workers: int = 1
     accelerator_type: str | None = None
+    label_selector: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def of_a_worker(self) -> Allotment:

@@ -80,7 +80,7 @@ def drive(
     engine.quiet(run.logs / "ray.log")
 
     def room() -> int:
-        return resources.concurrency(allotment, cluster.nodes(), experiment.resources.max_concurrent_trials)
+        return resources.concurrency(allotment, cluster.nodes(allotment.label_selector), experiment.resources.max_concurrent_trials)
 
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)

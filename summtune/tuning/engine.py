@@ -18,6 +18,7 @@ from ray import tune
 from ray.exceptions import RayError
 from ray.tune import TuneError
 
+from summtune.config.labels import selects
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
 from summtune.tuning.allotment import Allotment
@@ -56,9 +57,21 @@ class Cluster:
     dashboard: str
     started_here: bool
 
-    def nodes(self) -> list[Mapping[str, float]]:
-        """Resources of each live node, in total."""
-        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    def nodes(self, selector: Mapping[str, str] | None = None) -> list[Mapping[str, float]]:
+        """Resources, in total, of each node that can be given trials: it lives, is not being drained, and is one that is meant.
+
+        Args:
+            selector: which nodes are meant, by their labels; all by default.
+        """
+        return [node["Resources"] for node in self._usable() if selects(selector or {}, node["Labels"])]
+
+    def labels(self) -> list[Mapping[str, str]]:
+        """Labels of each node that can be given trials."""
+        return [node["Labels"] for node in self._usable()]
+
+    def _usable(self) -> list[dict[str, Any]]:
+        draining = ray._private.state.state.get_draining_nodes()  # Ray places nothing there any more, and calls it alive
+        return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in draining]
 
 
 def prepare_environment() -> None:
@@ -123,7 +136,8 @@ def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
     # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
     # missing to a worker, and Ray Tune asks that it reserve something.
     bundle = allotment.bundle if allotment.workers == 1 else {"memory": 1}
-    return tune.with_resources(function, tune.PlacementGroupFactory([bundle]))
+    where = {"bundle_label_selector": [dict(allotment.label_selector)]} if allotment.label_selector else {}
+    return tune.with_resources(function, tune.PlacementGroupFactory([bundle], **where))
 
 
 def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], work: Work) -> tune.Tuner:

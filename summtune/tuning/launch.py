@@ -252,7 +252,9 @@ def check_writable(output_dir: Path) -> None:
 
 
 def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> Allotment:
-    nodes = cluster.nodes()
+    selector = experiment.resources.label_selector
+    resources.check_labels(selector, cluster.labels())
+    nodes = cluster.nodes(selector)
     allotment = resources.allot(experiment, nodes)
     resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
     resources.check_sharding(experiment, allotment)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from summtune.config.experiment import Experiment
+from summtune.config.labels import selects
 from summtune.config.workers import FSDP, workers_of
 from summtune.errors import Problem, SettingsMistake
 from summtune.tuning.allotment import ACCELERATOR, Allotment
@@ -30,7 +31,25 @@ def allot(experiment: Experiment, nodes: Sequence[Node]) -> Allotment:
         # With GPUs the CPUs of a GPU's own node are shared out; without, a worker per CPU gives the most trials per hour.
         share = min((node.get("CPU", 0.0) * gpus / workers / node["GPU"] for node in with_gpus), default=1.0) if gpus else 1.0
         cpus = workers * (float(math.floor(share)) if share >= 1 else max(share, 0.01))
-    return Allotment(cpus, gpus, workers, kind)
+    return Allotment(cpus, gpus, workers, kind, asked.label_selector)
+
+
+def check_labels(selector: Mapping[str, str], labels: Sequence[Mapping[str, str]]) -> None:
+    """Refuse a selector that selects none of the nodes.
+
+    Args:
+        selector: which nodes a trial may be on.
+        labels: of each node.
+
+    Raises:
+        SettingsMistake: so it is.
+    """
+    if selector and not any(selects(selector, one) for one in labels):
+        asked = ", ".join(f"{key}: {value}" for key, value in selector.items())
+        there = sorted({f"{key}={value}" for one in labels for key, value in one.items() if key in selector})
+        found = f"nodes have {', '.join(there)}" if there else f"no node has a label of that name ({', '.join(selector)})"
+        remedy = "Leave it out, or start nodes with `ray start --labels`."
+        raise SettingsMistake(Problem(f"no node is labelled {asked}; {found}.", remedy, key="resources.label_selector"))
 
 
 def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) -> None:

@@ -40,7 +40,7 @@ def in_parallel(
     Raises:
         SurroundingsFailure: the cluster gave way.
     """
-    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, resources=allotment.kind, max_retries=0)
+    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0, **where(allotment))
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
     lost = Counter[str]()
     try:
@@ -71,10 +71,10 @@ def streamed(
     remote = ray.remote(_guarded_stream).options(
         num_cpus=allotment.cpus,
         num_gpus=allotment.gpus,
-        resources=allotment.kind,
         max_retries=0,
         num_returns="streaming",
         _generator_backpressure_num_objects=2,
+        **where(allotment),
     )
     pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
     try:
@@ -92,6 +92,11 @@ def streamed(
     finally:
         for stream in pending:
             ray.cancel(stream, force=True)
+
+
+def where(allotment: Allotment) -> dict[str, Any]:
+    """Ray's options that say on which nodes."""
+    return {"resources": allotment.kind, "label_selector": dict(allotment.label_selector) or None}
 
 
 def _guarded_stream(work: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:

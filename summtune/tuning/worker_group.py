@@ -252,7 +252,11 @@ def _trainer(assignment: Assignment, allotment: Allotment, relay: Any, smaller: 
         work,
         torch_config=_Joined(**({"timeout_s": timeout} if timeout else {})),
         scaling_config=ScalingConfig(
-            num_workers=allotment.workers, use_gpu=allotment.gpus > 0, resources_per_worker=allotment.bundle, placement_strategy="PACK"
+            num_workers=allotment.workers,
+            use_gpu=allotment.gpus > 0,
+            resources_per_worker=allotment.bundle,
+            placement_strategy="PACK",
+            label_selector=dict(allotment.label_selector) or None,
         ),
         run_config=RunConfig(
             name=f"{assignment.trial}-{assignment.orders.attempt}{again}",

@@ -60,6 +60,8 @@ def test_a_worker_for_each_of_several_gpus(workers: int | None, gpus: float | No
         ),
         (f"{TWO}settings: {{training: {{dataloader_drop_last: true}}}}", "which rows are left out would depend on the number of workers."),
         (f"{TWO}settings: {{training: {{accelerator_config: {{split_batches: true}}}}}}", "how rows come to several workers is decided"),
+        ("resources: {label_selector: {zone: in()}}", "label_selector: zone is given as 'in()', which selects nothing. Write `value`, `!value`,"),
+        ("resources: {label_selector: {a zone: b}}", "'a zone' can't be a label's name."),
         (f"{TWO}settings: {{training: {{fsdp: true}}}}", "FSDP2 can't shard a model whose encoder and decoder share their embeddings."),
         (
             f"{TWO}base: tiny-kogpt2\nsettings: {{training: {{fsdp: true, fsdp_config: {{state_dict_type: SHARDED_STATE_DICT}}}}}}",
@@ -80,6 +82,7 @@ def test_what_is_refused(text: str, said: str, refuse: Refuse) -> None:
     "text",
     [
         TWO,
+        "resources: {label_selector: {market-type: '!spot', rack: 7}}",
         "resources: {gpus_per_trial: 2}",
         "resources: {workers_per_trial: 2, gpus_per_trial: 2, accelerator_type: A100}",
         f"{TWO}base: tiny-kogpt2\nsettings: {{training: {{fsdp: true, fsdp_config: {{reshard_after_forward: true}}}}}}",

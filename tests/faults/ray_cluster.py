@@ -53,6 +53,38 @@ print(json.dumps({
 """Asked of the head's own tables, without being a driver of the cluster."""
 
 
+_HEAD_ID = "fffffffffffffffffffffffffffffffffffffffffffffffffff00000"  # Ray's FAKE_HEAD_NODE_ID
+
+_OF_AN_AUTOSCALER = {
+    "RAY_FAKE_CLUSTER": "1",
+    "RAY_enable_autoscaler_v2": "1",
+    "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+}
+"""What `ray.cluster_utils.AutoscalingCluster` sets, which itself reads a file that Ray's wheel lacks, and ends all of Ray on the machine."""
+
+
+def _autoscaling(brings: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration for Ray's autoscaler whose provider starts nodes beside the head."""
+    head = {"ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}}
+    provider = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
+    return {
+        "cluster_name": "faults",
+        "max_workers": 4,
+        # As `fake_multinode` Ray would read defaults from a file that its wheel lacks.
+        "provider": {"type": "external", "module": provider, "head_node_id": _HEAD_ID, "launch_multiple": True, "disable_node_updaters": True},
+        "available_node_types": {**brings, **head},
+        "head_node_type": "ray.head.default",
+        "upscaling_speed": 1.0,
+        "idle_timeout_minutes": 0.2,
+        **{f"{name}_commands": [] for name in ("setup", "head_setup", "worker_setup", "initialization", "head_start_ray", "worker_start_ray")},
+        **{name: {} for name in ("auth", "docker", "file_mounts")},
+        **{name: [] for name in ("cluster_synced_files", "rsync_filter", "rsync_exclude")},
+        "file_mounts_sync_continuously": False,
+    }
+
+
 class RayCluster:
     """A head on the first machine, workers on the others.
 
@@ -86,10 +118,20 @@ class RayCluster:
             self.start_worker(machine)
         self.wait_for_nodes(workers + 1)
 
-    def start_head(self, **resources: float) -> None:
-        """Start the head, without CPUs: trials are on workers."""
-        told = f"--include-dashboard={'true' if self._dashboard else 'false'}"
-        self._start(self.head, "--head", f"--port={PORT}", told, "--num-cpus=0", f"--resources={json.dumps({'summtune_driver': 1, **resources})}")
+    def start_head(self, *, brings: Mapping[str, Any] | None = None) -> None:
+        """Start the head, without CPUs: trials are on workers.
+
+        Args:
+            brings: types of nodes that its autoscaler can bring, by name: Ray's `available_node_types`. Without any it has no autoscaler.
+        """
+        told = (f"--include-dashboard={'true' if self._dashboard else 'false'}", "--resources={\"summtune_driver\": 1}")
+        scaled: tuple[str, ...] = ()
+        if brings is not None:
+            file = self.folder / "autoscaling.json"
+            file.write_text(json.dumps(_autoscaling(brings)), encoding="utf-8")
+            scaled = (f"--autoscaling-config={file}",)
+            self.environment |= _OF_AN_AUTOSCALER
+        self._start(self.head, "--head", f"--port={PORT}", *told, "--num-cpus=0", *scaled)
 
     def start_worker(self, machine: Machine, *, cpus: int = 1, labels: Mapping[str, str] | None = None) -> None:
         """Start a worker node."""

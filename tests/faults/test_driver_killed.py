@@ -15,14 +15,14 @@ from tests.faults.ray_cluster import ray_cluster
 def test_a_killed_driver_holds_nothing_and_its_run_goes_on(search: Callable[..., Search]) -> None:
     with ray_cluster(workers=2) as cluster:
         cluster.start(2)
-        searched = search(cluster)
+        searched = search(cluster, rows_=400)
         process = searched.start("run", searched.file)
         for machine in cluster.machines[1:]:
             searched.wait_for_report(machine, process)
+        assert cluster.held()
         time.sleep(searched.epoch_s() / 2)
         process.kill()
         process.wait()
-        assert cluster.held()
         cluster.wait_until_nothing_is_held()
         searched.ends(searched.start("resume", searched.run.folder))
         state = searched.check_all_finished()

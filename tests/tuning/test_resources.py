@@ -5,7 +5,7 @@ import pytest
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import SettingsMistake
 from summtune.tuning.allotment import Allotment
-from summtune.tuning.resources import allot, check_fit, check_sharding, concurrency
+from summtune.tuning.resources import allot, check_fit, check_labels, check_sharding, concurrency
 
 
 def experiment(tmp_path: Path, text: str = "") -> Experiment:
@@ -29,6 +29,7 @@ def experiment(tmp_path: Path, text: str = "") -> Experiment:
         ("resources: {gpus_per_trial: 4}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=16.0, gpus=4.0, workers=4)),
         ("resources: {workers_per_trial: 2, cpus_per_trial: 3}", {"CPU": 4.0}, Allotment(cpus=3.0, gpus=0.0, workers=2)),
         ("resources: {workers_per_trial: 2, gpus_per_trial: 0}", {"CPU": 4.0, "GPU": 2.0}, Allotment(cpus=2.0, gpus=0.0, workers=2)),
+        ("resources: {label_selector: {rack: 7}}", {"CPU": 2.0}, Allotment(cpus=1.0, gpus=0.0, label_selector={"rack": "7"})),
         (
             "resources: {accelerator_type: A100}",
             {"CPU": 16.0, "GPU": 4.0, "accelerator_type:A100": 1.0},
@@ -129,3 +130,14 @@ def test_cuda_without_a_gpu_for_the_trial_is_refused() -> None:
 
 def test_no_room_is_no_room() -> None:
     assert concurrency(Allotment(cpus=1, gpus=1), [{"CPU": 8.0}], None) == 0
+
+
+def test_a_selector_that_no_node_satisfies_is_refused() -> None:
+    labels = [{"ray.io/node-id": "1", "market-type": "spot"}, {"market-type": "on-demand", "zone": "a"}]
+    check_labels({}, [])
+    check_labels({"market-type": "!spot", "zone": "in(a, b)"}, labels)
+    said = "resources.label_selector: no node is labelled market-type: fixed; nodes have market-type=on-demand, market-type=spot. Leave it out"
+    with pytest.raises(SettingsMistake, match=said):
+        check_labels({"market-type": "fixed"}, labels)
+    with pytest.raises(SettingsMistake, match=r"no node is labelled rack: 7; no node has a label of that name \(rack\)\."):
+        check_labels({"rack": "7"}, labels)
