@@ -95,7 +95,8 @@ class ResourcesSpec(Section):
     )
     accelerator_type: str | None = Field(None, description="Only nodes with GPUs of this type, by Ray's names (A100, T4, …).")
     label_selector: dict[str, str] = Field(
-        default_factory=dict, description="Only nodes with these labels of Ray's: `{key: value}`, `!value`, `in(one, other)`, `!in(one, other)`."
+        default_factory=dict,
+        description="Only nodes with these labels of Ray's: `{key: value}`, `!value`, `in(one, other)`, `!in(one, other)`.",
     )
 
 

@@ -134,9 +134,9 @@ class TopLevel:
         wrong = resource_problem(top.resources.workers_per_trial, top.resources.gpus_per_trial)
         if wrong is not None:
             self._note(("resources", "gpus_per_trial"), *wrong)
-        unfit = selector_problem(top.resources.label_selector)
-        if unfit is not None:
-            self._note(("resources", "label_selector"), unfit.reason, unfit.remedy)
+        misread = selector_problem(top.resources.label_selector)
+        if misread is not None:
+            self._note(("resources", "label_selector"), misread.reason, misread.remedy)
         if len(set(top.seeds)) < len(top.seeds):
             self._note(("seeds",), "a seed stands here twice.", "Remove one of them.")
         if top.objectives and "metric" in self.space.value:

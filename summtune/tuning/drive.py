@@ -80,7 +80,8 @@ def drive(
     engine.quiet(run.logs / "ray.log")
 
     def room() -> int:
-        return resources.concurrency(allotment, cluster.nodes(allotment.label_selector), experiment.resources.max_concurrent_trials)
+        nodes = cluster.nodes(allotment.label_selector)
+        return resources.concurrency(allotment, nodes, experiment.resources.max_concurrent_trials, grows=cluster.grows)
 
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)

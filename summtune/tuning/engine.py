@@ -21,6 +21,7 @@ from ray.tune import TuneError
 from summtune.config.labels import selects
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
+from summtune.tuning import autoscaling
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
@@ -52,10 +53,12 @@ class Cluster:
     Attributes:
         dashboard: its address, or empty.
         started_here: whether this process started it.
+        grows: whether it has an autoscaler, which brings nodes as they are asked for.
     """
 
     dashboard: str
     started_here: bool
+    grows: bool = False
 
     def nodes(self, selector: Mapping[str, str] | None = None) -> list[Mapping[str, float]]:
         """Resources, in total, of each node that can be given trials: it lives, is not being drained, and is one that is meant.
@@ -100,7 +103,7 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(dashboard=_dashboard_url(), started_here=started_here)
+        yield Cluster(dashboard=_dashboard_url(), started_here=started_here, grows=autoscaling.is_there())
     finally:
         if started_here:
             ray.shutdown()

@@ -19,7 +19,7 @@ from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
 from summtune.config.stages import DecodeStage
 from summtune.corpus.check import CorpusFacts, check_corpus
-from summtune.errors import CheckpointMistake, Problem, RunMistake
+from summtune.errors import CheckpointMistake, Problem, RunMistake, SettingsMistake
 from summtune.events.fold import RunState
 from summtune.events.kinds import DecodeOpened, RunOpened, RunResumed, Taught
 from summtune.events.log import EventLog
@@ -27,8 +27,9 @@ from summtune.events.mending import mended_run
 from summtune.families._checkpoints import check_available
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
-from summtune.tuning import engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning import autoscaling, engine, failures, lock, own_metrics, resources, stop_request
 from summtune.tuning.allotment import Allotment
+from summtune.tuning.autoscaling import Outlook
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
 from summtune.tuning.trainable import Work, training
@@ -72,7 +73,7 @@ def start(
     _check_models(experiment)
     lessons = warm_start.lessons(experiment, facts.fingerprints)
     with surroundings(str(place)), engine.connected(None) as cluster:
-        allotment = _fitting(experiment, cluster, experiment.budget)
+        allotment, awaited = _fitting(experiment, cluster, experiment.budget)
         run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
         run.trials.mkdir()
@@ -89,7 +90,7 @@ def start(
             learned = _teach(log, state, lessons)
             linked = point_newest(run, experiment.name)
             taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned), work=work)
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned, *awaited), work=work)
     return run
 
 
@@ -139,7 +140,7 @@ def resume(
         lessons = warm_start.lessons(experiment, facts.fingerprints) if untaught else []
         count = state.count + more
         with engine.connected(run.logs / "ray.log") as cluster:
-            allotment = _fitting(experiment, cluster, state.budget if limits is None else limits)
+            allotment, awaited = _fitting(experiment, cluster, state.budget if limits is None else limits)
             # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
             # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
             done_with = state.status == "finished" or bool(state.stop)
@@ -150,7 +151,7 @@ def resume(
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits)))
             learned = _teach(log, state, lessons)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed, *learned))
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed, *learned, *awaited))
     return run
 
 
@@ -176,11 +177,11 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         with engine.connected(run.logs / "ray.log") as cluster:
-            allotment = _fitting(experiment, cluster)
+            allotment, awaited = _fitting(experiment, cluster)
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))
             state.apply(log.append(DecodeOpened(stage.to_record())))
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed))
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed, *awaited))
     return run
 
 
@@ -251,12 +252,33 @@ def check_writable(output_dir: Path) -> None:
         raise RunMistake(Problem(f"{output_dir} can't be written: {error.strerror}.", remedy, key="general.output_dir")) from error
 
 
-def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> Allotment:
+def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> tuple[Allotment, list[str]]:
+    """A trial's share, and what to say where it fits no node yet."""
     selector = experiment.resources.label_selector
-    resources.check_labels(selector, cluster.labels())
     nodes = cluster.nodes(selector)
     allotment = resources.allot(experiment, nodes)
-    resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
     resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
-    return allotment
+    try:
+        resources.check_labels(selector, cluster.labels())
+        resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    except SettingsMistake as mistake:
+        return allotment, [_will_come(allotment, mistake)]
+    return allotment, []
+
+
+def _will_come(allotment: Allotment, mistake: SettingsMistake) -> str:
+    """What to say where no node suits yet, and an autoscaler may bring one.
+
+    Raises:
+        SettingsMistake: none would ever come.
+    """
+    outlook = autoscaling.outlook([allotment.bundle] * allotment.workers, allotment.label_selector)
+    if outlook is Outlook.NONE:
+        raise mistake
+    if outlook is Outlook.CAN_NOT_COME:
+        told = [replace(one, reason=f"{one.reason} The cluster's autoscaler can't bring such a node either.") for one in mistake.problems]
+        raise SettingsMistake(told) from mistake
+    doubt = "" if outlook is Outlook.COULD_COME else ", which does not say whether it can"
+    missing = " ".join(f"{one.key}: {one.reason}" for one in mistake.problems)
+    return f"no node suits yet: the run waits for the cluster's autoscaler to bring one{doubt} ({missing.rstrip('.')})."

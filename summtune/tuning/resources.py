@@ -25,7 +25,7 @@ def allot(experiment: Experiment, nodes: Sequence[Node]) -> Allotment:
     if experiment.base.settings.general.device == "cpu":
         gpus = 0.0
     if gpus is None:
-        gpus = float(workers) if with_gpus else 0.0
+        gpus = float(workers) if with_gpus or experiment.base.settings.general.device == "cuda" else 0.0
     cpus = asked.cpus_per_trial
     if cpus is None:
         # With GPUs the CPUs of a GPU's own node are shared out; without, a worker per CPU gives the most trials per hour.
@@ -121,9 +121,19 @@ def check_gpu_hours(allotment: Allotment, limited: bool) -> None:
         raise SettingsMistake(Problem("trials have no GPU, so that it would never be used up.", remedy, key="budget.gpu_hours"))
 
 
-def concurrency(allotment: Allotment, nodes: Sequence[Node], limit: int | None) -> int:
-    """How many trials the nodes can run at once: a worker doesn't span nodes, a trial's workers may. 0 while there is no room for one."""
+def concurrency(allotment: Allotment, nodes: Sequence[Node], limit: int | None, *, grows: bool = False) -> int:
+    """How many trials may be under way at once, those that wait for a node among them: a worker doesn't span nodes, a trial's workers may.
+
+    Args:
+        allotment: what a trial has.
+        nodes: that are there.
+        limit: what a person set.
+        grows: whether an autoscaler brings nodes for what waits. Then as many trials wait as a person set; without that one more than there
+            is room for, since whatever waits was drawn knowing less than it could.
+    """
     total = sum(_workers(allotment, node) for node in nodes) // allotment.workers
+    if grows:
+        return total + 1 if limit is None else limit
     return total if limit is None else min(total, limit)
 
 

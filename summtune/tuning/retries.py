@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from summtune.errors import TrialFailure
 from summtune.events.fold import RunState
+from summtune.events.kinds import Retried
 from summtune.events.trial_state import TrialState
 from summtune.tuning.failures import OF_THE_POINT, PASSING
 
@@ -26,11 +27,13 @@ _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,]\d+)*(?:e[+-]?\d+)?")
 class Retries:
     """How failures that can pass are answered.
 
-    Counted over a session, however far the attempts got: a resume, before which a person may have mended something, begins a fresh count.
+    Counted since the trial's last evaluation: an attempt that got on takes what was lost before off the count, so that a long training on
+    machines that come and go is not given up, while one that fails at the same place again and again is. A resume, before which a person may
+    have mended something, begins a fresh count.
 
     Attributes:
-        most: retries of a trial.
-        first_pause_s: pause before the first of a session.
+        most: retries of a trial without an evaluation in between.
+        first_pause_s: pause before the first of them.
         growth: each next pause is so many times as long, so that a worker that fails at once does not fail without end.
         clock: seconds since the epoch, as events have them.
     """
@@ -44,18 +47,27 @@ class Retries:
         """Whether a trial that failed so is tried again."""
         if failure.cause not in PASSING:
             return False
-        retried = trial.retried[trial.retried_before :]
         own = PASSING[failure.cause]
-        return len(retried) < self.most and (own is None or sum(one.cause == failure.cause for one in retried) < own)
+        alike = sum(one.cause == failure.cause for one in trial.retried[trial.retried_before :])
+        return len(_fruitless(trial)) < self.most and (own is None or alike < own)
 
     def due(self, trial: TrialState) -> bool:
         """Whether a trial that waits has paused long enough."""
-        retried = trial.retried[trial.retried_before :]
+        retried = _fruitless(trial)
         if not retried:
             return True
         since = self.clock() - retried[-1].time
         # Far below 0 the clock was set back, which is not waited for; a little below is the rounding of an event's time.
         return since < -1 or max(since, 0.0) >= self.first_pause_s * self.growth ** (len(retried) - 1)
+
+
+def _fruitless(trial: TrialState) -> list[Retried]:
+    """The failures of this session that no evaluation has come after."""
+    session = trial.retried[trial.retried_before :]
+    if not trial.reports:
+        return session
+    last = trial.reports[-1]
+    return [one for one in session if one.time >= last.time or one.attempt >= last.attempt]  # a clock may have been set back
 
 
 def alike_from_the_first(state: RunState) -> list[TrialState]:

@@ -60,7 +60,10 @@ def test_a_worker_for_each_of_several_gpus(workers: int | None, gpus: float | No
         ),
         (f"{TWO}settings: {{training: {{dataloader_drop_last: true}}}}", "which rows are left out would depend on the number of workers."),
         (f"{TWO}settings: {{training: {{accelerator_config: {{split_batches: true}}}}}}", "how rows come to several workers is decided"),
-        ("resources: {label_selector: {zone: in()}}", "label_selector: zone is given as 'in()', which selects nothing. Write `value`, `!value`,"),
+        (
+            "resources: {label_selector: {zone: in()}}",
+            "label_selector: zone is given as 'in()', which selects nothing. Write `value`, `!value`,",
+        ),
         ("resources: {label_selector: {a zone: b}}", "'a zone' can't be a label's name."),
         (f"{TWO}settings: {{training: {{fsdp: true}}}}", "FSDP2 can't shard a model whose encoder and decoder share their embeddings."),
         (

@@ -1,8 +1,8 @@
 """Machines that exist by name only: network namespaces of Linux, joined by a switch whose links can be cut.
 
 Each machine has its own loopback, so that ports never collide, and one link to a switch in a namespace of its own: nothing is added to the
-network of the machine that the tests run on, and nothing can be reached from beyond it. A program is started in a machine by `nsenter`; what
-runs in a machine is known by its namespace, so that a machine can die with all its processes, and no other process is ever ended.
+network of the machine that the tests run on, and nothing can be reached from beyond it. A program is started in a machine by `nsenter`;
+what runs in a machine is known by its namespace, so that a machine can die with all its processes, and no other process is ever ended.
 
 It must not know what runs in machines.
 """

@@ -1,8 +1,8 @@
 """A Ray cluster of several machines, whose nodes can be started, killed and drained one by one.
 
-Token authentication is on. Ray calls a node dead here after some 5 s of silence, where it takes half a minute by itself
-(RAY_health_check_…), and its parts give up a head that is gone after 10 s instead of a minute (RAY_gcs_rpc_server_reconnect_timeout_s), so that tests end in
-time; nothing else is set otherwise than Ray has it.
+Token authentication is on. So that tests end in time, Ray calls a node dead here after some 5 s of silence (RAY_health_check_…), where it
+takes several times as long by itself, and its parts give up a head that is gone after 10 s instead of a minute
+(RAY_gcs_rpc_server_reconnect_timeout_s); nothing else is set otherwise than Ray has it.
 
 It must not know what is trained.
 """
@@ -62,7 +62,7 @@ _OF_AN_AUTOSCALER = {
     "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
     "AUTOSCALER_UPDATE_INTERVAL_S": "1",
 }
-"""What `ray.cluster_utils.AutoscalingCluster` sets, which itself reads a file that Ray's wheel lacks, and ends all of Ray on the machine."""
+"""What `ray.cluster_utils.AutoscalingCluster` sets; itself it reads a file that Ray's wheel lacks, and ends all of Ray on the machine."""
 
 
 def _autoscaling(brings: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,12 +73,21 @@ def _autoscaling(brings: Mapping[str, Any]) -> dict[str, Any]:
         "cluster_name": "faults",
         "max_workers": 4,
         # As `fake_multinode` Ray would read defaults from a file that its wheel lacks.
-        "provider": {"type": "external", "module": provider, "head_node_id": _HEAD_ID, "launch_multiple": True, "disable_node_updaters": True},
+        "provider": {
+            "type": "external",
+            "module": provider,
+            "head_node_id": _HEAD_ID,
+            "launch_multiple": True,
+            "disable_node_updaters": True,
+        },
         "available_node_types": {**brings, **head},
         "head_node_type": "ray.head.default",
         "upscaling_speed": 1.0,
         "idle_timeout_minutes": 0.2,
-        **{f"{name}_commands": [] for name in ("setup", "head_setup", "worker_setup", "initialization", "head_start_ray", "worker_start_ray")},
+        **{
+            f"{name}_commands": []
+            for name in ("setup", "head_setup", "worker_setup", "initialization", "head_start_ray", "worker_start_ray")
+        },
         **{name: {} for name in ("auth", "docker", "file_mounts")},
         **{name: [] for name in ("cluster_synced_files", "rsync_filter", "rsync_exclude")},
         "file_mounts_sync_continuously": False,
@@ -92,9 +101,10 @@ class RayCluster:
         machines: where its nodes can be.
         folder: for logs and Ray's own files; its path is short, as Ray's sockets need it.
         dashboard: whether the head has a job server.
+        sooner: whether Ray's patience is shortened, as above.
     """
 
-    def __init__(self, machines: list[Machine], folder: Path, *, dashboard: bool = False) -> None:
+    def __init__(self, machines: list[Machine], folder: Path, *, dashboard: bool = False, sooner: bool = True) -> None:
         self.machines = machines
         self.head = machines[0]
         self.folder = folder
@@ -109,7 +119,7 @@ class RayCluster:
             (commands / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
             (commands / name).chmod(0o755)
         own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "PATH": f"{commands}:{os.environ['PATH']}"}
-        self.environment = {**os.environ, **SOONER, **own, "PYTHONPATH": str(ROOT)}
+        self.environment = {**os.environ, **(SOONER if sooner else {}), **own, "PYTHONPATH": str(ROOT)}
 
     def start(self, workers: int) -> None:
         """Start the head and the first workers, and wait until they are there."""
@@ -124,7 +134,7 @@ class RayCluster:
         Args:
             brings: types of nodes that its autoscaler can bring, by name: Ray's `available_node_types`. Without any it has no autoscaler.
         """
-        told = (f"--include-dashboard={'true' if self._dashboard else 'false'}", "--resources={\"summtune_driver\": 1}")
+        told = (f"--include-dashboard={'true' if self._dashboard else 'false'}", '--resources={"summtune_driver": 1}')
         scaled: tuple[str, ...] = ()
         if brings is not None:
             file = self.folder / "autoscaling.json"
@@ -222,11 +232,11 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster(workers: int, *, dashboard: bool = False) -> Iterator[RayCluster]:
+def ray_cluster(workers: int, *, dashboard: bool = False, sooner: bool = True) -> Iterator[RayCluster]:
     """A cluster with a head; its workers' machines are there, and start as they are told."""
     folder = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))
     try:
         with local_network(workers + 1) as machines:
-            yield RayCluster(machines, folder, dashboard=dashboard)
+            yield RayCluster(machines, folder, dashboard=dashboard, sooner=sooner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,8 +9,8 @@ import pytest
 
 from summtune.events.kinds import TrialStarted
 from summtune.events.log import read_events
-from tests.faults.conftest import Search
 from tests.faults.ray_cluster import ray_cluster
+from tests.faults.searching import Search
 
 NOTICE_S = 15
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Search
 from tests.faults.ray_cluster import ray_cluster
+from tests.faults.searching import Search
 
 CUT_S = 30
 

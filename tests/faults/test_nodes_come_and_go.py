@@ -8,8 +8,8 @@ import pytest
 
 from summtune.events.kinds import Ended, Event, Retried, TrialStarted
 from summtune.events.log import read_events
-from tests.faults.conftest import Search
 from tests.faults.ray_cluster import ray_cluster
+from tests.faults.searching import Search
 
 
 def at_once(events: list[Event]) -> list[tuple[Event, int]]:

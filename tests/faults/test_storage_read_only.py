@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Search
 from tests.faults.file_system import FileSystem, why_none
 from tests.faults.ray_cluster import ray_cluster
+from tests.faults.searching import Search
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Search
 from tests.faults.machines import Machine
 from tests.faults.ray_cluster import ray_cluster
+from tests.faults.searching import Search
 
 
 @pytest.mark.parametrize("death", [Machine.die, pytest.param(Machine.lose_power, marks=pytest.mark.slow)])

@@ -23,6 +23,7 @@ def experiment(tmp_path: Path, text: str = "") -> Experiment:
         ("resources: {gpus_per_trial: 0.5}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=0.5)),
         ("resources: {cpus_per_trial: 2}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=2.0, gpus=1.0)),
         ("settings: {general: {device: cpu}}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
+        ("settings: {general: {device: cuda}}", {"CPU": 2.0}, Allotment(cpus=1.0, gpus=1.0)),  # for nodes that may yet come
         ("resources: {gpus_per_trial: 0}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=1.0, gpus=0.0)),
         ("resources: {workers_per_trial: 2}", {"CPU": 4.0}, Allotment(cpus=2.0, gpus=0.0, workers=2)),
         ("resources: {workers_per_trial: 2}", {"CPU": 16.0, "GPU": 4.0}, Allotment(cpus=8.0, gpus=2.0, workers=2)),
@@ -136,8 +137,16 @@ def test_a_selector_that_no_node_satisfies_is_refused() -> None:
     labels = [{"ray.io/node-id": "1", "market-type": "spot"}, {"market-type": "on-demand", "zone": "a"}]
     check_labels({}, [])
     check_labels({"market-type": "!spot", "zone": "in(a, b)"}, labels)
-    said = "resources.label_selector: no node is labelled market-type: fixed; nodes have market-type=on-demand, market-type=spot. Leave it out"
+    said = (
+        "resources.label_selector: no node is labelled market-type: fixed; nodes have market-type=on-demand, market-type=spot. Leave it out"
+    )
     with pytest.raises(SettingsMistake, match=said):
         check_labels({"market-type": "fixed"}, labels)
     with pytest.raises(SettingsMistake, match=r"no node is labelled rack: 7; no node has a label of that name \(rack\)\."):
         check_labels({"rack": "7"}, labels)
+
+
+@pytest.mark.parametrize(("limit", "at_once"), [(None, 3), (5, 5), (1, 1)])
+def test_where_nodes_are_brought_for_what_waits_something_waits(limit: int | None, at_once: int) -> None:
+    assert concurrency(Allotment(1, 0), [{"CPU": 2.0}], limit, grows=True) == at_once
+    assert concurrency(Allotment(1, 0), [], limit, grows=True) >= 1, "else nothing would ever be brought"

@@ -272,3 +272,19 @@ def test_trials_that_are_lost_again_and_again_stop_it_too(opened: Opened) -> Non
     driver = opened("resources: {max_failures: 0}\n")
     failed(driver, LOST, LOST, LOST)
     assert driver.hopeless.startswith("The first 3 trials failed alike, and none has reported (worker_lost): its node was lost. Look")
+
+
+def test_a_trial_that_gets_on_between_its_losses_is_not_given_up(opened: Opened) -> None:
+    """Machines that come and go take a long training's process more often than `max_failures` says."""
+    driver = opened("resources: {max_failures: 1}\n")
+    trial = drawn(driver)
+    state = driver.state.trials[trial]
+    for score in (0.1, 0.2, 0.3):
+        step(driver, trial, score)
+        driver.over(trial, LOST)
+        assert state.status == "pending"
+        now = state.retried[-1].time
+        driver.retries = Retries(1, clock=lambda now=now: now + 3.1)  # type: ignore[misc]
+        assert drawn(driver) == trial, "its pause is the first one again"
+    driver.over(trial, LOST)
+    assert (state.status, state.message) == ("failed", "its node was lost. Given up after 4 attempts.")
