@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-search bench-overhead clean
+.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-search bench-overhead bench-faults clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -52,6 +52,9 @@ bench-eval: $(STAMP)  ## What cheap evaluations and the decode stage cost, and h
 
 bench-overhead: $(STAMP)  ## What a run costs beside Ray Tune alone when training costs nothing
 	$(BIN)/python -m benchmarks overhead
+
+bench-faults: $(STAMP)  ## What a run keeps of its time when a worker node is killed every 20 s (needs root and iproute2); BENCH_REPEATS says how often
+	$(BIN)/python -m benchmarks faults
 
 bench-search: $(STAMP)  ## How soon the search finds good settings, on recorded curves and on functions; BENCH_SEARCH names the referee, BENCH_SEEDS how many seeds
 	$(BIN)/python -m benchmarks search

@@ -38,7 +38,7 @@ class Resources:
     """What a trial gets; None leaves it to the machine.
 
     Attributes:
-        max_failures: retries of a trial for causes that can pass, in each session.
+        max_failures: retries of a trial for causes that can pass, with no evaluation in between.
         hung_after_s: how long it may keep silent; None: judged by how long evaluations take.
         workers_per_trial: that share a training; None: one, or one for each of several GPUs.
         accelerator_type: which GPUs, by Ray's names.

@@ -277,6 +277,8 @@ def _nullable(definition: Schema) -> Schema:
         described = plain.pop("description", None)
         default = {"default": plain.pop("default")} if "default" in plain else {}
         either = {"anyOf": [plain, NULL, {"const": "auto"}]} if "per_trial" in name or "concurrent" in name else _or_null(plain)
+        if name == "label_selector":  # a label's value may look like a number
+            either = _or_null({"type": "object", "additionalProperties": {"type": ["string", "number"]}})
         properties[name] = {**_described(either, described), **default}
     return {**_object(properties), **({"required": definition["required"]} if "required" in definition else {})}
 

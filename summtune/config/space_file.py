@@ -85,7 +85,7 @@ class ResourcesSpec(Section):
     )
     max_concurrent_trials: PositiveInt | None = Field(None, description="Trials at a time; left out: as many as fit.")
     max_failures: NaturalInt = Field(
-        2, description="Retries of a trial whose process or node was lost, or that hung, each from its last checkpoint; 0: none."
+        2, description="Retries, with no evaluation in between, of a trial whose process or node was lost, or that hung; 0: none."
     )
     hung_after_s: Annotated[Real, Field(gt=0.0)] | None = Field(
         None, description="Seconds without an evaluation after which a trial has hung; left out: judged by how long the others took."

@@ -17,7 +17,6 @@ from enum import Enum
 from typing import Any
 
 import ray
-from ray import _raylet
 from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
@@ -25,6 +24,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 ANSWERS_WITHIN_S = 60.0
 """It looks every 5 s by Ray's default, and not while it starts."""
 
+_NAMES: Any = ray._raylet  # its types are not told
 _MIRRORED = "node_"
 """Begins the names that Ray's older autoscaler gives the nodes of a cluster that has none; there it only mirrors what is."""
 
@@ -88,8 +88,8 @@ def _status() -> Any:
 
 
 def _newer() -> bool:
-    key = _raylet.GCS_AUTOSCALER_V2_ENABLED_KEY.encode()
-    found = _head().internal_kv_get(key, namespace=_raylet.GCS_AUTOSCALER_STATE_NAMESPACE.encode())
+    key = _NAMES.GCS_AUTOSCALER_V2_ENABLED_KEY.encode()
+    found = _head().internal_kv_get(key, namespace=_NAMES.GCS_AUTOSCALER_STATE_NAMESPACE.encode())
     return bool(found == b"1")
 
 

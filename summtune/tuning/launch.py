@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -256,7 +256,8 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     """A trial's share, and what to say where it fits no node yet."""
     selector = experiment.resources.label_selector
     nodes = cluster.nodes(selector)
-    allotment = resources.allot(experiment, nodes)
+    gpus_may_come = cluster.grows and resources.leaves_gpus_open(experiment, nodes) and _could_come({"CPU": 1, "GPU": 1}, selector)
+    allotment = resources.allot(experiment, nodes, gpus_may_come=gpus_may_come)
     resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     try:
@@ -265,6 +266,10 @@ def _fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[s
     except SettingsMistake as mistake:
         return allotment, [_will_come(allotment, mistake)]
     return allotment, []
+
+
+def _could_come(bundle: Mapping[str, float], selector: Mapping[str, str]) -> bool:
+    return autoscaling.outlook([bundle], selector) is Outlook.COULD_COME
 
 
 def _will_come(allotment: Allotment, mistake: SettingsMistake) -> str:

@@ -15,8 +15,14 @@ Node = Mapping[str, float]
 """A node's resources by Ray's names, in total."""
 
 
-def allot(experiment: Experiment, nodes: Sequence[Node]) -> Allotment:
-    """A trial's share: as asked for, else a GPU for each worker where there is one, and their fair share of the CPUs beside them."""
+def allot(experiment: Experiment, nodes: Sequence[Node], *, gpus_may_come: bool = False) -> Allotment:
+    """A trial's share: as asked for, else a GPU for each worker where there is one, and their fair share of the CPUs beside them.
+
+    Args:
+        experiment: what is asked for.
+        nodes: that are there.
+        gpus_may_come: whether an autoscaler could bring nodes with GPUs.
+    """
     asked = experiment.resources
     workers = workers_of(asked.workers_per_trial, asked.gpus_per_trial)
     kind = asked.accelerator_type
@@ -25,13 +31,19 @@ def allot(experiment: Experiment, nodes: Sequence[Node]) -> Allotment:
     if experiment.base.settings.general.device == "cpu":
         gpus = 0.0
     if gpus is None:
-        gpus = float(workers) if with_gpus or experiment.base.settings.general.device == "cuda" else 0.0
+        gpus = float(workers) if with_gpus or gpus_may_come or experiment.base.settings.general.device == "cuda" else 0.0
     cpus = asked.cpus_per_trial
     if cpus is None:
         # With GPUs the CPUs of a GPU's own node are shared out; without, a worker per CPU gives the most trials per hour.
         share = min((node.get("CPU", 0.0) * gpus / workers / node["GPU"] for node in with_gpus), default=1.0) if gpus else 1.0
         cpus = workers * (float(math.floor(share)) if share >= 1 else max(share, 0.01))
     return Allotment(cpus, gpus, workers, kind, asked.label_selector)
+
+
+def leaves_gpus_open(experiment: Experiment, nodes: Sequence[Node]) -> bool:
+    """Whether nobody has said if trials have GPUs, and no node says so by having some."""
+    undecided = experiment.resources.gpus_per_trial is None and experiment.base.settings.general.device == "auto"
+    return undecided and not any(node.get("GPU", 0.0) > 0 for node in nodes)
 
 
 def check_labels(selector: Mapping[str, str], labels: Sequence[Mapping[str, str]]) -> None:

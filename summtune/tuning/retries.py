@@ -27,9 +27,8 @@ _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:[.,]\d+)*(?:e[+-]?\d+)?")
 class Retries:
     """How failures that can pass are answered.
 
-    Counted since the trial's last evaluation: an attempt that got on takes what was lost before off the count, so that a long training on
-    machines that come and go is not given up, while one that fails at the same place again and again is. A resume, before which a person may
-    have mended something, begins a fresh count.
+    Counted since the trial's last evaluation: a long training on machines that come and go is not given up as long as it gets on, while one
+    that fails at the same place again and again is. A resume, before which a person may have mended something, begins a fresh count.
 
     Attributes:
         most: retries of a trial without an evaluation in between.

@@ -40,6 +40,18 @@ def test_a_run_waits_for_nodes_that_an_autoscaler_could_bring_and_for_no_others(
         cluster.wait_until_nothing_is_held()
 
 
+@pytest.mark.slow
+def test_gpus_are_asked_for_where_an_autoscaler_could_bring_some(search: Callable[..., Search]) -> None:
+    """Else trials would begin on the CPUs of whatever node came first. The GPU exists by name only, and training takes the CPU."""
+    with ray_cluster(workers=0) as cluster:
+        cluster.start_head(brings={**TYPES, "large": {**TYPES["small"], "resources": {"CPU": 1, "GPU": 1}}})
+        cluster.wait_for_nodes(1)
+        searched = search(cluster, resources={"max_concurrent_trials": 1}, settings={"general": {"device": "auto"}})
+        searched.ends(searched.start("run", searched.file))
+        searched.check_all_finished()
+        assert "1 GPU" in searched.output.partition("hardware")[2].partition("\n")[0]
+
+
 def brought(cluster: RayCluster) -> list[str]:
     """Nodes that there ever were beside the head."""
     return [node["id"] for node in cluster.ask()["nodes"]][1:]

@@ -5,7 +5,7 @@ import pytest
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import SettingsMistake
 from summtune.tuning.allotment import Allotment
-from summtune.tuning.resources import allot, check_fit, check_labels, check_sharding, concurrency
+from summtune.tuning.resources import allot, check_fit, check_labels, check_sharding, concurrency, leaves_gpus_open
 
 
 def experiment(tmp_path: Path, text: str = "") -> Experiment:
@@ -40,6 +40,15 @@ def experiment(tmp_path: Path, text: str = "") -> Experiment:
 )
 def test_a_trials_share(tmp_path: Path, text: str, node: dict[str, float], allotment: Allotment) -> None:
     assert allot(experiment(tmp_path, text), [node]) == allotment
+
+
+def test_gpus_that_an_autoscaler_could_bring_are_given(tmp_path: Path) -> None:
+    nodes = [{"CPU": 2.0}]
+    assert leaves_gpus_open(experiment(tmp_path), nodes)
+    assert not leaves_gpus_open(experiment(tmp_path), [{"CPU": 2.0, "GPU": 1.0}])
+    assert not leaves_gpus_open(experiment(tmp_path, "resources: {gpus_per_trial: 0}"), nodes)
+    assert not leaves_gpus_open(experiment(tmp_path, "settings: {general: {device: cpu}}"), nodes)
+    assert allot(experiment(tmp_path), nodes, gpus_may_come=True) == Allotment(cpus=1.0, gpus=1.0)
 
 
 def test_cpus_of_nodes_without_gpus_are_not_promised_to_trials_with_one(tmp_path: Path) -> None:
