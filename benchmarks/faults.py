@@ -25,7 +25,7 @@ from tests.faults.ray_cluster import RayCluster, ray_cluster
 from tests.faults.searching import Search
 
 REPEATS = int(os.environ.get("BENCH_REPEATS", "3"))
-TRIALS, EPOCHS, ROWS = 6, 6, 1200
+TRIALS, EPOCHS, ROWS = 4, 8, 600
 KILL_EVERY_S = 20.0
 SLOTS = 2
 

@@ -11,6 +11,7 @@ It must not know what a trial needs, nor decide what an answer means for a run.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -25,8 +26,8 @@ ANSWERS_WITHIN_S = 60.0
 """It looks every 5 s by Ray's default, and not while it starts."""
 
 _NAMES: Any = ray._raylet  # its types are not told
-_MIRRORED = "node_"
-"""Begins the names that Ray's older autoscaler gives the nodes of a cluster that has none; there it only mirrors what is."""
+_MIRRORED = re.compile("node_[0-9a-f]{56}")
+"""The types that Ray's older autoscaler makes up for the nodes of a cluster that has none, one for each; there it only mirrors what is."""
 
 
 class Outlook(Enum):
@@ -96,7 +97,7 @@ def _newer() -> bool:
 def _older() -> bool:
     found = _head().internal_kv_get(DEBUG_AUTOSCALING_STATUS.encode(), namespace=None)
     report = json.loads(found).get("autoscaler_report", {}) if found else {}
-    return any(not name.startswith(_MIRRORED) for name in report.get("active_nodes", {}))
+    return any(not _MIRRORED.fullmatch(name) for name in report.get("active_nodes", {}))
 
 
 def _head() -> Any:
