@@ -101,7 +101,10 @@ def drive(
             exported(event, state)
 
         driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
-        session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
+        reuses_actors = engine.reuses_actors(allotment)
+        session = Session(
+            driver, room, engine.stop_tune, witness.note, lambda: interrupted, draining=cluster.draining, reuses_actors=reuses_actors
+        )
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))

@@ -72,9 +72,19 @@ class Cluster:
         """Labels of each node that can be given trials."""
         return [node["Labels"] for node in self._usable()]
 
+    def draining(self) -> set[str]:
+        """Addresses of the nodes that live, and are to be gone soon. Ray places nothing on them any more."""
+        leaving = _draining()
+        return {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"] and node["NodeID"] in leaving} if leaving else set()
+
     def _usable(self) -> list[dict[str, Any]]:
-        draining = ray._private.state.state.get_draining_nodes()  # Ray places nothing there any more, and calls it alive
-        return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in draining]
+        leaving = _draining()
+        return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving]
+
+
+def _draining() -> dict[str, int]:
+    """Ids of the nodes that are to be gone soon, and when."""
+    return dict(ray._private.state.state.get_draining_nodes())
 
 
 def prepare_environment() -> None:
@@ -143,6 +153,11 @@ def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
     return tune.with_resources(function, tune.PlacementGroupFactory([bundle], **where))
 
 
+def reuses_actors(allotment: Allotment) -> bool:
+    """Whether a trial is given the actor of one before: not with several workers; the end of an actor is what ends a stopped group."""
+    return allotment.workers == 1
+
+
 def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], work: Work) -> tune.Tuner:
     """A Tuner for a run that Ray Tune knows nothing of."""
     return tune.Tuner(
@@ -151,7 +166,7 @@ def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callbac
             search_alg=RememberingOptunaSearch(),
             scheduler=RememberingASHAScheduler(),
             num_samples=-1,  # the driver says when it is enough, so that a run can be extended
-            reuse_actors=allotment.workers == 1,  # the end of an actor is what ends a group of workers that was stopped
+            reuse_actors=reuses_actors(allotment),
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
         ),

@@ -5,6 +5,8 @@ Overridden, and why:
   again, and of two that are the same trial of ours (it was tried again, and Tune's snapshot doesn't know that the first had failed) one is.
 - `on_trial_result`: the driver records the report, then judges. ASHAScheduler keeps its rungs in memory, and a restore forgets them.
 - `on_trial_complete`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
+- Where a trial ends (`on_trial_result`, `on_trial_complete`) Ray Tune keeps its actor for the next one, also on a node that is drained,
+  which Ray itself would give nothing any more; so it is told whether to (`_reuse_actors`, which it reads right after).
 - `on_trial_error`: keeps the error for the searcher.
 """
 
@@ -71,10 +73,14 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
                 live.driver.note(report.trial, text)
             live.watchdog.heard(trial.trial_id)
             goes_on = live.driver.report(report)
+            tune_controller._reuse_actors = live.may_reuse_actor(report.node)
             return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Nothing: see the head of this file."""
+        """See the head of this file."""
+        live = session.current()
+        with live:
+            tune_controller._reuse_actors = live.may_reuse_actor(result.get("node_ip", ""))
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Keep what Ray hands on; the searcher, which is asked next, is only told that there was an error."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 
 from summtune.errors import NothingUsable, SurroundingsFailure, TrialFailure
@@ -31,6 +31,8 @@ class Session:
         stop: asks Ray Tune to end its loop.
         note: says a sentence to the person.
         stop_asked: whether a person wants an end.
+        draining: addresses of the nodes that are to be gone soon.
+        reuses_actors: whether Ray Tune gives a trial the actor of one before.
     """
 
     def __init__(
@@ -40,6 +42,8 @@ class Session:
         stop: Callable[[], None],
         note: Callable[[str], None],
         stop_asked: Callable[[], bool] = lambda: False,
+        draining: Callable[[], Collection[str]] = tuple,
+        reuses_actors: bool = True,
     ) -> None:
         self.driver = driver
         self.note = note
@@ -50,7 +54,10 @@ class Session:
         self._in_hand: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
         self._capacity = capacity
+        self._draining = draining
+        self._reuses_actors = reuses_actors
         self._slots = 0
+        self._leaving: Collection[str] = ()
         self._counted = -math.inf
         self._stop = stop
         self._stopped = False
@@ -108,10 +115,18 @@ class Session:
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""
+        self._look_at_cluster()
+        return len(self._in_hand) < self._slots
+
+    def may_reuse_actor(self, address: str) -> bool:
+        """Whether another trial may have the actor of one that ends on a node: not where the node is to be gone soon."""
+        self._look_at_cluster()
+        return self._reuses_actors and address not in self._leaving
+
+    def _look_at_cluster(self) -> None:
         now = time.monotonic()
         if now - self._counted >= COUNT_EVERY_S:
-            self._slots, self._counted = self._capacity(), now
-        return len(self._in_hand) < self._slots
+            self._slots, self._leaving, self._counted = self._capacity(), self._draining(), now
 
     @property
     def may_go_on(self) -> bool:

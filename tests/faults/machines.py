@@ -97,7 +97,7 @@ class Machine:
         """Wait until all its processes have ended by themselves."""
         deadline = time.monotonic() + within_s
         while pids := self.pids():
-            assert time.monotonic() < deadline, pids
+            assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in pids]
             for process in self._started:
                 process.poll()
             time.sleep(0.2)

@@ -18,7 +18,10 @@ def test_trials_are_on_nodes_with_the_labels_asked_for_only(search: Callable[...
         cluster.start_worker(cluster.machines[1], cpus=4, labels={"zone": "a"})
         cluster.start_worker(cluster.machines[2], cpus=2, labels={"zone": "b"})
         cluster.wait_for_nodes(3)
-        small = {"parameters": {"learning_rate": {"values": [1e-3, 2e-3][: 3 - workers]}}, "settings": {"training": {"num_train_epochs": 2}}}
+        small = {
+            "parameters": {"learning_rate": {"values": [1e-3, 2e-3][: 3 - workers]}},
+            "settings": {"training": {"num_train_epochs": 2}},
+        }
         searched = search(cluster, resources={"label_selector": {"zone": "!a"}, "workers_per_trial": workers}, **small)
         process = searched.start("run", searched.file)
         searched.ends(process)
