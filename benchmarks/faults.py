@@ -102,7 +102,7 @@ def _one(*, kill: bool) -> Found:
         cluster.start(2)
         space = {"parameters": {"learning_rate": {"values": rates}}, "resources": {"max_failures": 1000}}
         training = {"training": {"num_train_epochs": EPOCHS}}
-        search = Search(cluster, Path(folder), rows_=ROWS, settings=training, **space)
+        search = Search(cluster, Path(folder), train_rows=ROWS, settings=training, **space)
         process = search.start("run", search.file)
         kills: list[tuple[float, Machine]] = []
         if kill:

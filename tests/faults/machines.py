@@ -37,6 +37,13 @@ def why_not() -> str:
     return ""
 
 
+def _name(pid: int) -> str:
+    """A process's command line; empty once it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
 def _ip(*words: str) -> str:
     return subprocess.run(["ip", *words], capture_output=True, text=True, check=True).stdout
 
@@ -93,11 +100,11 @@ class Machine:
         self.cut()
         self.die()
 
-    def wait_until_empty(self, within_s: float = 60) -> None:
-        """Wait until all its processes have ended by themselves."""
+    def wait_until_only(self, names: Sequence[str], within_s: float = 60) -> None:
+        """Wait until all its processes have ended by themselves, but for those that are called so."""
         deadline = time.monotonic() + within_s
-        while pids := self.pids():
-            assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ") for pid in pids]
+        while left := [name for pid in self.pids() if (name := _name(pid)) and not name.startswith(tuple(names))]:
+            assert time.monotonic() < deadline, left
             for process in self._started:
                 process.poll()
             time.sleep(0.2)

@@ -36,15 +36,15 @@ class Search:
     Args:
         cluster: where it is run.
         folder: on storage that all machines see.
-        rows: of the training data: of so many an epoch takes a second or so.
+        train_rows: of the training data: of so many an epoch takes a second or so.
         space: changes to the space, two trials of four epochs on a CPU each.
     """
 
-    def __init__(self, cluster: RayCluster, folder: Path, rows_: int = 100, **space: Any) -> None:
+    def __init__(self, cluster: RayCluster, folder: Path, train_rows: int = 100, **space: Any) -> None:
         self.cluster = cluster
         self.folder = folder
         self.results = folder / "results"
-        train, dev = write_csv(folder / "train.csv", rows(rows_)), write_csv(folder / "dev.csv", rows(4, start=1000))
+        train, dev = write_csv(folder / "train.csv", rows(train_rows)), write_csv(folder / "dev.csv", rows(4, start=1000))
         small: dict[str, Any] = {
             "parameters": {"learning_rate": {"values": [1e-3, 2e-3]}},
             "baseline": False,
@@ -105,8 +105,8 @@ class Search:
         return self.reports(machine)[-1]
 
     def is_over(self) -> bool:
-        """Whether the run has ended, by its log."""
-        return bool(state_of(self.run).status)
+        """Whether the run has come to its end, by its log."""
+        return state_of(self.run).status == "finished"
 
     def epoch_s(self) -> float:
         """How long an epoch takes now: the median of waits between reports of the same attempt."""

@@ -15,7 +15,7 @@ from tests.faults.searching import Search
 def test_a_killed_driver_holds_nothing_and_its_run_goes_on(search: Callable[..., Search]) -> None:
     with ray_cluster(workers=2) as cluster:
         cluster.start(2)
-        searched = search(cluster, rows_=400)
+        searched = search(cluster, train_rows=400)
         process = searched.start("run", searched.file)
         for machine in cluster.machines[1:]:
             searched.wait_for_report(machine, process)

@@ -30,7 +30,7 @@ def test_a_node_that_is_added_is_used_and_one_that_is_gone_no_longer_counts(sear
     rates = [1e-3, 2e-3, 3e-3, 4e-3, 5e-3]
     with ray_cluster(workers=2) as cluster:
         cluster.start(1)
-        searched = search(cluster, rows_=500, parameters={"learning_rate": {"values": rates}})
+        searched = search(cluster, train_rows=500, parameters={"learning_rate": {"values": rates}})
         process = searched.start("run", searched.file)
         first, second = cluster.machines[1:]
         searched.wait_for_report(first, process)
