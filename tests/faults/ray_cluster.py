@@ -94,6 +94,10 @@ def _autoscaling(brings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_OF_A_CLUSTER = ("TrainStateActor", "_AutoscalingCoordinatorActor")
+"""Ray Train's: one for all trainings of a cluster, from the first worker group on for as long as the head lives. They take no CPU."""
+
+
 class RayCluster:
     """A head on the first machine, workers on the others.
 
@@ -200,12 +204,9 @@ class RayCluster:
         self._inside([*_RAY, "drain-node", f"--address={self.address}", node, *reason, f"--deadline-remaining-seconds={notice_s}"])
 
     def held(self) -> list[str]:
-        """What still holds something: live actors and placement groups, by their states.
-
-        Ray Train's TrainStateActor, which knows all trainings of a cluster, stays on the head as long as that lives, and takes no CPU.
-        """
+        """What still holds something: live actors and placement groups, by their states."""
         told = self.ask()
-        actors = [f"{name}: {state}" for name, state in told["actors"] if state != "DEAD" and name != "TrainStateActor"]
+        actors = [f"{name}: {state}" for name, state in told["actors"] if state != "DEAD" and name not in _OF_A_CLUSTER]
         return actors + [f"placement group: {state}" for state in told["placement_groups"] if state != "REMOVED"]
 
     def wait_until_nothing_is_held(self, within_s: float = 60) -> None:
