@@ -62,9 +62,7 @@ def main() -> None:
     """Print the tables."""
     looks = _apart(TRIALS, 1, LOOKS)
     print(f"One run of {TRIALS} trials of up to {REPORTS} reports, {ACTORS} actors, one node; `bayes` with `asha`:\n")
-    print(
-        "| trials drawn | seconds a trial, since the last line | CPU of the driver a trial | its memory | event log | snapshot | a suggestion |"
-    )
+    print("| trials drawn | seconds a trial since the line above | driver CPU a trial | its memory | event log | snapshot | a suggestion |")
     print("|---|---|---|---|---|---|---|")
     for before, look in zip([Look(0, 0, 0, 0, 0, 0, 0), *looks], looks, strict=False):
         trials = look.trials - before.trials
