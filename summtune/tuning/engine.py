@@ -54,11 +54,13 @@ class Cluster:
         dashboard: its address, or empty.
         started_here: whether this process started it.
         grows: whether it has an autoscaler, which brings nodes as they are asked for.
+        passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
     """
 
     dashboard: str
     started_here: bool
     grows: bool = False
+    passed_over: str = ""
 
     def nodes(self, selector: Mapping[str, str] | None = None) -> list[Mapping[str, float]]:
         """Resources, in total, of each node that can be given trials: it lives, is not being drained, and is one that is meant.
@@ -97,6 +99,8 @@ def prepare_environment() -> None:
 def connected(log_file: Path | None) -> Iterator[Cluster]:
     """Be connected to Ray: to RAY_ADDRESS's cluster, to one this process has already, or to a local one that ends with this block.
 
+    Ray by itself would also join whatever `ray start` began last on this machine, be it somebody else's, or gone without a word.
+
     Args:
         log_file: where what Ray has to say in this process goes; None keeps it quiet.
 
@@ -106,18 +110,29 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
     prepare_environment()
     quiet(log_file)
     started_here = not ray.is_initialized()
+    passed_over = ""
     if started_here:
+        address = os.environ.get("RAY_ADDRESS")
+        passed_over = "" if address else _other_cluster()
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(dashboard=_dashboard_url(), started_here=started_here, grows=autoscaling.is_there())
+        yield Cluster(_dashboard_url(), started_here, grows=autoscaling.is_there(), passed_over=passed_over)
     finally:
         if started_here:
             ray.shutdown()
         quiet(None)
+
+
+def _other_cluster() -> str:
+    """The address of the cluster that `ray start` began last on this machine, if it still runs."""
+    from ray._private.services import find_bootstrap_address, find_gcs_addresses
+
+    address = find_bootstrap_address(None)
+    return address if address in find_gcs_addresses() else ""
 
 
 def _dashboard_url() -> str:
