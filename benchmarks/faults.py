@@ -11,6 +11,7 @@ slots' time, from the run's first event to its last. BENCH_REPEATS says how many
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from tests.faults.ray_cluster import RayCluster, ray_cluster
 from tests.faults.searching import Search
 
 REPEATS = int(os.environ.get("BENCH_REPEATS", "3"))
-TRIALS, EPOCHS, ROWS = 4, 8, 600
+TRIALS, EPOCHS, ROWS = 4, 6, 600
 KILL_EVERY_S = 20.0
 SLOTS = 2
 
@@ -63,10 +64,12 @@ def main() -> None:
     if reason := why_not():
         print(f"not measured: {reason}")
         return
-    calm, killed = [], []
+    calm: list[Found] = []
+    killed: list[Found] = []
     for _ in range(REPEATS):
-        calm.append(_one(kill=False))
-        killed.append(_one(kill=True))
+        for found, kill in ((calm, False), (killed, True)):
+            found.append(_one(kill=kill))
+            print(f"{'with' if kill else 'without'} kills: {found[-1]}", file=sys.stderr, flush=True)
     load = os.getloadavg()[1]
     print(f"{TRIALS} trials of {EPOCHS} epochs, {SLOTS} at a time, {REPEATS} rounds; load of the machine in the last 5 min: {load:.1f}\n")
     print("| | wall time, median | from – to | useful step time over wall time, median | from – to | kills | iterations done again |")

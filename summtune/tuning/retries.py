@@ -34,12 +34,14 @@ class Retries:
         most: retries of a trial without an evaluation in between.
         first_pause_s: pause before the first of them.
         growth: each next pause is so many times as long, so that a worker that fails at once does not fail without end.
+        longest_pause_s: and no pause is longer, since with many retries it would soon be hours.
         clock: seconds since the epoch, as events have them.
     """
 
     most: int
     first_pause_s: float = 3.0
     growth: float = 4.0
+    longest_pause_s: float = 60.0
     clock: Callable[[], float] = time.time
 
     def allowed(self, trial: TrialState, failure: TrialFailure) -> bool:
@@ -57,7 +59,10 @@ class Retries:
             return True
         since = self.clock() - retried[-1].time
         # Far below 0 the clock was set back, which is not waited for; a little below is the rounding of an event's time.
-        return since < -1 or max(since, 0.0) >= self.first_pause_s * self.growth ** (len(retried) - 1)
+        pause_s = self.first_pause_s
+        for _ in retried[1:]:
+            pause_s = min(pause_s * self.growth, self.longest_pause_s)
+        return since < -1 or max(since, 0.0) >= pause_s
 
 
 def _fruitless(trial: TrialState) -> list[Retried]:

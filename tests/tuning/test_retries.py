@@ -128,10 +128,10 @@ def test_a_training_that_hangs_twice_has_failed(opened: Opened) -> None:
 def test_a_worker_that_fails_at_once_is_given_pauses_that_grow_and_others_do_not_wait(opened: Opened) -> None:
     driver = opened()
     now = [0.0]
-    driver.retries = Retries(3, clock=lambda: now[0])
+    driver.retries = Retries(5, clock=lambda: now[0])
     trial = drawn(driver)
     other = driver.state
-    for pause in (3.0, 12.0, 48.0):
+    for pause in (3.0, 12.0, 48.0, 60.0, 60.0):
         driver.over(trial, LOST)
         began = other.trials[trial].retried[-1].time
         now[0] = began + pause - 0.1
