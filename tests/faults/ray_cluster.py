@@ -239,7 +239,7 @@ class RayCluster:
 @contextmanager
 def ray_cluster(workers: int, *, dashboard: bool = False, sooner: bool = True) -> Iterator[RayCluster]:
     """A cluster with a head; its workers' machines are there, and start as they are told."""
-    folder = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir="/tmp"))
     try:
         with local_network(workers + 1) as machines:
             yield RayCluster(machines, folder, dashboard=dashboard, sooner=sooner)
