@@ -17,7 +17,7 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
 from summtune.paths import RunPaths
-from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
+from summtune.tuning import engine, lock, mirror, mirrored_scores, resources, stop_request
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
@@ -78,6 +78,7 @@ def drive(
 ) -> None:
     """Hand the run to Ray Tune until it is complete, interrupted, or something gives way; `work` is what its trials do."""
     engine.quiet(run.logs / "ray.log")
+    lock.tell(run.lock, cluster.dashboard, cluster.job)
 
     def room() -> int:
         return resources.concurrency(allotment, cluster.nodes(), experiment.resources.max_concurrent_trials)

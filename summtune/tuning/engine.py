@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -16,8 +17,10 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import RayError
+from ray.job_config import JobConfig
 from ray.tune import TuneError
 
+import summtune
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
 from summtune.tuning.allotment import Allotment
@@ -25,8 +28,6 @@ from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
 from summtune.tuning.trainable import Work, train_trial, training
-
-TRAINABLE_NAME = "summtune_trial"
 
 ENVIRONMENT = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # one report without a metric would abort the whole run; the driver judges reports itself
@@ -44,16 +45,22 @@ ENVIRONMENT = {
 }
 
 
+SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""The variable that Ray gives a submitted job's command, with the job's metadata."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A Ray cluster that this process is connected to.
 
     Attributes:
         dashboard: its address, or empty.
+        job: this process's job there, as the dashboard's pages are called.
         started_here: whether this process started it.
     """
 
     dashboard: str
+    job: str
     started_here: bool
 
     def nodes(self) -> list[Mapping[str, float]]:
@@ -68,10 +75,11 @@ def prepare_environment() -> None:
 
 
 @contextmanager
-def connected(log_file: Path | None) -> Iterator[Cluster]:
+def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
     """Be connected to Ray: to RAY_ADDRESS's cluster, to one this process has already, or to a local one that ends with this block.
 
     Args:
+        name: what Ray's dashboard calls this process's job, where it has no name yet.
         log_file: where what Ray has to say in this process goes; None keeps it quiet.
 
     Raises:
@@ -82,16 +90,27 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
     started_here = not ray.is_initialized()
     if started_here:
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(dashboard=_dashboard_url(), started_here=started_here)
+        yield Cluster(_dashboard_url(), _submitted() or ray.get_runtime_context().get_job_id(), started_here)
     finally:
         if started_here:
             ray.shutdown()
         quiet(None)
+
+
+def _described(name: str) -> JobConfig | None:
+    """What this process's job is known by; a submitted one has its metadata already."""
+    return None if SUBMITTED in os.environ else JobConfig(metadata={"name": name, "summtune": summtune.__version__})
+
+
+def _submitted() -> str:
+    """The submission id of the job that this process is; empty where it was not submitted."""
+    metadata = json.loads(os.environ.get(SUBMITTED) or "{}").get("metadata", {})
+    return str(metadata.get("job_submission_id", ""))
 
 
 def _dashboard_url() -> str:
@@ -116,9 +135,12 @@ def quiet(log_file: Path | None) -> None:
 
 
 def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
-    """The function that actors execute, with what a trial's actor is given."""
+    """The function that actors execute, with what a trial's actor is given.
+
+    Ray's dashboard calls actors and their tasks by the function's name, which is the run's; `Tuner.restore` asks for the same one.
+    """
     function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment, work=work)
-    function.__name__ = TRAINABLE_NAME  # type: ignore[attr-defined]  # Tuner.restore asks for the same name
+    function.__name__ = run.folder.name  # type: ignore[attr-defined]  # a partial has no name of its own
 
     # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
     # missing to a worker, and Ray Tune asks that it reserve something.

@@ -71,7 +71,7 @@ def start(
     own_metrics.try_out(experiment)
     _check_models(experiment)
     lessons = warm_start.lessons(experiment, facts.fingerprints)
-    with surroundings(str(place)), engine.connected(None) as cluster:
+    with surroundings(str(place)), engine.connected(experiment.name, None) as cluster:
         allotment = _fitting(experiment, cluster, experiment.budget)
         run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
@@ -138,7 +138,7 @@ def resume(
         untaught = not state.trials and not state.lost and len(state.taught) < len(experiment.warm_start)
         lessons = warm_start.lessons(experiment, facts.fingerprints) if untaught else []
         count = state.count + more
-        with engine.connected(run.logs / "ray.log") as cluster:
+        with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster, state.budget if limits is None else limits)
             # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
             # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
@@ -175,7 +175,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             raise RunMistake(Problem(reason, "Decode a model's folder, by the metric that you name."))
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
-        with engine.connected(run.logs / "ray.log") as cluster:
+        with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment = _fitting(experiment, cluster)
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))

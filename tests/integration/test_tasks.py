@@ -26,7 +26,7 @@ def test_work_whose_process_is_lost_begins_again_and_not_without_end(cluster: st
         folder.mkdir()
     times = {"well": 0, "once": 1, "always": 99}
     work = {name: (str(folder), times[name]) for name, folder in folders.items()}
-    found = dict(in_parallel(dies, work, Allotment(cpus=1, gpus=0), lambda: False))
+    found = dict(in_parallel("test.die", dies, work, Allotment(cpus=1, gpus=0), lambda: False))
     assert (found["well"], found["once"]) == (1, 2)
     assert isinstance(found["always"], TrialFailure)
     assert found["always"].cause == "worker_lost"
