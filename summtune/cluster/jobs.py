@@ -6,6 +6,7 @@ It must not know how jobs are submitted; what `submission` wrote into their meta
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -182,9 +183,10 @@ def follow(access: Access, job: JobView, say: Callable[[str], None]) -> JobView:
     return get(access, job.id)
 
 
-def waited_for(access: Access, identity: str) -> JobView:
-    """A job once it is over."""
-    while not (job := get(access, identity)).over:
+def waited_for(access: Access, identity: str, timeout_s: float = math.inf) -> JobView:
+    """A job once it is over, or the time is."""
+    deadline = time.monotonic() + timeout_s
+    while not (job := get(access, identity)).over and time.monotonic() < deadline:
         time.sleep(POLL_S)
     return job
 

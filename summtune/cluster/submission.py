@@ -49,6 +49,7 @@ class Submission:
         variables: its environment, in clear.
         secrets: its environment, sealed on the way.
         metadata: what else is told of it.
+        module: what is executed in place of a verb; it has to travel.
     """
 
     id: str
@@ -59,9 +60,12 @@ class Submission:
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
     metadata: Mapping[str, str]
+    module: str = ""
 
     def command(self, *, code_travels: bool) -> str:
         """Its command line."""
+        if self.module:
+            return shlex.join(["python", "-m", self.module])
         program = ("python", "-m", "summtune") if code_travels else ("summtune",)
         return shlex.join([*program, self.verb, *self.words])
 

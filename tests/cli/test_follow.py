@@ -14,6 +14,7 @@ import pytest
 
 from summtune.cli import watching
 from summtune.cli.main import main
+from summtune.events.following import Follower
 from summtune.events.kinds import Ended, Event, Promoted, Reported, RunClosed, RunResumed, TrialStarted
 from summtune.events.log import EventLog, read_events
 from summtune.paths import RunPaths
@@ -127,10 +128,10 @@ def test_as_json_the_logs_records_are_lines(run: RunPaths, driven: Driven, capsy
 def test_ctrl_c_ends_the_showing_only(
     run: RunPaths, driven: Driven, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(follower: watching.Follower) -> None:
+    def interrupt(follower: Follower) -> None:
         raise KeyboardInterrupt
 
     driven([RESUMED, *TRAINED, RunClosed("finished")])
-    monkeypatch.setattr(watching.Follower, "news", interrupt)
+    monkeypatch.setattr(Follower, "news", interrupt)
     assert main(["show", "plain", "--follow"]) == 130
     assert capsys.readouterr().err == "\nThe run goes on. It is stopped by:  summtune stop plain\n"
