@@ -47,10 +47,11 @@ def of(record: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def test_a_cluster_of_two_nodes_that_is_fit_and_then_is_not(head: Head, hub: str) -> None:
     other_storage = head.home / "other"
     with joined(head, OTHER):
-        code, out, err = head.summtune("doctor", "--json", HF_ENDPOINT=hub, WANDB_BASE_URL="http://127.0.0.1:9")
+        code, out, err = head.summtune("doctor", "--json", HF_ENDPOINT=hub, HF_HUB_OFFLINE="0", WANDB_BASE_URL="http://127.0.0.1:9")
         record = json.loads(out)
         assert (code, record["fit"]) == (0, True), out + err
-        assert sorted(node["address"] for node in record["nodes"]) == ["127.0.0.1", OTHER]
+        (head_node, other) = sorted(record["nodes"], key=lambda node: not node["head"])
+        assert (other["address"], head_node["driver"], other["driver"]) == (OTHER, True, False)
         for node in record["nodes"]:
             assert all(node["versions"][name] for name in PACKAGES)
             assert node["storage"] == str(head.storage)
