@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -153,8 +154,8 @@ async def while_it_runs(page: Page, folder: Path) -> None:
     base = found.partition("/#/")[0]
     await page.call("Network.setCookie", name="ray-authentication-token", value=token(), url=base)
     name = shown(folder)["run"]
-    await page.take(f"{base}/#/jobs", "ray-jobs", wait_for="summtune run", width=1500, height=560)
-    await page.take(f"{base}/#/actors", "ray-actors", wait_for=name, width=1500, height=760)
+    await page.take(f"{base}/#/jobs", "ray-jobs", wait_for="summtune run", width=1600, height=540)
+    await page.take(f"{base}/#/actors", "ray-actors", wait_for=name, width=1600, height=540)
 
 
 async def when_it_is_over(page: Page, folder: Path) -> None:
@@ -180,7 +181,10 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="summtune-pictures-") as temporary:
         folder = Path(temporary)
         with (folder / "output").open("w", encoding="utf-8") as output:
-            run = subprocess.Popen([*SUMMTUNE, "run", str(SPACE)], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+            # As a person would have typed it: pictures are to show no path of the machine that they were taken on.
+            shutil.copy(SPACE, folder)
+            words, named = ["python", "-m", "summtune", "run", SPACE.name], {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+            run = subprocess.Popen(words, cwd=folder, env={**os.environ, **named}, stdout=output, stderr=subprocess.STDOUT)
         try:
             async with browser() as page:
                 await while_it_runs(page, folder)

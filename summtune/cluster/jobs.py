@@ -23,6 +23,9 @@ from summtune.paths import RunPaths
 SLOT = "summtune_driver"
 """The resource that a cluster declares on its head, as often as runs are to be under way at once; a run's job holds one."""
 
+JOB_NAME = "job_name"
+"""The key of a job's metadata that Ray's dashboard calls it by."""
+
 POLL_S = 0.5
 STARTING_S = 30.0
 _OVER = ("STOPPED", "SUCCEEDED", "FAILED")
@@ -197,7 +200,7 @@ def _view(job: Any) -> JobView:
         id=job.submission_id,
         status=str(job.status.value if hasattr(job.status, "value") else job.status),
         run=metadata.get("run", ""),
-        name=metadata.get("name", ""),
+        name=metadata.get(JOB_NAME, ""),
         verb=metadata.get("verb", ""),
         began=job.start_time / 1000 if job.start_time else None,
         ended=job.end_time / 1000 if job.end_time else None,

@@ -103,8 +103,8 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
 
 
 def _described(name: str) -> JobConfig | None:
-    """What this process's job is known by; a submitted one has its metadata already."""
-    return None if SUBMITTED in os.environ else JobConfig(metadata={"name": name, "summtune": summtune.__version__})
+    """What this process's job is known by (`job_name` is the dashboard's own word); a submitted one has its metadata already."""
+    return None if SUBMITTED in os.environ else JobConfig(metadata={"job_name": name, "summtune": summtune.__version__})
 
 
 def _submitted() -> str:
