@@ -167,7 +167,7 @@ async def when_it_is_over(page: Page, folder: Path) -> None:
     try:
         url = await until(lambda: re.search(r'http://127[^"]*', (folder / "pages.json").read_text(encoding="utf-8")), "optuna-dashboard")
         await page.take(url[0], "optuna-history", wait_for="Hyperparameter Importance", width=1500, height=1000)
-        await page.take(f"{url[0]}/analytics", "optuna-analytics", wait_for="Parallel", width=1500, height=1000)
+        await page.take(f"{url[0]}/analytics", "optuna-slice", wait_for="Cumulative", width=1500, height=670)
     finally:
         server.terminate()
         server.wait(30)
