@@ -57,11 +57,13 @@ class Cluster:
         dashboard: its address, or empty.
         job: this process's job there, as the dashboard's pages are called.
         started_here: whether this process started it.
+        passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
     """
 
     dashboard: str
     job: str
     started_here: bool
+    passed_over: str = ""
 
     def nodes(self) -> list[Mapping[str, float]]:
         """Resources of each live node, in total."""
@@ -78,6 +80,8 @@ def prepare_environment() -> None:
 def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
     """Be connected to Ray: to RAY_ADDRESS's cluster, to one this process has already, or to a local one that ends with this block.
 
+    Ray by itself would also join whatever `ray start` began last on this machine, be it somebody else's, or gone without a word.
+
     Args:
         name: what Ray's dashboard calls this process's job, where it has no name yet.
         log_file: where what Ray has to say in this process goes; None keeps it quiet.
@@ -88,14 +92,17 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
     prepare_environment()
     quiet(log_file)
     started_here = not ray.is_initialized()
+    passed_over = ""
     if started_here:
+        address = os.environ.get("RAY_ADDRESS")
+        passed_over = "" if address else _other_cluster()
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(_dashboard_url(), _submitted() or ray.get_runtime_context().get_job_id(), started_here)
+        yield Cluster(_dashboard_url(), _submitted() or ray.get_runtime_context().get_job_id(), started_here, passed_over)
     finally:
         if started_here:
             ray.shutdown()
@@ -111,6 +118,14 @@ def _submitted() -> str:
     """The submission id of the job that this process is; empty where it was not submitted."""
     metadata = json.loads(os.environ.get(SUBMITTED) or "{}").get("metadata", {})
     return str(metadata.get("job_submission_id", ""))
+
+
+def _other_cluster() -> str:
+    """The address of the cluster that `ray start` began last on this machine, if it still runs."""
+    from ray._private.services import find_bootstrap_address, find_gcs_addresses
+
+    address = find_bootstrap_address(None)
+    return address if address in find_gcs_addresses() else ""
 
 
 def _dashboard_url() -> str:
