@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +17,16 @@ from tests.cluster.conftest import Head, joined
 OTHER = "127.0.0.2"
 
 
-@pytest.fixture
-def hub() -> Iterator[str]:
-    """A server that knows nothing, and says so."""
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_error(404)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
 def of(record: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [finding for finding in record["findings"] if finding["name"] == name]
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_cluster_of_two_nodes_that_is_fit_and_then_is_not(head: Head, hub: str) -> None:
+def test_a_cluster_of_two_nodes_that_is_fit_and_then_is_not(head: Head, server: str) -> None:
     other_storage = head.home / "other"
     with joined(head, OTHER):
-        code, out, err = head.summtune("doctor", "--json", HF_ENDPOINT=hub, HF_HUB_OFFLINE="0", WANDB_BASE_URL="http://127.0.0.1:9")
+        code, out, err = head.summtune("doctor", "--json", HF_ENDPOINT=server, HF_HUB_OFFLINE="0", WANDB_BASE_URL="http://127.0.0.1:9")
         record = json.loads(out)
         assert (code, record["fit"]) == (0, True), out + err
         (head_node, other) = sorted(record["nodes"], key=lambda node: not node["head"])
@@ -61,14 +40,14 @@ def test_a_cluster_of_two_nodes_that_is_fit_and_then_is_not(head: Head, hub: str
         assert [(one["ok"], one["says"]) for one in of(record, "storage")] == [
             (True, f"{head.storage}: each node reads what the others write")
         ]
-        assert of(record, "hub")[0]["says"] == f"{hub} answers on every node"
+        assert of(record, "hub")[0]["says"] == f"{server} answers on every node"
         assert of(record, "W&B")[0]["says"].startswith("http://127.0.0.1:9 can't be reached from any node ([Errno 111] Connection refused)")
         assert of(record, "turns")[0]["ok"]
         assert of(record, "token")[0]["ok"]
         assert f"{summtune.__version__} travels with each job" in of(record, "summtune")[0]["says"]
         assert not list(head.storage.glob(".summtune-doctor*")), "nothing is left behind"
     with joined(head, OTHER, SUMMTUNE_STORAGE=str(other_storage)):
-        code, out, _ = head.summtune("doctor", HF_ENDPOINT=hub)
+        code, out, _ = head.summtune("doctor", HF_ENDPOINT=server)
         assert code == 3
         lines = out.splitlines()
         assert lines[0].split()[:4] == ["node", "Python", "Ray", "torch"]
