@@ -8,17 +8,17 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import requests
 
-from summtune.events.kinds import Ended, Reported
-from summtune.paths import RunPaths
-from tests.integration.conftest import CommandLine, Heard
+from summtune.events.kinds import Reported
+from summtune.tuning import lock
+from tests.integration.conftest import CommandLine
 from tests.integration.test_resume import has, wait_until
 
 SpaceFile = Callable[..., Path]
@@ -51,11 +51,19 @@ def on_a_terminal(folder: Path, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.slow
-def test_a_real_run_is_followed_on_another_terminal(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    process = summtune_on_cluster.start("run", space_file())
-    wait_until(summtune_on_cluster.folder / "results", has(Reported, 1), process, timeout_s=240)
-    code, written = on_a_terminal(summtune_on_cluster.folder, "show", "tiny", "--follow")
+def test_a_real_run_is_followed_on_another_terminal_and_known_in_rays_dashboard(summtune: CommandLine, space_file: SpaceFile) -> None:
+    process = summtune.start("run", space_file(settings={"training": {"num_train_epochs": 8}}))
+    wait_until(summtune.folder / "results", has(Reported, 1), process, timeout_s=240)
+    run = summtune.run_called("tiny")
+    driver = lock.driver(run.lock)
+    assert driver is not None
+    seen = Seen(driver.dashboard)
+    looking = threading.Thread(target=seen.look, args=(process,))
+    looking.start()
+    code, written = on_a_terminal(summtune.folder, "show", "tiny", "--follow")
     assert code == process.wait(60) == 0
+    looking.join()
+
     assert f"driven by process {process.pid} on " in written
     assert "Ctrl-C ends the showing, not the run" in written
     assert written.count("\x1b[2K") > 10, "a table that renews itself"
@@ -63,45 +71,35 @@ def test_a_real_run_is_followed_on_another_terminal(summtune_on_cluster: Command
     assert "Best      rouge_combined_f1 " in plain
     assert "3 finished, 0 stopped early, 0 failed" in plain
 
+    name = run.folder.name
+    assert {name} <= seen.actors
+    assert {f"{name}.train"} <= seen.tasks
+    assert any(title.startswith(f"ray::{name} trial 000") for title in seen.titles)
+    assert seen.jobs == {(driver.job, "tiny")}
 
-def test_actors_tasks_and_processes_are_called_by_run_and_trial(
-    tune_here: Callable[..., tuple[RunPaths, Heard]], space_file: SpaceFile
-) -> None:
-    import ray
-    from ray.util.state import list_actors, list_tasks
 
-    from summtune.tuning import lock
+class Seen:
+    """What Ray's dashboard calls a run's parts, and the system its processes."""
 
-    folders: list[RunPaths] = []
-    titles, drivers, ended = set[str](), list[lock.Holder | None](), threading.Event()
+    def __init__(self, dashboard: str) -> None:
+        self._dashboard = dashboard
+        self.actors, self.tasks, self.titles = set[str](), set[str](), set[str]()
+        self.jobs = set[tuple[str, str]]()
 
-    def read_titles() -> None:
-        while not ended.wait(0.1):
-            for process in psutil.process_iter(["cmdline"]):
-                titles.update((process.info["cmdline"] or [])[:1])
+    def look(self, process: subprocess.Popen[str]) -> None:
+        """Until the run has ended, and Ray with it."""
+        while process.poll() is None:
+            try:
+                self.actors |= {actor["repr_name"] for actor in self._ask("v0/actors?detail=true")["data"]["result"]["result"]}
+                self.tasks |= {task["name"] for task in self._ask("v0/tasks?limit=1000")["data"]["result"]["result"]}
+                self.jobs |= {(job["job_id"], job["metadata"]["job_name"]) for job in self._ask("jobs/")}
+            except requests.RequestException:
+                pass  # it ends, and so do its answers
+            for one in psutil.process_iter(["cmdline"]):
+                self.titles.update((one.info["cmdline"] or [])[:1])
 
-    def opened(one: Any) -> None:
-        folders.append(one.run)
-
-    def look(event: Any, state: Any) -> None:
-        if isinstance(event, Ended):
-            drivers.append(lock.driver(folders[0].lock))
-
-    heard = Heard(hook=look)
-    heard.opened = opened  # type: ignore[method-assign,assignment]
-    reader = threading.Thread(target=read_titles)
-    reader.start()
-    try:
-        tune_here(space_file(parameters={"learning_rate": {"values": [1e-2]}}, settings={"evaluation": {"strategy": "proxy"}}), heard)
-    finally:
-        ended.set()
-        reader.join()
-    name = folders[0].folder.name
-    assert titles & {f"ray::{name} trial 0000", f"ray::{name} trial 0001"}, "a short one may be over between two looks"
-    until, wanted = time.monotonic() + 30, {f"{name}.train", f"{name}.score 0000", f"{name}.score 0001"}
-    while not wanted <= (found := {task.name for task in list_tasks(limit=5000)}):
-        assert time.monotonic() < until, sorted(found)
-        time.sleep(0.5)
-    assert name in {actor.repr_name for actor in list_actors(detail=True, limit=5000)}
-    assert len(drivers) == 2
-    assert {driver.job for driver in drivers if driver} == {ray.get_runtime_context().get_job_id()}, "its page's name"
+    def _ask(self, what: str) -> Any:
+        token = (Path.home() / ".ray" / "auth_token").read_text(encoding="utf-8").strip()
+        answer = requests.get(f"{self._dashboard}/api/{what}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
