@@ -80,11 +80,11 @@ class _Relay:
         self._reports: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._heard = asyncio.Event()
         self._workers: dict[int, str] = {}
+        self._smaller: Smaller | None = None
+        self._started: Started | None = None
 
     def __repr__(self) -> str:
         return self._name  # what Ray's dashboard calls it
-        self._smaller: Smaller | None = None
-        self._started: Started | None = None
 
     async def here(self, rank: int, where: str, started: Started) -> None:
         """A worker began."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -176,15 +176,28 @@ def joined(head: Head, address: str, **variables: str | None) -> Iterator[None]:
             cwd=head.home, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + 120
-        headers = {"Authorization": f"Bearer {head.token_file.read_text(encoding='utf-8')}"}
-        while address not in requests.get(f"{head.url}/api/v0/nodes", headers=headers, timeout=30).text:
-            assert process.poll() is None, (head.home / f"{address}.log").read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, "it did not join"
-            time.sleep(0.5)
+        _until(lambda: address in _alive(head), process, head.home / f"{address}.log")
         yield
     finally:
         _end(process)
+        _until(lambda: address not in _alive(head))
+
+
+def _alive(head: Head) -> set[str]:
+    """Addresses of the nodes that the head takes for alive."""
+    headers = {"Authorization": f"Bearer {head.token_file.read_text(encoding='utf-8')}"}
+    asked = {"filter_keys": "state", "filter_predicates": "=", "filter_values": "ALIVE"}
+    answer = requests.get(f"{head.url}/api/v0/nodes", params=asked, headers=headers, timeout=30).json()
+    return {node["node_ip"] for node in answer["data"]["result"]["result"]}
+
+
+def _until(reached: Callable[[], bool], process: subprocess.Popen[bytes] | None = None, log: Path | None = None) -> None:
+    deadline = time.monotonic() + 120
+    while not reached():
+        said = log.read_text(encoding="utf-8") if log else "it never came"
+        assert process is None or process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.5)
 
 
 def _ports(*names: str) -> dict[str, int]:
