@@ -16,6 +16,7 @@ from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState
 from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
+from summtune.objects import ObjectStore
 from summtune.paths import RunPaths
 from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
 from summtune.tuning.allotment import Allotment
@@ -23,6 +24,7 @@ from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
+from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
 
 
@@ -74,9 +76,15 @@ def drive(
     *,
     resumed: str,
     warnings: tuple[str, ...] = (),
+    store: ObjectStore | None = None,
     work: Work = training,
 ) -> None:
-    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way; `work` is what its trials do."""
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way.
+
+    Args:
+        store: the run's folder in an object store, where its copy is kept.
+        work: what its trials do.
+    """
     engine.quiet(run.logs / "ray.log")
 
     def room() -> int:
@@ -85,6 +93,7 @@ def drive(
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)
     interrupted = False
+    storage = Storage(run, store, state) if store is not None else None
 
     def note_interruption() -> None:
         nonlocal interrupted
@@ -98,8 +107,12 @@ def drive(
         def watch(event: Event, state: RunState) -> None:
             witness.event(event, state)
             exported(event, state)
+            if storage is not None:
+                storage.heard(event)
+                for text in storage.said():
+                    witness.note(text)
 
-        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
+        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus, storage=storage)
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
@@ -126,6 +139,9 @@ def drive(
         open_session(None)
         log.close()
         stop_request.clear(run)
+        if storage is not None:
+            for text in storage.close():
+                witness.note(text)
     if (interrupted or state.stop) and state.status == "interrupted":
         raise Interrupted("stopped; nothing is lost")
 
