@@ -274,8 +274,8 @@ def _saying(url: str) -> Iterator[None]:
 
 def _reason(error: OSError) -> str:
     """What the store said, without the request's own numbers: the same fault in the same words."""
-    if error.strerror and error.errno:
-        return str(error.strerror)
+    if error.errno:  # pyarrow's own words name a path each time
+        return os.strerror(error.errno)
     said = str(error).splitlines()[0]
     found = re.search(r"AWS Error ([A-Z_]+)(?: \(HTTP status (\d+)\))? during (\w+) operation: (.*)", said)
     if not found:

@@ -1,8 +1,9 @@
 """What happens around evaluations: when they come, what is written and in which order, who is told, when patience ends.
 
 The order of one evaluation: evaluate, write and seal the checkpoint, write the best model if this is it, let both be stored elsewhere,
-report, and only after the report has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its process is needed again,
-so whatever must be kept is on disk by then. Between evaluations there may be checkpoints, too, of which nobody is told.
+report, and only after the report has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its
+process is needed again, so whatever must be kept is on disk by then. Between evaluations there may be checkpoints, too, of which nobody
+is told.
 
 Of several workers all go through this together; rank 0 alone writes and reports, and the others wait for it.
 """

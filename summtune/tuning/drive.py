@@ -36,6 +36,7 @@ class Opened:
         concurrency: trials at once.
         dashboard: Ray's, or empty.
         notices: what was decided for the person, once each.
+        storage: where in an object store the run's copy is kept, or empty.
     """
 
     run: RunPaths
@@ -46,6 +47,7 @@ class Opened:
     dashboard: str
     notices: tuple[str, ...]
     resumed: str = ""
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def drive(
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
-        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
+        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed, store.url if store else ""))
         open_session(session)
         with engine.interruptible(note_interruption):
             finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)

@@ -22,11 +22,11 @@ from summtune.paths import RunPaths
 from summtune.training.checkpoints import is_sealed, sealed_checkpoints
 from summtune.training.stored import delete_folder, fetch_folder, is_the_same, put_folder, read_seals, stored_folders
 
-INTERVAL_S = 5.0
-"""Between two rounds at least: each stores the event log anew."""
+INTERVAL_S = 1.0
+"""Between two rounds at least. What is reported in that time would be trained again if this machine went away for ever."""
 
 MOST_SHARE = 0.2
-"""Of the time, what rounds may take; an event log of many trials takes longer."""
+"""Of the time, what rounds may take: each stores the event log anew, which takes longer with many trials."""
 
 AGAIN_S = 15.0
 """How long a store that gave way is left alone."""
@@ -108,13 +108,16 @@ class Storage:
         self._ending.set()
         self._wake.set()
         self._thread.join()
+        # What was written after the last event of its trial, such as the results of an evaluation in full.
+        self._changed |= {name.split("/")[1] for name in self._unstored() if name.startswith("trials/")}
         for left in reversed(range(LAST_TRIES)):
             if self._round(last=True) or not left:
                 break
             time.sleep(BETWEEN_S)
         says = self.said()
         if self._fault:
-            files, size = self._missing()
+            missing = self._unstored()
+            files, size = len(missing), sum(missing.values())
             says.append(
                 f"{files} files of the run ({size / 1e6:.1f} MB) could not be uploaded: {self._fault}. They lie in the run directory; "
                 f"`summtune resume {self._run.folder.name}` uploads them."
@@ -159,7 +162,7 @@ class Storage:
         # In this order: what is stored now and not here then has been superseded in between, or before.
         stored = {name: size for trial in sorted(changed) for name, size in store.sizes(f"trials/{trial}").items()}
         whole = set(stored_folders(stored))
-        kept = {name for trial in changed for name in self._kept(trial, whole)}
+        needed = [pair for trial in changed for pair in self._needed(trial)]
         folders = {name: folder for trial in sorted(changed) for name, folder in self._folders_here(trial)}
         files = dict(self._files_here(changed, logs=last))
         log = self._run.events.read_bytes()
@@ -169,6 +172,8 @@ class Storage:
         if len(log) != self._log_length:
             store.put_bytes(log, self._run.events.name)
             self._log_length = len(log)
+        kept = {promoted for promoted, _, _ in needed}
+        kept |= {written for promoted, written, moved in needed if not (moved and promoted in whole)}
         for name in whole - folders.keys() - kept:
             delete_folder(store, name)
             self._folders.pop(name, None)
@@ -205,8 +210,8 @@ class Storage:
             for done in [pool.submit(put, name, file) for name, file in files.items()]:
                 done.result()
 
-    def _kept(self, trial_id: str, whole: set[str]) -> Iterator[str]:
-        """Stored folders that are needed, whether they are here or not."""
+    def _needed(self, trial_id: str) -> Iterator[tuple[str, str, bool]]:
+        """Folders that are needed, whether they are here or not: where a promotion moves them, where they were written, whether it has."""
         paths, trial = self._run.trial(trial_id), self._state.trials.get(trial_id)
         if trial is None:
             return
@@ -217,10 +222,7 @@ class Storage:
             pairs.append((paths.checkpoints / written.name, written))
         if (best := trial.best) is not None:
             pairs.append((paths.best_model, paths.attempt(best.attempt).best_model(best.iteration)))
-        for promoted, written in pairs:
-            yield self._name(promoted)
-            if not (trial.promoted and self._name(promoted) in whole):
-                yield self._name(written)
+        yield from ((self._name(promoted), self._name(written), trial.promoted) for promoted, written in pairs)
 
     def _folders_here(self, trial_id: str) -> Iterator[tuple[str, Path]]:
         """Whole folders of a trial that are needed: promoted ones, and of its attempts those that have been reported."""
@@ -259,15 +261,15 @@ class Storage:
     def _fetched(self, folder: Path, *, sealed: bool) -> bool:
         return not fetch_folder(self.store, self._name(folder), folder, sealed=sealed)
 
-    def _missing(self) -> tuple[int, int]:
-        """How many files are not stored, and their bytes."""
-        trials = set(self._state.trials)
-        sizes = [file.stat().st_size for name, file in self._files_here(trials, logs=True) if self._files.get(name) != _of(file)]
+    def _unstored(self) -> dict[str, int]:
+        """Bytes of each file that is not stored, or has changed since."""
+        trials, events = set(self._state.trials), self._run.events
+        sizes = {name: file.stat().st_size for name, file in self._files_here(trials, logs=True) if self._files.get(name) != _of(file)}
         for trial in trials:
             for name, folder in self._folders_here(trial):
                 if (signature := _signature(folder)) != self._folders.get(name):
-                    sizes += [size for _, size, _ in signature]
-        return len(sizes) + 1, sum(sizes) + self._run.events.stat().st_size
+                    sizes |= {f"{name}/{file}": size for file, size, _ in signature}
+        return sizes | ({self._name(events): events.stat().st_size} if events.stat().st_size != self._log_length else {})
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._run.folder).as_posix()
