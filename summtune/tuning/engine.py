@@ -50,7 +50,7 @@ class Cluster:
 
     Attributes:
         dashboard: its address, or empty.
-        started_here: whether this process started it.
+        started_here: whether this process started it, rather than joined it.
     """
 
     dashboard: str
@@ -79,17 +79,17 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
     """
     prepare_environment()
     quiet(log_file)
-    started_here = not ray.is_initialized()
-    if started_here:
+    connected_here = not ray.is_initialized()
+    if connected_here:
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(dashboard=_dashboard_url(), started_here=started_here)
+        yield Cluster(dashboard=_dashboard_url(), started_here=connected_here and bool(ray._private.worker._global_node.is_head()))
     finally:
-        if started_here:
+        if connected_here:
             ray.shutdown()
         quiet(None)
 

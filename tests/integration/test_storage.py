@@ -19,7 +19,7 @@ from summtune.events.log import read_events
 from summtune.objects import ObjectStore
 from summtune.paths import RunPaths, list_runs
 from tests.integration.conftest import CommandLine, state_of
-from tests.integration.test_resume import SEARCH
+from tests.integration.test_resume import SEARCH, check_whole, has, wait_until
 from tests.s3 import S3, SECRET
 
 SpaceFile = Callable[..., Path]
@@ -121,3 +121,60 @@ def test_a_run_survives_the_loss_of_its_machine(summtune: CommandLine, space_fil
     weights = pulled.trial("0001").best_model / "model.safetensors"
     assert weights.read_bytes() == (run.trial("0001").best_model / "model.safetensors").read_bytes()
     assert not pulled.trial("0001").checkpoints.exists()
+
+
+@pytest.mark.slow
+def test_a_store_that_is_down_for_a_while_costs_nothing(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore, s3: S3) -> None:
+    settings = {**SEARCH["settings"], "general": {"storage": store.url}}
+    process = summtune.start("run", space_file(**SEARCH | {"settings": settings}))
+    wait_until(summtune.folder / "results", has(Reported, 2), process)
+    with s3.down():
+        wait_until(summtune.folder / "results", has(Reported, 6), process)
+    assert process.wait(240) == 0, summtune.output()
+    (run,) = list_runs(summtune.folder / "results")
+    check_whole(run, trials=3)
+    output = " ".join(summtune.output().split())
+    assert output.count("The run goes on; what is missing there is uploaded later.") == 1, output
+    assert f"{store.url}/{run.folder.name} answers again, and has all of the run." in output
+    there = store.below(run.folder.name).sizes()
+    for file in run.trials.rglob("*"):
+        if file.is_file():
+            assert there[str(file.relative_to(run.folder))] == file.stat().st_size
+
+
+@pytest.mark.slow
+def test_a_store_that_is_gone_at_the_end_is_caught_up_with_by_resume(
+    summtune: CommandLine, space_file: SpaceFile, store: ObjectStore, s3: S3
+) -> None:
+    settings = {**ONE_TRIAL["settings"], "general": {"storage": store.url}}
+    process = summtune.start("run", space_file(**SEARCH | ONE_TRIAL | {"settings": settings}))
+    wait_until(summtune.folder / "results", has(Reported, 1), process)
+    with s3.down():
+        assert process.wait(240) == 0, summtune.output()
+        assert "could not be uploaded" in summtune.output()
+    (run,) = list_runs(summtune.folder / "results")
+    code, output = summtune("resume", "tiny")
+    assert code == 0, output
+    there = store.below(run.folder.name)
+    assert there.read("events.jsonl") == run.events.read_bytes()
+    assert "trials/0001/models/best_model/manifest.json" in there.sizes()
+
+
+@pytest.mark.slow
+def test_a_search_survives_the_loss_of_its_machine(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore) -> None:
+    settings = {**SEARCH["settings"], "data": {"max_train_samples": 150, "max_val_samples": 4}, "general": {"storage": store.url}}
+    process = summtune.start("run", space_file(**SEARCH | {"settings": settings}))
+    wait_for_reports(6, store, process, summtune.folder)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (run,) = list_runs(summtune.folder / "results")
+    lost, _ = read_events(run.events)
+    lose(summtune.folder / "results")
+    code, output = summtune("resume", f"{store.url}/tiny")
+    assert code == 0, output
+    state = check_whole(run, trials=3)
+    events, _ = read_events(run.events)
+    resumed = next(place for place, event in enumerate(events) if isinstance(event, RunResumed))
+    for trial in state.trials:
+        done, kept = (sum(isinstance(event, Reported) and event.trial == trial for event in some) for some in (lost, events[:resumed]))
+        assert done - kept <= 1, "no iteration is done twice beyond one"
