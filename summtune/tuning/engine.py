@@ -87,7 +87,8 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(dashboard=_dashboard_url(), started_here=connected_here and bool(ray._private.worker._global_node.is_head()))
+        node = ray._private.worker._global_node
+        yield Cluster(dashboard=_dashboard_url(), started_here=connected_here and node is not None and bool(node.is_head()))
     finally:
         if connected_here:
             ray.shutdown()

@@ -125,11 +125,12 @@ def test_a_run_survives_the_loss_of_its_machine(summtune: CommandLine, space_fil
 
 @pytest.mark.slow
 def test_a_store_that_is_down_for_a_while_costs_nothing(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore, s3: S3) -> None:
-    settings = {**SEARCH["settings"], "general": {"storage": store.url}}
+    settings = {**SEARCH["settings"], "data": {"max_train_samples": 150, "max_val_samples": 4}, "general": {"storage": store.url}}
     process = summtune.start("run", space_file(**SEARCH | {"settings": settings}))
     wait_until(summtune.folder / "results", has(Reported, 2), process)
     with s3.down():
-        wait_until(summtune.folder / "results", has(Reported, 6), process)
+        summtune.wait_for(r"The\s+run\s+goes\s+on", process)
+        wait_until(summtune.folder / "results", has(Reported, 8), process)
     assert process.wait(240) == 0, summtune.output()
     (run,) = list_runs(summtune.folder / "results")
     check_whole(run, trials=3)
