@@ -198,7 +198,9 @@ class ObjectStore:
     @property
     def _files(self) -> Any:
         with _saying(self.url):
-            return _file_system(urlsplit(self.url).scheme, urlsplit(self.url).netloc)
+            # pyarrow asks for these variables only where it is given a URL, whose options would stand in the run's files.
+            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+            return _file_system(urlsplit(self.url).scheme, urlsplit(self.url).netloc, endpoint)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Any]:
@@ -230,7 +232,7 @@ class ObjectStore:
 
 
 @cache
-def _file_system(scheme: str, bucket: str) -> Any:
+def _file_system(scheme: str, bucket: str, endpoint: str) -> Any:
     from pyarrow import fs
 
     if scheme == "file":
@@ -238,8 +240,6 @@ def _file_system(scheme: str, bucket: str) -> Any:
     if scheme == "gs":
         return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=ANSWER_S))
     options: dict[str, Any] = {}
-    # pyarrow asks for these variables only where it is given a URL, whose options would stand in the run's files.
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
         parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
         options |= {"endpoint_override": parts.netloc, "scheme": parts.scheme}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,9 @@ from summtune.objects import ObjectStore, is_url, unfit
 from tests.s3 import S3
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    server = S3()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(params=["s3", "file"])
-def store(request: pytest.FixtureRequest, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    return ObjectStore.at(f"s3://{s3.bucket()}/a prefix/" if request.param == "s3" else f"{tmp_path.as_uri()}/a%20prefix")
+def store(request: pytest.FixtureRequest, s3_environment: S3, tmp_path: Path) -> ObjectStore:
+    return ObjectStore.at(f"s3://{s3_environment.bucket()}/a prefix/" if request.param == "s3" else f"{tmp_path.as_uri()}/a%20prefix")
 
 
 def test_what_is_put_can_be_got(store: ObjectStore, tmp_path: Path) -> None:
@@ -56,9 +46,7 @@ def test_nothing_is_there_before_all_of_it_is(store: ObjectStore, tmp_path: Path
     assert store.sizes() == {}
 
 
-def test_a_bucket_that_is_not_there_is_a_refusal(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
+def test_a_bucket_that_is_not_there_is_a_refusal(s3_environment: S3) -> None:
     with pytest.raises(StorageFailure, match=r"^s3://nobodys/x: The specified bucket does not exist \(NO_SUCH_BUCKET\)$") as caught:
         ObjectStore.at("s3://nobodys/x").put_bytes(b"x", "y")
     assert caught.value.refused
@@ -66,13 +54,11 @@ def test_a_bucket_that_is_not_there_is_a_refusal(s3: S3, monkeypatch: pytest.Mon
     assert (str(again), again.refused) == (str(caught.value), True)
 
 
-def test_a_server_that_is_down_says_the_same_each_time(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    store = ObjectStore.at(f"s3://{s3.bucket()}/x")
+def test_a_server_that_is_down_says_the_same_each_time(s3_environment: S3) -> None:
+    store = ObjectStore.at(f"s3://{s3_environment.bucket()}/x")
     store.put_bytes(b"x", "y")
     said = []
-    with s3.down():
+    with s3_environment.down():
         for _ in range(2):
             with pytest.raises(StorageFailure) as caught:
                 store.put_bytes(b"x", "z")

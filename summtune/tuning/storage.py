@@ -59,7 +59,7 @@ class Storage:
         self._folders: dict[str, Signature] = {}
         self._log_length = -1
         self._says: list[str] = []
-        self._lock = threading.Lock()
+        self._lock, self._one_round = threading.Lock(), threading.Lock()
         self._wake, self._ending = threading.Event(), threading.Event()
         self._fault = ""
         self._wake.set()
@@ -140,6 +140,10 @@ class Storage:
 
     def _round(self, *, last: bool = False) -> bool:
         """Store what has changed; whether that succeeded."""
+        with self._one_round:
+            return self._try_to_store(last=last)
+
+    def _try_to_store(self, *, last: bool) -> bool:
         with self._lock:
             changed, self._changed = self._changed, set()
         try:

@@ -107,13 +107,6 @@ class Nodes:
             process.wait(60)
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    server = S3()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def nodes(s3: S3) -> Iterator[Nodes]:
     root = Path(tempfile.mkdtemp(prefix="sn-", dir="/tmp"))  # Ray's sockets need a short path

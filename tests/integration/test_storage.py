@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +25,9 @@ from tests.s3 import S3, SECRET
 SpaceFile = Callable[..., Path]
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    server = S3()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def store(s3: S3, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    return ObjectStore.at(f"s3://{s3.bucket()}/runs")
+def store(s3_environment: S3) -> ObjectStore:
+    return ObjectStore.at(f"s3://{s3_environment.bucket()}/runs")
 
 
 @pytest.fixture

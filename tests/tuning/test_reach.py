@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,30 +16,21 @@ from tests.s3 import S3
 OWN = Cluster("", started_here=True)
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
-    server = S3()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    yield server
-    server.stop()
-
-
-def test_a_store_that_can_be_written_is_left_as_it_was(s3: S3, tmp_path: Path) -> None:
-    store = ObjectStore.at(f"s3://{s3.bucket()}/runs")
+def test_a_store_that_can_be_written_is_left_as_it_was(s3_environment: S3, tmp_path: Path) -> None:
+    store = ObjectStore.at(f"s3://{s3_environment.bucket()}/runs")
     check(tmp_path, store, OWN, Allotment(1.0, 0.0))
     assert store.sizes() == {}
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bucket_that_is_not_there_is_a_mistake(s3: S3, tmp_path: Path) -> None:
+def test_a_bucket_that_is_not_there_is_a_mistake(s3_environment: S3, tmp_path: Path) -> None:
     said = r"general\.storage: this machine can't write to s3://nobodys/runs: The specified bucket does not exist \(NO_SUCH_BUCKET\)"
     with pytest.raises(RunMistake, match=said):
         check(tmp_path, ObjectStore.at("s3://nobodys/runs"), OWN, Allotment(1.0, 0.0))
 
 
-def test_a_server_that_is_down_is_no_mistake(s3: S3, tmp_path: Path) -> None:
-    store = ObjectStore.at(f"s3://{s3.bucket()}/runs")
+def test_a_server_that_is_down_is_no_mistake(s3_environment: S3, tmp_path: Path) -> None:
+    store = ObjectStore.at(f"s3://{s3_environment.bucket()}/runs")
     said = rf"^this machine can't reach {store.url}: Could not connect to server \(NETWORK_CONNECTION\)\. Nothing was begun\."
-    with s3.down(), pytest.raises(SurroundingsFailure, match=said):
+    with s3_environment.down(), pytest.raises(SurroundingsFailure, match=said):
         check(tmp_path, store, OWN, Allotment(1.0, 0.0))

@@ -182,30 +182,24 @@ def test_a_checkpoint_that_is_gone_here_is_brought_back(live: Going, store: Obje
     assert f"trials/{trial}/attempts/1/checkpoints/checkpoint-10" in names(store)
 
 
-def test_a_store_that_gives_way_is_said_once_and_caught_up_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = S3()
-    try:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        store = ObjectStore.at(f"s3://{server.bucket()}/plain-20261122-143052-a1b2")
-        one = Live(tmp_path / "run", store)
-        trial = drawn(one.driver)
-        one.storage._round()
-        with server.down():
-            uploads = Uploads(store.url, one.run.folder)
-            step(one.driver, trial, 0.3)
-            checkpoint = one.run.trial(trial).attempt(1).checkpoints / "checkpoint-10"
-            assert uploads(checkpoint).startswith(f"What trials write can't always be uploaded to {store.url}")
-            assert uploads(checkpoint) == "", "it is left alone for a while"
-            assert not one.storage._round()
-            assert not one.storage._round()
-            why = f"{store.url}: Could not connect to server (NETWORK_CONNECTION)"
-            assert one.storage.said() == [f"{why}. The run goes on; what is missing there is uploaded later."]
-        finish(one.driver, trial, [0.2])
-        assert one.close() == [f"{store.url} answers again, and has all of the run."]
-        assert names(store) == {f"trials/{trial}/checkpoints/checkpoint-20", f"trials/{trial}/models/best_model"}
-    finally:
-        server.stop()
+def test_a_store_that_gives_way_is_said_once_and_caught_up_with(s3_environment: S3, tmp_path: Path) -> None:
+    store = ObjectStore.at(f"s3://{s3_environment.bucket()}/plain-20261122-143052-a1b2")
+    one = Live(tmp_path / "run", store)
+    trial = drawn(one.driver)
+    one.storage._round()
+    with s3_environment.down():
+        uploads = Uploads(store.url, one.run.folder)
+        step(one.driver, trial, 0.3)
+        checkpoint = one.run.trial(trial).attempt(1).checkpoints / "checkpoint-10"
+        assert uploads(checkpoint).startswith(f"What trials write can't always be uploaded to {store.url}")
+        assert uploads(checkpoint) == "", "it is left alone for a while"
+        assert not one.storage._round()
+        assert not one.storage._round()
+        why = f"{store.url}: Could not connect to server (NETWORK_CONNECTION)"
+        assert one.storage.said() == [f"{why}. The run goes on; what is missing there is uploaded later."]
+    finish(one.driver, trial, [0.2])
+    assert one.close() == [f"{store.url} answers again, and has all of the run."]
+    assert names(store) == {f"trials/{trial}/checkpoints/checkpoint-20", f"trials/{trial}/models/best_model"}
 
 
 def test_what_could_not_be_uploaded_is_said_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
