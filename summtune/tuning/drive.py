@@ -94,6 +94,9 @@ def drive(
 
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)
+    if cluster.passed_over:
+        other = f"a Ray cluster runs on this machine ({cluster.passed_over}), and this run has a Ray of its own"
+        notices = (f"{other}; `RAY_ADDRESS=auto summtune …` uses that one.", *notices)
     interrupted = False
     storage = Storage(run, store, state) if store is not None else None
 

@@ -51,10 +51,12 @@ class Cluster:
     Attributes:
         dashboard: its address, or empty.
         started_here: whether this process started it, rather than joined it.
+        passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
     """
 
     dashboard: str
     started_here: bool
+    passed_over: str = ""
 
     def nodes(self) -> list[Mapping[str, float]]:
         """Resources of each live node, in total."""
@@ -71,6 +73,8 @@ def prepare_environment() -> None:
 def connected(log_file: Path | None) -> Iterator[Cluster]:
     """Be connected to Ray: to RAY_ADDRESS's cluster, to one this process has already, or to a local one that ends with this block.
 
+    Ray by itself would also join whatever `ray start` began last on this machine, be it somebody else's, or gone without a word.
+
     Args:
         log_file: where what Ray has to say in this process goes; None keeps it quiet.
 
@@ -79,20 +83,28 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
     """
     prepare_environment()
     quiet(log_file)
-    connected_here = not ray.is_initialized()
+    connected_here, address, passed_over = not ray.is_initialized(), os.environ.get("RAY_ADDRESS"), ""
     if connected_here:
+        passed_over = "" if address else _other_cluster()
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        node = ray._private.worker._global_node
-        yield Cluster(dashboard=_dashboard_url(), started_here=connected_here and node is not None and bool(node.is_head()))
+        yield Cluster(_dashboard_url(), connected_here and not address, passed_over)
     finally:
         if connected_here:
             ray.shutdown()
         quiet(None)
+
+
+def _other_cluster() -> str:
+    """The address of the cluster that `ray start` began last on this machine, if it still runs."""
+    from ray._private.services import find_bootstrap_address, find_gcs_addresses
+
+    address = find_bootstrap_address(None)
+    return address if address in find_gcs_addresses() else ""
 
 
 def _dashboard_url() -> str:

@@ -152,6 +152,17 @@ def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) ->
     assert (mine / Path(best).relative_to(f"results/{identity}") / "config.json").is_file()
 
 
+def test_a_cluster_that_nobody_named_is_not_joined(head: Head) -> None:
+    """Ray alone would: here it is one that `ray start` began, and it would not even let this run in."""
+    program = (
+        "from summtune.tuning.engine import connected\nwith connected(None) as c: print(c.started_here, c.passed_over, len(c.nodes()))"
+    )
+    environment = {**os.environ, "RAY_TMPDIR": str(head.session.parents[1])}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    address = (head.session.parent / "ray_current_cluster").read_text(encoding="utf-8").strip()
+    assert done.stdout.split() == ["True", address, "1"], done.stderr
+
+
 def _settings_here(head: Head, file: Path, acting: dict[str, str]) -> str:
     words = [sys.executable, "-m", "summtune", "settings", str(file), "--json", "--set", "training.warmup_steps=1"]
     return subprocess.run(words, cwd=head.home, env=head.environment(**acting), capture_output=True, text=True, check=True).stdout

@@ -39,7 +39,7 @@ def cluster() -> Iterator[str]:
     from summtune.tuning.engine import prepare_environment
 
     prepare_environment()
-    context = ray.init(num_cpus=4, num_gpus=4, include_dashboard=False, log_to_driver=False)
+    context = ray.init("local", num_cpus=4, num_gpus=4, include_dashboard=False, log_to_driver=False)
     yield context.address_info["gcs_address"]
     ray.shutdown()
 

@@ -27,6 +27,7 @@ def test_sixteen_summaries_are_reproduced(twin: str, tmp_path: Path) -> None:
         "data.train": data,
         "data.dev": data,
         "general.device": "cpu",
+        "evaluation.strategy": "full",
         "general.output_dir": tmp_path,
         "training.num_train_epochs": TWINS[twin],
         "training.per_device_train_batch_size": 4,

@@ -1,0 +1,184 @@
+"""How a run's driver grows with the number of trials, and with that of nodes, when a training costs nothing.
+
+Real searches by the default method and rungs, by many actors at a time, each with a small share of a CPU. First one long run, looked at
+as its trials are drawn; then shorter ones on clusters of several Ray nodes on this machine, each with its own raylet and object store.
+Each run has a process of its own.
+
+BENCH_SCALE (trials of the long run), BENCH_SCALE_ACTORS, BENCH_NODES (`1,2,4,8`) and BENCH_NODE_TRIALS make it shorter or longer.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+
+import yaml
+
+from benchmarks._trivial import REPORTS, resident_mb, trivial
+from summtune.events.fold import RunState
+from summtune.events.kinds import Event, PointDrawn
+
+TRIALS = int(os.environ.get("BENCH_SCALE", "10000"))
+ACTORS = int(os.environ.get("BENCH_SCALE_ACTORS", "50"))
+NODES = [int(number) for number in os.environ.get("BENCH_NODES", "1,2,4,8").split(",")]
+NODE_TRIALS = int(os.environ.get("BENCH_NODE_TRIALS", "500"))
+LOOKS = (100, 300, 1000, 3000, 10_000)
+
+
+@dataclass(frozen=True)
+class Look:
+    """The driver's process when so many trials had been drawn.
+
+    Attributes:
+        trials: drawn.
+        seconds: since the first was.
+        cpu_s: of this process, since then.
+        memory_mb: that it holds.
+        log_mb: the event log.
+        snapshot_mb: Ray Tune's own, the newest.
+        suggestion_ms: median of the last hundred points.
+    """
+
+    trials: int
+    seconds: float
+    cpu_s: float
+    memory_mb: float
+    log_mb: float
+    snapshot_mb: float
+    suggestion_ms: float
+
+
+def main() -> None:
+    """Print the tables."""
+    looks = _apart(TRIALS, 1, LOOKS)
+    print(f"One run of {TRIALS} trials of up to {REPORTS} reports, {ACTORS} actors, one node; `bayes` with `asha`:\n")
+    print("| trials drawn | seconds a trial since the line above | driver CPU a trial | its memory | event log | snapshot | a suggestion |")
+    print("|---|---|---|---|---|---|---|")
+    for before, look in zip([Look(0, 0, 0, 0, 0, 0, 0), *looks], looks, strict=False):
+        trials = look.trials - before.trials
+        each = f"{(look.seconds - before.seconds) / trials:.3f} | {1e3 * (look.cpu_s - before.cpu_s) / trials:.0f} ms"
+        sizes = f"{look.memory_mb:.0f} MB | {look.log_mb:.1f} MB | {look.snapshot_mb:.1f} MB"
+        print(f"| {look.trials} | {each} | {sizes} | {look.suggestion_ms:.0f} ms |", flush=True)
+    print(f"\nRuns of {NODE_TRIALS} trials, {ACTORS} actors on so many nodes; from the hundredth trial on:\n")
+    print("| nodes | seconds a trial | CPU of the driver a trial | its memory |\n|---|---|---|---|")
+    for nodes in NODES:
+        first, last = _apart(NODE_TRIALS, nodes, (100, NODE_TRIALS))
+        trials = last.trials - first.trials
+        cpu = 1e3 * (last.cpu_s - first.cpu_s) / trials
+        print(f"| {nodes} | {(last.seconds - first.seconds) / trials:.3f} | {cpu:.0f} ms | {last.memory_mb:.0f} MB |", flush=True)
+
+
+def _apart(trials: int, nodes: int, looks: tuple[int, ...]) -> list[Look]:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(searched, trials, nodes, looks).result()
+
+
+def searched(trials: int, nodes: int, looks: tuple[int, ...]) -> list[Look]:
+    """A search of so many trials on so many nodes."""
+    from summtune.config.experiment import load_experiment
+    from summtune.tuning import engine
+    from summtune.tuning.drive import Opened, Witness
+    from summtune.tuning.launch import start
+
+    share = 1 / -(-ACTORS // nodes)  # of a node's one CPU
+    space = {
+        "name": "scale",
+        "run_cap": trials,
+        "parameters": {
+            "learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-2},
+            "warmup_ratio": {"min": 0.0, "max": 0.3},
+            "weight_decay": {"min": 0.0, "max": 0.1},
+        },
+        "resources": {"max_concurrent_trials": ACTORS, "cpus_per_trial": share},
+        "settings": {
+            "general": {"device": "cpu"},
+            "training": {"num_train_epochs": REPORTS},
+            "evaluation": {"strategy": "full"},
+            "wandb": {"mode": "disabled"},
+        },
+    }
+    found = _Looking(looks)
+    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, _cluster(nodes), engine.connected(None), found.timing():
+        file = Path(folder) / "scale.yaml"
+        file.write_text(yaml.safe_dump(space), encoding="utf-8")
+
+        def opened(what: Opened) -> None:
+            found.run = what.run.folder
+
+        start(load_experiment(file, environ={}), folder, [], Witness(opened, found, lambda: None, print), work=trivial)
+    return found.looks
+
+
+@contextmanager
+def _cluster(nodes: int) -> Iterator[None]:
+    """So many Ray nodes on this machine, each with one CPU to give out, and this process connected to them."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        for _ in range(nodes - 1):
+            cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        yield
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+class _Looking:
+    """Looks at this process as points are drawn."""
+
+    def __init__(self, looks: tuple[int, ...]) -> None:
+        self.looks: list[Look] = []
+        self.run = Path()
+        self._at = looks
+        self._suggestions: list[float] = []
+        self._began = (0.0, 0.0)
+
+    @contextmanager
+    def timing(self) -> Iterator[None]:
+        """Time each suggestion."""
+        from summtune.search.study import Search
+
+        propose: Callable[..., Any] = Search.propose
+
+        def timed(*given: Any) -> Any:
+            began = time.perf_counter()
+            proposal = propose(*given)
+            self._suggestions.append(time.perf_counter() - began)
+            return proposal
+
+        with mock.patch.object(Search, "propose", timed):
+            yield
+
+    def __call__(self, event: Event, state: RunState) -> None:
+        if not isinstance(event, PointDrawn):
+            return
+        if self._began == (0.0, 0.0):
+            self._began = (time.perf_counter(), time.process_time())
+        if state.drawn not in self._at or event.baseline:
+            return
+        snapshots = sorted((self.run / "tune").glob("experiment_state-*.json"), key=lambda file: file.stat().st_mtime)
+        self.looks.append(
+            Look(
+                state.drawn,
+                time.perf_counter() - self._began[0],
+                time.process_time() - self._began[1],
+                resident_mb(),
+                (self.run / "events.jsonl").stat().st_size / 2**20,
+                snapshots[-1].stat().st_size / 2**20 if snapshots else 0.0,
+                1e3 * median(self._suggestions[-100:]),
+            )
+        )
