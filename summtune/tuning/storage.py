@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from summtune.errors import StorageFailure
@@ -148,6 +149,11 @@ class Storage:
             changed, self._changed = self._changed, set()
         try:
             self._store(changed, last=last)
+        except FileNotFoundError:  # a promotion moved what was just listed: there is another round soon
+            with self._lock:
+                self._changed |= changed
+            self._wake.set()
+            return not last
         except (StorageFailure, OSError) as failure:  # an OSError is the disk's, of which the driver will hear itself
             with self._lock:
                 self._changed |= changed
@@ -267,12 +273,17 @@ class Storage:
 
     def _unstored(self) -> dict[str, int]:
         """Bytes of each file that is not stored, or has changed since."""
-        trials, events = set(self._state.trials), self._run.events
-        sizes = {name: file.stat().st_size for name, file in self._files_here(trials, logs=True) if self._files.get(name) != _of(file)}
-        for trial in trials:
-            for name, folder in self._folders_here(trial):
-                if (signature := _signature(folder)) != self._folders.get(name):
-                    sizes |= {f"{name}/{file}": size for file, size, _ in signature}
+        sizes, events = {}, self._run.events
+        for name, file in self._files_here(set(self._state.trials), logs=True):
+            with suppress(FileNotFoundError):  # a worker that is just ending may still tidy up
+                size, time_ns = _of(file)
+                if self._files.get(name) != (size, time_ns):
+                    sizes[name] = size
+        for trial in self._state.trials:
+            with suppress(FileNotFoundError):
+                for name, folder in self._folders_here(trial):
+                    if (signature := _signature(folder)) != self._folders.get(name):
+                        sizes |= {f"{name}/{file}": size for file, size, _ in signature}
         return sizes | ({self._name(events): events.stat().st_size} if events.stat().st_size != self._log_length else {})
 
     def _name(self, path: Path) -> str:

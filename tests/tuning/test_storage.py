@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +214,27 @@ def test_what_could_not_be_uploaded_is_said_at_the_end(tmp_path: Path, monkeypat
         f"{len(files)} files of the run (0.0 MB) could not be uploaded: {(tmp_path / 'store').as_uri()}/run: Not a directory"
     )
     assert said.endswith("`summtune resume run` uploads them.")
+
+
+def test_what_a_promotion_moves_meanwhile_is_stored_in_the_next_round(
+    live: Going, store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = live(tmp_path / "run")
+    trial = drawn(one.driver)
+    step(one.driver, trial, 0.3)
+    listed = Storage._files_here
+
+    def moved(self: Storage, *args: Any, **more: Any) -> Any:
+        monkeypatch.setattr(Storage, "_files_here", listed)
+        finish(one.driver, trial, [0.4])
+        raise FileNotFoundError
+
+    one.storage._round()
+    one.driver.note(trial, "something to store")
+    monkeypatch.setattr(Storage, "_files_here", moved)
+    one.storage._round()
+    assert one.close() == []
+    assert names(store) == {f"trials/{trial}/checkpoints/checkpoint-20", f"trials/{trial}/models/best_model"}
 
 
 def test_what_is_here_and_further_is_not_overwritten(live: Going, store: ObjectStore, tmp_path: Path) -> None:
