@@ -16,6 +16,7 @@ from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState
 from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
+from summtune.objects import ObjectStore
 from summtune.paths import RunPaths
 from summtune.tuning import engine, lock, mirror, mirrored_scores, resources, stop_request
 from summtune.tuning.allotment import Allotment
@@ -23,6 +24,7 @@ from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
+from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
 
 
@@ -34,6 +36,7 @@ class Opened:
         concurrency: trials at once.
         dashboard: Ray's, or empty.
         notices: what was decided for the person, once each.
+        storage: where in an object store the run's copy is kept, or empty.
     """
 
     run: RunPaths
@@ -44,6 +47,7 @@ class Opened:
     dashboard: str
     notices: tuple[str, ...]
     resumed: str = ""
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,15 @@ def drive(
     *,
     resumed: str,
     warnings: tuple[str, ...] = (),
+    store: ObjectStore | None = None,
     work: Work = training,
 ) -> None:
-    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way; `work` is what its trials do."""
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way.
+
+    Args:
+        store: the run's folder in an object store, where its copy is kept.
+        work: what its trials do.
+    """
     engine.quiet(run.logs / "ray.log")
     lock.tell(run.lock, cluster.dashboard, cluster.job)
 
@@ -89,6 +99,7 @@ def drive(
         other = f"a Ray cluster runs on this machine ({cluster.passed_over}), and this run has a Ray of its own"
         notices = (f"{other}; `RAY_ADDRESS=auto summtune …` uses that one.", *notices)
     interrupted = False
+    storage = Storage(run, store, state) if store is not None else None
 
     def note_interruption() -> None:
         nonlocal interrupted
@@ -102,12 +113,16 @@ def drive(
         def watch(event: Event, state: RunState) -> None:
             witness.event(event, state)
             exported(event, state)
+            if storage is not None:
+                storage.heard(event)
+                for text in storage.said():
+                    witness.note(text)
 
-        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
+        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus, storage=storage)
         session = Session(driver, room, engine.stop_tune, witness.note, lambda: interrupted)
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
-        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
+        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed, store.url if store else ""))
         open_session(session)
         with engine.interruptible(note_interruption):
             finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)
@@ -130,6 +145,9 @@ def drive(
         open_session(None)
         log.close()
         stop_request.clear(run)
+        if storage is not None:
+            for text in storage.close():
+                witness.note(text)
     if (interrupted or state.stop) and state.status == "interrupted":
         raise Interrupted("stopped; nothing is lost")
 

@@ -56,7 +56,7 @@ class Cluster:
     Attributes:
         dashboard: its address, or empty.
         job: this process's job there, as the dashboard's pages are called.
-        started_here: whether this process started it.
+        started_here: whether this process started it, rather than joined it.
         passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
     """
 
@@ -91,10 +91,8 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
     """
     prepare_environment()
     quiet(log_file)
-    started_here = not ray.is_initialized()
-    passed_over = ""
-    if started_here:
-        address = os.environ.get("RAY_ADDRESS")
+    connected_here, address, passed_over = not ray.is_initialized(), os.environ.get("RAY_ADDRESS"), ""
+    if connected_here:
         passed_over = "" if address else _other_cluster()
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
@@ -102,9 +100,10 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(_dashboard_url(), _submitted() or ray.get_runtime_context().get_job_id(), started_here, passed_over)
+        job = _submitted() or ray.get_runtime_context().get_job_id()
+        yield Cluster(_dashboard_url(), job, connected_here and not address, passed_over)
     finally:
-        if started_here:
+        if connected_here:
             ray.shutdown()
         quiet(None)
 
