@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema bench bench-train bench-eval bench-search bench-overhead bench-faults clean
+.PHONY: help demo test test-slow test-gpu check format schema screenshots bench bench-train bench-eval bench-search bench-overhead bench-faults clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -40,6 +40,9 @@ schema: $(STAMP)  ## Make the shipped schemas and the reference anew
 	$(BIN)/summtune schema space > search_spaces/space.schema.json
 	$(BIN)/summtune schema settings > search_spaces/settings.schema.json
 	$(BIN)/summtune schema reference > docs/reference.md
+
+screenshots: $(STAMP)  ## Take the pictures in docs/images anew, from a run of some minutes; needs Chromium and pngquant
+	$(BIN)/python docs/images/take.py
 
 bench: $(STAMP)  ## The measurements that the documents quote
 	$(BIN)/python -m benchmarks

@@ -78,7 +78,7 @@ def ours(trials: int, method: str = "random") -> Cost:
             "wandb": {"mode": "disabled"},
         },
     }
-    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, engine.connected(None):
+    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, engine.connected("benchmark", None):
         file = Path(folder) / "trivial.yaml"
         file.write_text(yaml.safe_dump(space), encoding="utf-8")
         experiment = load_experiment(file, environ={})

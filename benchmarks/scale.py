@@ -108,7 +108,12 @@ def searched(trials: int, nodes: int, looks: tuple[int, ...]) -> list[Look]:
         },
     }
     found = _Looking(looks)
-    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, _cluster(nodes), engine.connected(None), found.timing():
+    with (
+        tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder,
+        _cluster(nodes),
+        engine.connected("benchmark", None),
+        found.timing(),
+    ):
         file = Path(folder) / "scale.yaml"
         file.write_text(yaml.safe_dump(space), encoding="utf-8")
 

@@ -45,7 +45,7 @@ SPACE: dict[str, Any] = {
 
 def main() -> None:
     """Print both tables."""
-    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, engine.connected(None):
+    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, engine.connected("benchmark", None):
         file = Path(folder) / "start.yaml"
         file.write_text(yaml.safe_dump(SPACE), encoding="utf-8")
         experiment = load_experiment(file, environ={})

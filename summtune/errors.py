@@ -9,6 +9,7 @@ SummtuneError                     1  a fault of ours, or nothing usable came out
 │   └── RunMistake                2  a run or model folder that isn't there, is in use, or isn't one
 ├── NothingUsable                 1  the run ended without a single scored trial
 ├── SurroundingsFailure           3  disk, storage or cluster gave way; the run can be resumed
+│   └── StorageFailure            3  an object store can't be reached, read or written
 ├── TrialFailure                  1  one trial failed, with a cause; the run goes on
 └── Interrupted                 130  a person stopped it; the run can be resumed
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,25 @@ class SurroundingsFailure(SummtuneError):
     """Disk, storage or cluster gave way. What was recorded is safe, and the run can be resumed."""
 
     exit_code = 3
+
+
+class StorageFailure(SurroundingsFailure):
+    """An object store can't be reached, read or written.
+
+    Attributes:
+        refused: the store answered, and said no: a mistake in its name or in credentials, which waiting doesn't mend.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        self.refused = refused
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _storage_failure, (str(self), self.refused)
+
+
+def _storage_failure(message: str, refused: bool) -> StorageFailure:
+    return StorageFailure(message, refused=refused)
 
 
 class TrialFailure(SummtuneError):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.s3 import S3
 
 # Nothing of the person who runs the tests may reach them: neither an account nor an override.
 for name in [name for name in os.environ if name.startswith(("WANDB_", "SUMMTUNE_", "RAY_"))]:
@@ -25,6 +29,24 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["SUMMTUNE_CACHE"] = str(folder)
     yield folder
     del os.environ["SUMMTUNE_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """An S3 server on loopback."""
+    from tests.s3 import S3
+
+    server = S3()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3_environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
+    """The same, with its address and keys in this process's environment."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,4 @@
-"""`summtune doctor`: what this machine offers, and what stands in the way."""
+"""`summtune doctor`: what this machine offers, and what stands in the way; with an address, what a cluster does (`doctor_cluster`)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,27 @@ from typing import Annotated, Any
 
 import typer
 
+from summtune.cli.cluster_options import CodeOption, Plaintext
+from summtune.cluster.probe import HUB, PACKAGES, reachable
+from summtune.errors import Problem, RunMistake
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> int:
-    """Say what this machine offers: versions, GPUs, model hub, W&B, disk."""
+
+def doctor(
+    address: Annotated[
+        str | None,
+        typer.Option(help="Job server of a cluster (its dashboard) that is to be looked at in place of this machine.", metavar="URL"),
+    ] = None,
+    code: CodeOption = None,
+    plaintext: Plaintext = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> int:
+    """Say what this machine offers: versions, GPUs, model hub, W&B, disk. With --address, whether that cluster is fit for runs."""
+    if address is not None:
+        from summtune.cli.doctor_cluster import doctor_cluster
+
+        return doctor_cluster(address, code, plaintext=plaintext, as_json=as_json)
+    if code is not None or plaintext:
+        raise RunMistake(Problem("options of a cluster mean nothing without a cluster.", "Add `--address URL`."))
     checks = {
         "python": _python(),
         "packages": _packages(),
@@ -39,9 +57,8 @@ def _python() -> dict[str, Any]:
 def _packages() -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
-    names = ("ray", "optuna", "transformers", "torch", "datasets", "accelerate", "evaluate", "rouge-score", "python-mecab-ko", "wandb")
     found = {}
-    for name in names:
+    for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -79,18 +96,14 @@ def _korean() -> dict[str, Any]:
 
 def _hub() -> dict[str, Any]:
     import os
-    import urllib.error
-    import urllib.request
 
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return {"ok": False, "says": "offline by HF_HUB_OFFLINE: give local folders as model.checkpoint, or use tiny-kobart"}
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-    try:
-        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=3):
-            return {"ok": True, "says": f"{address} answers"}
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        return {"ok": False, "says": f"{address} can't be reached ({reason}): give local folders as model.checkpoint, or use tiny-kobart"}
+    variable, usual = HUB
+    address = os.environ.get(variable) or usual
+    if fault := reachable(address):
+        return {"ok": False, "says": f"{address} can't be reached ({fault}): give local folders as model.checkpoint, or use tiny-kobart"}
+    return {"ok": True, "says": f"{address} answers"}
 
 
 def _wandb() -> dict[str, Any]:

@@ -57,6 +57,8 @@ class LiveRun:
         say = self.screen.say
         say(f"{verb} {opened.run.folder.name}")
         say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
+        if opened.storage:
+            say(f"  {'storage':<{COLUMN}}{opened.storage}")
         gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
         at_once = f"{opened.concurrency} trial{'s' if opened.concurrency != 1 else ''} at once"
         workers = f", for {opened.allotment.workers} workers" if opened.allotment.workers > 1 else ""

@@ -29,14 +29,15 @@ VERBS = {
     "jobs": "list a cluster's jobs, and why one waits",
     "logs": "show what a cluster's job prints",
     "pull": "bring a run's results from a cluster",
-    "show": "print a run's leaderboard",
+    "show": "print a run's leaderboard, or follow it while it runs",
+    "dashboard": "say where a run is seen: Ray's dashboard, W&B, the report; and serve optuna-dashboard",
     "decode": "search how trained checkpoints decode best, without training again",
     "predict": "summarise a file with a run's best model",
     "score": "score a file of summaries against a file of references",
     "validate": "check search spaces without running anything",
     "settings": "print complete settings and where each came from, or what differs between two",
     "schema": "print the JSON schema of search spaces or settings, for editors",
-    "doctor": "say what this machine offers, and what is missing",
+    "doctor": "say what this machine, or a cluster, offers, and what is missing",
 }
 """Every verb with its line of help; its function is `summtune.cli.<verb>.<verb>`, and returns the exit code."""
 

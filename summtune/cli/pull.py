@@ -1,4 +1,4 @@
-"""`summtune pull`: bring a run's results from a cluster's storage to this machine."""
+"""`summtune pull`: bring a run's results from a cluster's storage, or an object store, to this machine."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import typer
 from summtune.cli.cluster_options import Address, CodeOption, Plaintext, Unauthenticated, connected
 from summtune.cluster.parcel import DEFAULT_LIMIT_MB
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
+from summtune.objects import is_url
 
 if TYPE_CHECKING:
     from summtune.paths import RunPaths
 
 
 def pull(
-    run: Annotated[str, typer.Argument(help="A run of the cluster, its job, or a run's name (the newest of that name).")],
+    run: Annotated[
+        str,
+        typer.Argument(help="A run of the cluster, its job, or a run's name (the newest of that name); or s3://bucket/prefix/RUN."),
+    ],
     into: Annotated[Path | None, typer.Option(help="Folder of runs here; left out: ./results, or OUTPUT_DIR.", metavar="FOLDER")] = None,
     model: Annotated[bool, typer.Option("--model/--no-model", help="With the best model, or without.")] = True,
     limit_mb: Annotated[float, typer.Option(help="Most that goes through the cluster's log.", min=0)] = DEFAULT_LIMIT_MB,
@@ -31,7 +35,10 @@ def pull(
     send: Annotated[bool, typer.Option("--send", hidden=True)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """Bring results, report, event log and best model of a run here: from SUMMTUNE_STORAGE where that is seen, else through the cluster."""
+    """Bring results, report, event log and best model of a run here.
+
+    From the object store that a URL names (general.storage), else from SUMMTUNE_STORAGE where that is seen, else through the cluster.
+    """
     from summtune.cli.find import results_folder
     from summtune.cluster import parcel
     from summtune.cluster.inside import STORAGE, current_job
@@ -43,6 +50,10 @@ def pull(
         parcel.send(found, files, sys.stdout, limit_mb)
         return 0
     place = into or results_folder(None)
+    if is_url(run):
+        if address or output_dir or code:
+            raise RunMistake(Problem("options of a cluster mean nothing for a run in an object store.", "Leave them out."))
+        return _from_the_store(run, place, model=model, as_json=as_json)
     storage = os.environ.get(STORAGE, "").strip()
     if storage and address is None:
         found, files = _there(run, str(Path(storage).expanduser() / results_folder(output_dir)), model=model)
@@ -56,6 +67,14 @@ def pull(
             run, place, output_dir, address, code, limit_mb, model=model, plaintext=plaintext, unauthenticated=allow_unauthenticated
         )
     return _pulled(folder, count, as_json=as_json)
+
+
+def _from_the_store(url: str, place: Path, *, model: bool, as_json: bool) -> int:
+    from summtune.tuning.brought_back import bring_results, stored_run
+
+    store = stored_run(url)
+    folder = _free(place, store.name)
+    return _pulled(folder, bring_results(store, folder, model=model), as_json=as_json)
 
 
 def _there(run: str, output_dir: str | None, *, model: bool) -> tuple[RunPaths, list[Path]]:

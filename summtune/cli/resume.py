@@ -14,11 +14,14 @@ from summtune.cluster.addresses import named_anywhere
 from summtune.cluster.inside import current_job
 from summtune.cluster.unpacking import unpack
 from summtune.errors import Problem, RunMistake
-from summtune.paths import find_run
+from summtune.objects import ObjectStore, is_url
+from summtune.paths import RunPaths, find_run
 
 
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), its folder, or its tune/ folder.")],
+    run: Annotated[
+        str, typer.Argument(help="The run's name (the newest of that name), its folder, or its tune/ folder; or s3://bucket/prefix/RUN.")
+    ],
     count: Annotated[int, typer.Option(help="Add so many trials to what was asked for.", min=0)] = 0,
     failed: Annotated[
         bool,
@@ -42,9 +45,10 @@ def resume(
     """Continue a run: finished trials stay, interrupted ones go on from their last checkpoint.
 
     It goes on to the number of trials that was asked for; --count N adds N to that, --failed runs the failed ones again. With --address
-    a job on that cluster goes on with a run that lies in the cluster's storage.
+    a job on that cluster goes on with a run that lies in the cluster's storage. A run in an object store (general.storage) is brought
+    here first, or there.
     """
-    here = find_run(run, results_folder(output_dir)) is not None
+    here = is_url(run) or find_run(run, results_folder(output_dir)) is not None
     if address is not None or (not here and named_anywhere(None, os.environ)):
         from summtune.cli.resume_job import resume_job
 
@@ -64,14 +68,21 @@ def resume(
     from summtune.errors import Interrupted
     from summtune.tuning.lock import check_free
 
-    found = the_run(run, output_dir)
+    if is_url(run):
+        if job is not None:
+            job.check_store(run)
+        found, store, brought = _brought(run, output_dir)
+    else:
+        found, store, brought = the_run(run, output_dir), None, list[str]()
     check_free(found.lock)
     live = LiveRun(Screen(stream_console(err=as_json)), found)
+    for told in brought:
+        live.screen.say(f"note: {told}")
     live.screen.say(f"Opening {found.folder.name}, then starting Ray …")
     from summtune.tuning.launch import resume as go_on
 
     try:
-        go_on(found, command_line(), live.witness(), more=count, failed=failed, budget=budget or ())
+        go_on(found, command_line(), live.witness(), more=count, failed=failed, budget=budget or (), store=store)
         result = live.finish()
     except Interrupted as interruption:
         live.interrupted()
@@ -81,3 +92,16 @@ def resume(
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
     return 0
+
+
+def _brought(url: str, output_dir: str | None) -> tuple[RunPaths, ObjectStore, list[str]]:
+    """A run in an object store, brought into the folder of runs here, and what to say of it."""
+    from summtune.tuning.brought_back import bring_all, stored_run
+    from summtune.tuning.lock import check_free
+
+    store = stored_run(url)
+    found = RunPaths(results_folder(output_dir) / store.name)
+    if found.folder.exists():
+        check_free(found.lock)
+    told = bring_all(store, found.folder)
+    return RunPaths(found.folder.resolve()), store, [*told, f"{store.url} was brought to {found.folder}."]

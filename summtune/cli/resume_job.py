@@ -12,6 +12,7 @@ from summtune.cli.cluster_options import connected, dashboard, followed, on_clus
 from summtune.cli.submit import chosen_code
 from summtune.cluster.packing import pack
 from summtune.errors import Problem, RunMistake
+from summtune.objects import ObjectStore, is_url
 from summtune.paths import run_title
 
 
@@ -46,9 +47,9 @@ def resume_job(
     if before is not None and not before.over:
         stop = on_cluster("stop", before.id, address=address)
         raise RunMistake(Problem(f"{before.id} is {before.status.lower()} with that run.", f"Stop it first: `{stop}`."))
-    run = before.run if before else word
+    run = before.run if before else ObjectStore.at(word).name if is_url(word) else word
     folder = output_dir or (before.metadata.get("output_dir") if before else None)
-    arguments = [run, *words, *(("--output-dir", folder) if folder else ())]
+    arguments = [word if is_url(word) else run, *words, *(("--output-dir", folder) if folder else ())]
     name = before.name if before else run_title(Path(run))
     metadata = {"output_dir": folder} if folder else {}
     job = Submission(further_identity("resume", run), "resume", arguments, name, run, variables(os.environ), secrets, metadata)

@@ -75,6 +75,7 @@ def _run_one(space: Path, assignments: list[str], job: Job | None, *, as_json: b
             start(experiment, output_dir, command_line(), live.witness())
         else:
             job.placed(output_dir)
+            job.check_store(experiment.base.settings.general.storage)
             start(experiment, output_dir, command_line(), live.witness(), root=job.storage, suffix=job.run_suffix)
         return live.finish(), 0
     except Interrupted as interruption:

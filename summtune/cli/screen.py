@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -72,25 +72,37 @@ class Screen:
 
     Args:
         console: where to; a live table only where it is a terminal.
+        hint: what Ctrl-C does.
+        clock: seconds, from any beginning.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(
+        self, console: Console, *, hint: str = "Ctrl-C stops, and can be resumed", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.console = console
+        self._hint = hint
+        self._clock = clock
         self._live: Live | None = None
         self._count = self._ended = 0
         self._table = Table()
         self._rest = ""
         self._lasts: dict[str, int] = {}
         self._experiment: Experiment | None = None
-        self._began = time.monotonic()
+        self._began = clock()
         self._next_picture = 0.0
 
     def say(self, line: str = "") -> None:
         """One line, above the live table where there is one."""
         self.console.print(Text(line), soft_wrap=True)  # long notices are a line, too: people grep them
 
-    def begin(self, state: RunState) -> None:
-        """Begin to show trials."""
+    def begin(self, state: RunState, since: float | None = None) -> None:
+        """Begin to show trials.
+
+        Args:
+            state: of the run.
+            since: when that was, by the clock, where the run had begun before it is shown.
+        """
+        self._began = self._began if since is None else since
         for trial_id in state.trials:
             self._last(trial_id, state)
         self._count = most_trials(state)
@@ -99,6 +111,10 @@ class Screen:
         if self.console.is_terminal:
             self._live = Live(get_renderable=self._render, console=self.console, refresh_per_second=2, transient=True)
             self._live.start()
+
+    def print_table(self) -> None:
+        """The table as it is, once: where no live one tells what came before the first line."""
+        self.console.print(self._render())
 
     def end(self) -> None:
         """Take the live table away; what was said stays."""
@@ -137,8 +153,8 @@ class Screen:
         self._next_picture = began + (took / MOST_SHARE if took > QUICK_S else 0.0)
 
     def _render(self) -> Group:
-        progress = f"{self._ended}/{self._count} trials, {duration(time.monotonic() - self._began)}{self._rest}"
-        return Group(self._table, Text(f"{progress}   (Ctrl-C stops, and can be resumed)", style="dim"))
+        progress = f"{self._ended}/{self._count} trials, {duration(self._clock() - self._began)}{self._rest}"
+        return Group(self._table, Text(f"{progress}   ({self._hint})", style="dim"))
 
 
 def event_line(event: Event, state: RunState, last: int) -> str:

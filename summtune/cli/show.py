@@ -11,9 +11,12 @@ import typer
 def show(
     run: Annotated[str, typer.Argument(help="The run's name (the newest of that name), or its folder.")],
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on showing it while another process drives it, and end as that ends.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --follow the event log's lines.")] = False,
 ) -> int:
-    """Print a run's leaderboard again; works while it runs, too."""
+    """Print a run's leaderboard again; works while it runs, too. With --follow from any terminal or machine that sees the run's folder."""
     from dataclasses import asdict
 
     from summtune.cli.find import the_run
@@ -25,6 +28,10 @@ def show(
     from summtune.tuning.lock import is_held
 
     found = the_run(run, output_dir)
+    if follow:
+        from summtune.cli.watching import watch
+
+        return watch(found, as_json=as_json)
     state, warnings = open_run(found)
     for warning in warnings:
         typer.echo(f"note: {warning}", err=True)

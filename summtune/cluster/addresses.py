@@ -79,6 +79,12 @@ def check_clear_text(address: Address, *, allowed: bool) -> None:
             raise RunMistake(Problem(reason, remedy))
 
 
+def is_clear_text(url: str) -> bool:
+    """Whether what is said to a server can be read on the way there, beyond this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname is not None and not all(number.is_loopback for number in _numbers(parts.hostname))
+
+
 def _numbers(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
         found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from summtune.errors import Problem, RunMistake
 
@@ -48,6 +49,17 @@ class Job:
             reason = f"{folder} lies outside the cluster's storage, {self.storage}, which a job's results may not leave."
             raise RunMistake(Problem(reason, "Give a relative path.", key="general.output_dir"))
         return place
+
+    def check_store(self, url: str | None) -> None:
+        """Refuse a folder that stands for an object store where it lies elsewhere.
+
+        Raises:
+            RunMistake: it does.
+        """
+        parts = urlsplit(url or "")
+        if parts.scheme == "file" and not Path(unquote(parts.path)).resolve().is_relative_to(self.storage):
+            reason = f"{url} lies outside the cluster's storage, {self.storage}, which a job's results may not leave."
+            raise RunMistake(Problem(reason, "Name an object store, or a folder below that.", key="general.storage"))
 
 
 def current_job(environ: Mapping[str, str]) -> Job | None:

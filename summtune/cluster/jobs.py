@@ -6,6 +6,7 @@ It must not know how jobs are submitted; what `submission` wrote into their meta
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from summtune.paths import RunPaths
 
 SLOT = "summtune_driver"
 """The resource that a cluster declares on its head, as often as runs are to be under way at once; a run's job holds one."""
+
+JOB_NAME = "job_name"
+"""The key of a job's metadata that Ray's dashboard calls it by."""
 
 POLL_S = 0.5
 STARTING_S = 30.0
@@ -182,9 +186,10 @@ def follow(access: Access, job: JobView, say: Callable[[str], None]) -> JobView:
     return get(access, job.id)
 
 
-def waited_for(access: Access, identity: str) -> JobView:
-    """A job once it is over."""
-    while not (job := get(access, identity)).over:
+def waited_for(access: Access, identity: str, timeout_s: float = math.inf) -> JobView:
+    """A job once it is over, or the time is."""
+    deadline = time.monotonic() + timeout_s
+    while not (job := get(access, identity)).over and time.monotonic() < deadline:
         time.sleep(POLL_S)
     return job
 
@@ -195,7 +200,7 @@ def _view(job: Any) -> JobView:
         id=job.submission_id,
         status=str(job.status.value if hasattr(job.status, "value") else job.status),
         run=metadata.get("run", ""),
-        name=metadata.get("name", ""),
+        name=metadata.get(JOB_NAME, ""),
         verb=metadata.get("verb", ""),
         began=job.start_time / 1000 if job.start_time else None,
         ended=job.end_time / 1000 if job.end_time else None,

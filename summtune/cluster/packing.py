@@ -107,6 +107,15 @@ def pack(files: Iterable[Path], code: Code) -> Package:
     return Package(members, Manifest(summtune.__version__, _digest(own), str(Path.cwd()), str(Path.home())))
 
 
+def pack_module(name: str) -> Package:
+    """One module alone, with the packages that it lies in; for what has to work where nothing is installed."""
+    package = Path(summtune.__file__).resolve().parent
+    file = package.parent / Path(*name.split(".")).with_suffix(".py")
+    above = [folder / "__init__.py" for folder in file.parents if folder.is_relative_to(package)]
+    members = tuple(_member(one, str(one.relative_to(package.parent))) for one in (file, *above))
+    return Package(members, Manifest(summtune.__version__, "", str(Path.cwd()), str(Path.home())))
+
+
 def in_checkout() -> bool:
     """Whether this summtune is a checkout that its person may have changed, and not an installed version."""
     return not (Path(summtune.__file__).parent / "shipped").is_dir()

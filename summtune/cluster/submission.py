@@ -19,7 +19,7 @@ from pathlib import Path
 
 import summtune
 from summtune.cluster.access import Access
-from summtune.cluster.jobs import SLOT
+from summtune.cluster.jobs import JOB_NAME, SLOT
 from summtune.cluster.packing import Package
 from summtune.cluster.sealing import HOOK, SEALED, seal
 from summtune.config.environment import settings_variables
@@ -49,6 +49,7 @@ class Submission:
         variables: its environment, in clear.
         secrets: its environment, sealed on the way.
         metadata: what else is told of it.
+        module: what is executed in place of a verb; it has to travel.
     """
 
     id: str
@@ -59,9 +60,12 @@ class Submission:
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
     metadata: Mapping[str, str]
+    module: str = ""
 
     def command(self, *, code_travels: bool) -> str:
         """Its command line."""
+        if self.module:
+            return shlex.join(["python", "-m", self.module])
         program = ("python", "-m", "summtune") if code_travels else ("summtune",)
         return shlex.join([*program, self.verb, *self.words])
 
@@ -125,7 +129,7 @@ def submit(access: Access, job: Submission, package: Package, *, slot: bool) -> 
         The id.
     """
     sealed, pad = seal(job.secrets) if job.secrets else ("", b"")
-    metadata = {**described(), **job.metadata, "name": job.name, "run": job.run, "verb": job.verb, **({"slot": SLOT} if slot else {})}
+    metadata = {**described(), **job.metadata, JOB_NAME: job.name, "run": job.run, "verb": job.verb, **({"slot": SLOT} if slot else {})}
     with tempfile.TemporaryDirectory(prefix="summtune-") as folder:
         environment = {
             "working_dir": str(package.write(Path(folder) / "package.zip", pad)),

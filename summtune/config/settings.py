@@ -48,7 +48,9 @@ class General(Section):
     output_dir: str = Field("./results", description="Folder that run directories are made in, relative to the current folder.")
     device: Literal["auto", "cuda", "cpu"] = Field("auto", description="`cpu` reserves no GPU; `auto` takes a GPU where there is one.")
     data_path: str | None = Field(None, description="Folder of train.csv, dev.csv, test.csv (the old system's key).")
-    storage: str | None = Field(None, description="Where Tune's checkpoints go, if not into the run directory.")
+    storage: str | None = Field(
+        None, description="s3://bucket/prefix, gs://bucket/prefix or file:///folder that a run's copy is kept in, its checkpoints included."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level written to training.log.")
 
 

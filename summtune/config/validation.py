@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from summtune import registry
+from summtune import objects, registry
 from summtune.config import lengths, optimisation, presets
 from summtune.config.architectures import family_of, handled, model_type
 from summtune.config.checkpoint_facts import known_type
@@ -26,7 +26,6 @@ from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
 
 ONLY: Mapping[str, tuple[Any, ...]] = {
-    "general.storage": (None,),
     "evaluation.sealed": (False,),
     "evaluation.noise_seeds": (None,),
     "inference.engine": ("hf",),
@@ -78,6 +77,7 @@ def combinations(
         data_here: whether the data files have to be here.
     """
     return [
+        *_storage(settings, layer),
         *_model(settings, layer),
         *lengths.problems(settings, layer, searched, possible),
         *_data(settings, layer, here=data_here),
@@ -87,6 +87,11 @@ def combinations(
         *_limits(settings, layer),
         *metric_problems(settings, layer),
     ]
+
+
+def _storage(settings: Settings, layer: Layer) -> list[Problem]:
+    wrong = objects.unfit(settings.general.storage) if settings.general.storage is not None else None
+    return [at(layer, "general.storage", *wrong)] if wrong is not None else []
 
 
 def _model(settings: Settings, layer: Layer) -> list[Problem]:

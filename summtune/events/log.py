@@ -165,28 +165,41 @@ def last_event(path: Path) -> Event | None:
         return None
 
 
-def _read_lines(lines: Iterable[bytes]) -> tuple[list[tuple[int, Event]], list[Fault]]:
-    """The events of sound lines with their places in the file, and what is wrong with the others."""
-    events: list[tuple[int, Event]] = []
-    faults: list[Fault] = []
-    last, damaged = 0, 0  # the number of the last sound line, and how many that were not sound have come since
-    for place, line in enumerate(lines, start=1):
+class Lines:
+    """Takes a log's lines one after another: which events are sound, and what is wrong with the others."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self.place = 0  # of the last line, in the file
+        # The number of the last sound line, and how many that were not sound have come since.
+        self._last, self._damaged = 0, 0
+
+    def take(self, line: bytes) -> Event | None:
+        """The event of the next line; None where it is damaged, or there twice."""
+        self.place += 1
         try:
             number, event = _read_line(line)
         except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-            faults.append(_damage(place, line, error))
-            damaged += 1
-            continue
-        number = number or last + damaged + 1  # lines of earlier versions have none
-        if number <= last:
-            faults.append(Fault(place, f"line {number} is there twice; the second was left out", getattr(event, "trial", "")))
-            continue
-        missing = number - last - 1 - damaged
+            self.faults.append(_damage(self.place, line, error))
+            self._damaged += 1
+            return None
+        number = number or self._last + self._damaged + 1  # lines of earlier versions have none
+        if number <= self._last:
+            twice = f"line {number} is there twice; the second was left out"
+            self.faults.append(Fault(self.place, twice, getattr(event, "trial", "")))
+            return None
+        missing = number - self._last - 1 - self._damaged
         if missing > 0:
-            faults.append(Fault(place, f"{missing} line{'s are' if missing > 1 else ' is'} missing before this one"))
-        last, damaged = number, 0
-        events.append((place, event))
-    return events, faults
+            self.faults.append(Fault(self.place, f"{missing} line{'s are' if missing > 1 else ' is'} missing before this one"))
+        self._last, self._damaged = number, 0
+        return event
+
+
+def _read_lines(lines: Iterable[bytes]) -> tuple[list[tuple[int, Event]], list[Fault]]:
+    """The events of sound lines with their places in the file, and what is wrong with the others."""
+    taken = Lines()
+    events = [(taken.place, event) for line in lines if (event := taken.take(line)) is not None]
+    return events, taken.faults
 
 
 def _read_line(line: bytes) -> tuple[int | None, Event]:

@@ -61,13 +61,15 @@ class _Trial:
 
 def fitting(numbered: Iterable[tuple[int, Event]]) -> tuple[list[Event], list[Fault]]:
     """The events that can be taken in one after another, and what became of the others."""
-    sorter = _Sorter()
+    sorter = Sorter()
     for line, event in numbered:
         sorter.take(line, event)
     return sorter.events, sorter.faults
 
 
-class _Sorter:
+class Sorter:
+    """Sorts events as they come: `events` can be taken in one after another, `faults` says what became of the others."""
+
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.faults: list[Fault] = []
@@ -75,6 +77,7 @@ class _Sorter:
         self._objectives: list[str] = []
 
     def take(self, line: int, event: Event) -> None:
+        """Sort the event of a line."""
         if isinstance(event, RunOpened) and not self._objectives:
             aims = (event.experiment["objective"], *event.experiment.get("further_objectives", ()))
             self._objectives = [str(aim["name"]) for aim in aims]

@@ -11,6 +11,7 @@ from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.fronts import Aim, on_front
 from summtune.events.trial_state import TrialState
+from summtune.reporting.axes import Labels, across
 from summtune.reporting.wording import point_text, values_text
 
 WIDTH, HEIGHT = 720, 300
@@ -49,6 +50,14 @@ class Plot:
     kind: str
     width: int = WIDTH
     height: int = HEIGHT
+
+    @property
+    def levels(self) -> Labels:
+        return across(self.low_up, self.high_up, self.height, upwards=True)
+
+    @property
+    def ticks(self) -> Labels:
+        return across(self.low_right, self.high_right, self.width)
 
 
 def plots(state: RunState) -> list[Plot]:

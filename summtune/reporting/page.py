@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from summtune import durable
 from summtune.events import standings
@@ -10,6 +11,7 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
 from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
+from summtune.reporting.axes import across, counted
 from summtune.reporting.front_plot import plots
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.views import last_iterations, most_trials
@@ -32,7 +34,9 @@ WIDTH, HEIGHT = 720, 240
 def write_page(run: RunPaths, state: RunState) -> None:
     """Write the page anew."""
     assert state.opened is not None
-    template = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True).get_template("report.html.j2")
+    pages = Environment(loader=PackageLoader("summtune.reporting"), autoescape=True)
+    pages.filters["breakable"] = _breakable
+    template = pages.get_template("report.html.j2")
     best, found, scale = standings.best(state), figures(state, last_iterations(state), most_trials(state)), _scale(state)
     durable.write_text(
         run.report,
@@ -56,6 +60,8 @@ def write_page(run: RunPaths, state: RunState) -> None:
             keys=list(dict.fromkeys(key for trial in state.searched for key in trial.point)),
             curves=[_curve(state, trial, best, scale) for trial in state.trials.values() if trial.reports],
             scale=scale,
+            levels=across(*scale[:2], HEIGHT, upwards=True),
+            ticks=counted(scale[2], WIDTH),
             width=WIDTH,
             height=HEIGHT,
             notes=state.notes,
@@ -64,6 +70,11 @@ def write_page(run: RunPaths, state: RunState) -> None:
             retries_text=retries_text,
         ),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken where its words meet, so that a column is as wide as its values."""
+    return Markup("_<wbr>").join(escape(part) for part in name.split("_"))
 
 
 def _scale(state: RunState) -> tuple[float, float, int]:
@@ -84,7 +95,8 @@ def _curve(state: RunState, trial: TrialState, best: TrialState | None, scale: t
 
     return {
         "trial": trial.id,
-        "points": " ".join(place(report) for report in trial.reports),
+        "points": " ".join(place(report) for report in (trial.reports if len(trial.reports) > 1 else trial.reports * 2)),
+        "lone": len(trial.reports) == 1,  # a line of no length, which its round ends make a dot
         "status": trial.status,
         "best": best is not None and trial.id == best.id,
         "baseline": trial.baseline,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +27,11 @@ from summtune.search.taught import taught_trials
 STATES = {"finished": OptunaState.COMPLETE, "stopped": OptunaState.PRUNED, "failed": OptunaState.FAIL}
 
 
-class _Lines(BaseJournalBackend):
+class Lines(BaseJournalBackend):
     """The lines of a journal: Optuna's own backend of a file takes its lock and syncs for each of them, which are several to a trial."""
 
-    def __init__(self) -> None:
-        self.lines: list[dict[str, Any]] = []
+    def __init__(self, lines: Iterable[dict[str, Any]] = ()) -> None:
+        self.lines: list[dict[str, Any]] = list(lines)
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         return iter(self.lines[log_number_from:])
@@ -44,7 +44,7 @@ def write_study(run: RunPaths, state: RunState) -> None:
     """Write the journal anew."""
     assert state.opened is not None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = _Lines()
+    journal = Lines()
     storage = JournalStorage(journal)
     directions = [StudyDirection.MAXIMIZE if aim.maximize else StudyDirection.MINIMIZE for aim in state.objectives]
     study = optuna.create_study(storage=storage, study_name=state.opened.run_id, directions=directions)

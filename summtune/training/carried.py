@@ -24,7 +24,16 @@ from summtune.training.resumption import read_record
 
 _FIXED = ("model.", "tokenizer.vocab_size", "tokenizer.special_tokens", "training.optim")
 """What a checkpoint is made of: weights, tokens, the optimiser's state."""
-_OF_THE_PLACE = ("meta.", "wandb.", "inference.", "general.output_dir", "general.data_path", "general.log_level", "general.device")
+_OF_THE_PLACE = (
+    "meta.",
+    "wandb.",
+    "inference.",
+    "general.output_dir",
+    "general.storage",
+    "general.data_path",
+    "general.log_level",
+    "general.device",
+)
 _TIDINESS = ("training.save_total_limit", "training.save_steps", "training.timeout_s", "training.per_device_eval_batch_size")
 
 

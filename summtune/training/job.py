@@ -12,8 +12,19 @@ from summtune.paths import AttemptPaths
 Report = Callable[[dict[str, float | int], Path | None], None]
 """(metrics, sealed checkpoint folder): called after each evaluation. It may raise SystemExit: then everything is released."""
 
+Keep = Callable[[Path], str]
+"""(a sealed checkpoint's folder, or a best model's): called by rank 0 once it is whole, before anyone is told of it.
+
+It returns what a person should be told, if anything.
+"""
+
 StopAsked = Callable[[], bool]
 """Asked after every step: whether a person wants the training to end, with a checkpoint of that step."""
+
+
+def nowhere(folder: Path) -> str:
+    """What was written lies where it was written, and nowhere else."""
+    return ""
 
 
 def never() -> bool:
@@ -40,6 +51,7 @@ class Job:
         parts: rows of a worker's micro-batch, and how many of them it has in a step, where what was asked for was found not to fit: the
             attempt goes on from its own last checkpoint.
         rehearse: whether to find out before training what fits into memory; None: on GPUs.
+        keep: takes what was written to where else it is to lie.
         notices: what was decided for the person on the way here: goes into log and results.
     """
 
@@ -56,4 +68,5 @@ class Job:
     baseline: Settings | None = None
     parts: tuple[int, int] | None = None
     rehearse: bool | None = None
+    keep: Keep = nowhere
     notices: tuple[str, ...] = ()

@@ -1,8 +1,9 @@
 """What happens around evaluations: when they come, what is written and in which order, who is told, when patience ends.
 
-The order of one evaluation: evaluate, write and seal the checkpoint, write the best model if this is it, report, and only after the report
-has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its process is needed again,
-so whatever must be kept is on disk by then. Between evaluations there may be checkpoints, too, of which nobody is told.
+The order of one evaluation: evaluate, write and seal the checkpoint, write the best model if this is it, let both be stored elsewhere,
+report, and only after the report has returned delete what it makes superfluous. A trial that is stopped stays inside `report` until its
+process is needed again, so whatever must be kept is on disk by then. Between evaluations there may be checkpoints, too, of which nobody
+is told.
 
 Of several workers all go through this together; rank 0 alone writes and reports, and the others wait for it.
 """
@@ -180,6 +181,7 @@ class Progress:
             LOG.info("checkpoint of step %d written", state.global_step)
             # The last evaluation's is what whoever was told of it would resume from.
             if self.ranks.first:
+                self.notices.say(job.keep(checkpoint))
                 prune(job.attempt.checkpoints, job.settings.training.save_total_limit, spare=self.reported)
             return
         trainer.counts.forget()
@@ -207,6 +209,8 @@ class Progress:
                 write_best_model(best, checkpoint, job.settings, record, self._prediction_rows(evaluated), merged)
             self.write_results("running")
         LOG.info("iteration %d: %s %.4f, loss %.4f", standing.iteration, job.objective_name, metrics[job.objective_name], metrics["loss"])
+        for folder in filter(None, (checkpoint, best)):
+            self.notices.say(job.keep(folder))
         self.report(metrics, checkpoint)
         delete_older(job.attempt.models, best)
         prune(job.attempt.checkpoints, job.settings.training.save_total_limit)

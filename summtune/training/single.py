@@ -76,6 +76,8 @@ def prepare(resolved: Resolved, resume_from: Path | None, notices: tuple[str, ..
     said = list(notices)
     if settings.wandb.mode in ("online", "offline"):
         said.append("wandb: only runs (`summtune run`) are mirrored so far; this training is recorded in its own folder.")
+    if settings.general.storage is not None:
+        said.append("general.storage: only runs (`summtune run`) are stored there; this training lies in its own folder.")
     whole = None
     if resume_from is not None:
         found = whole_checkpoint(resume_from.expanduser().absolute())

@@ -63,21 +63,27 @@ class Assignment:
             parts: of a worker's share of a step, where what was asked for doesn't fit.
             notices: what is said first.
         """
-        from summtune.training.job import Job
+        from summtune.training.job import Job, nowhere
+        from summtune.tuning.uploads import Uploads
 
         orders = self.orders
+        resume_from = self.paths.folder / orders.resume_from if orders.resume_from else None
+        uploads = Uploads(orders.storage, self.run_folder) if orders.storage else None
+        if uploads is not None and resume_from is not None:
+            uploads.fetch(resume_from)
         return Job(
             settings=self.settings,
             objective_name=orders.objective,
             maximize=orders.maximize,
             attempt=self.attempt,
             cache=cache_dir(),
-            resume_from=self.paths.folder / orders.resume_from if orders.resume_from else None,
+            resume_from=resume_from,
             best_iteration=orders.best_iteration,
             best_score=orders.best_score,
             threads=self.threads,
             baseline=_baseline(RunPaths(self.run_folder).settings),
             parts=parts,
+            keep=uploads or nowhere,
             notices=notices,
         )
 

@@ -16,13 +16,15 @@ from summtune.errors import Interrupted, SummtuneError, SurroundingsFailure
 from summtune.events.fold import RunState
 from summtune.events.kinds import Event, RunClosed
 from summtune.events.log import EventLog
+from summtune.objects import ObjectStore
 from summtune.paths import RunPaths
-from summtune.tuning import engine, mirror, mirrored_scores, resources, stop_request
+from summtune.tuning import engine, lock, mirror, mirrored_scores, resources, stop_request
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.gauges import Gauges
 from summtune.tuning.session import Session, open_session
+from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
 
 
@@ -34,6 +36,7 @@ class Opened:
         concurrency: trials at once.
         dashboard: Ray's, or empty.
         notices: what was decided for the person, once each.
+        storage: where in an object store the run's copy is kept, or empty.
     """
 
     run: RunPaths
@@ -44,6 +47,7 @@ class Opened:
     dashboard: str
     notices: tuple[str, ...]
     resumed: str = ""
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,17 @@ def drive(
     *,
     resumed: str,
     warnings: tuple[str, ...] = (),
+    store: ObjectStore | None = None,
     work: Work = training,
 ) -> None:
-    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way; `work` is what its trials do."""
+    """Hand the run to Ray Tune until it is complete, interrupted, or something gives way.
+
+    Args:
+        store: the run's folder in an object store, where its copy is kept.
+        work: what its trials do.
+    """
     engine.quiet(run.logs / "ray.log")
+    lock.tell(run.lock, cluster.dashboard, cluster.job)
 
     def room() -> int:
         nodes = cluster.nodes(allotment.label_selector)
@@ -89,6 +100,7 @@ def drive(
         other = f"a Ray cluster runs on this machine ({cluster.passed_over}), and this run has a Ray of its own"
         notices = (f"{other}; `RAY_ADDRESS=auto summtune …` uses that one.", *notices)
     interrupted = False
+    storage = Storage(run, store, state) if store is not None else None
 
     def note_interruption() -> None:
         nonlocal interrupted
@@ -102,15 +114,19 @@ def drive(
         def watch(event: Event, state: RunState) -> None:
             witness.event(event, state)
             exported(event, state)
+            if storage is not None:
+                storage.heard(event)
+                for text in storage.said():
+                    witness.note(text)
 
-        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus)
+        driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus, storage=storage)
         reuses_actors = engine.reuses_actors(allotment)
         session = Session(
             driver, room, engine.stop_tune, witness.note, lambda: interrupted, draining=cluster.draining, reuses_actors=reuses_actors
         )
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
-        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed))
+        witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed, store.url if store else ""))
         open_session(session)
         with engine.interruptible(note_interruption):
             finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)
@@ -133,6 +149,9 @@ def drive(
         open_session(None)
         log.close()
         stop_request.clear(run)
+        if storage is not None:
+            for text in storage.close():
+                witness.note(text)
     if (interrupted or state.stop) and state.status == "interrupted":
         raise Interrupted("stopped; nothing is lost")
 

@@ -25,6 +25,7 @@ from summtune.tuning import own_metrics, promotion, stop_request, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
+from summtune.tuning.storage import Storage
 
 Watcher = Callable[[kinds.Event, RunState], None]
 
@@ -49,9 +50,20 @@ class Driver:
         state: what the log says so far.
         watch: told of every event once it has been recorded and taken in.
         gpus: of a trial's allotment.
+        storage: the run's copy in an object store.
     """
 
-    def __init__(self, run: RunPaths, experiment: Experiment, log: EventLog, state: RunState, watch: Watcher, *, gpus: float = 0.0) -> None:
+    def __init__(
+        self,
+        run: RunPaths,
+        experiment: Experiment,
+        log: EventLog,
+        state: RunState,
+        watch: Watcher,
+        *,
+        gpus: float = 0.0,
+        storage: Storage | None = None,
+    ) -> None:
         self.run = run
         self.experiment = experiment
         self.state = state
@@ -59,6 +71,7 @@ class Driver:
         self._log = log
         self._watch = watch
         self._gpus = gpus
+        self._storage = storage
         # Trials that paused, and whose attempt Ray Tune has not ended yet: what it says of that end must not be taken for the next one's.
         self._leaving: set[str] = set()
         self._rule = registry.load("search.stopping", experiment.stopping.type)
@@ -193,6 +206,10 @@ class Driver:
         paths = self.run.trial(trial_id)
         attempt = max(trial.attempts, *paths.attempt_numbers(), 0) + 1  # a log that lost its end knows fewer than there are
         found, iteration = promotion.to_resume(paths, trial)
+        if self._storage is not None:
+            for notice in self._storage.bring_back(trial, checkpoint=iteration < trial.iteration):
+                self.note(trial_id, notice)
+                found, iteration = promotion.to_resume(paths, trial)
         for notice in found.notices:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
@@ -211,6 +228,7 @@ class Driver:
             best_score=self.state.score(trial),
             objective=self.state.objective,
             maximize=self.state.maximize,
+            storage=self._storage.store.url if self._storage is not None else None,
         )
         durable.write_json(paths.progress, orders.to_record(), synced=False)
         return settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -16,8 +17,10 @@ from typing import Any
 import ray
 from ray import tune
 from ray.exceptions import RayError
+from ray.job_config import JobConfig
 from ray.tune import TuneError
 
+import summtune
 from summtune.config.labels import selects
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
@@ -27,8 +30,6 @@ from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
 from summtune.tuning.trainable import Work, train_trial, training
-
-TRAINABLE_NAME = "summtune_trial"
 
 ENVIRONMENT = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # one report without a metric would abort the whole run; the driver judges reports itself
@@ -46,18 +47,24 @@ ENVIRONMENT = {
 }
 
 
+SUBMITTED = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""The variable that Ray gives a submitted job's command, with the job's metadata."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A Ray cluster that this process is connected to.
 
     Attributes:
         dashboard: its address, or empty.
-        started_here: whether this process started it.
+        job: this process's job there, as the dashboard's pages are called.
+        started_here: whether this process started it, rather than joined it.
         grows: whether it has an autoscaler, which brings nodes as they are asked for.
         passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
     """
 
     dashboard: str
+    job: str
     started_here: bool
     grows: bool = False
     passed_over: str = ""
@@ -68,20 +75,21 @@ class Cluster:
         Args:
             selector: which nodes are meant, by their labels; all by default.
         """
-        return [node["Resources"] for node in self._usable() if selects(selector or {}, node["Labels"])]
+        return [node["Resources"] for node in self.usable(selector)]
 
     def labels(self) -> list[Mapping[str, str]]:
         """Labels of each node that can be given trials."""
-        return [node["Labels"] for node in self._usable()]
+        return [node["Labels"] for node in self.usable()]
 
     def draining(self) -> set[str]:
         """Addresses of the nodes that live, and are to be gone soon. Ray places nothing on them any more."""
         leaving = _draining()
         return {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"] and node["NodeID"] in leaving} if leaving else set()
 
-    def _usable(self) -> list[dict[str, Any]]:
-        leaving = _draining()
-        return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving]
+    def usable(self, selector: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """As `nodes`, with all that Ray tells of each."""
+        leaving, meant = _draining(), selector or {}
+        return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving and selects(meant, node["Labels"])]
 
 
 def _draining() -> dict[str, int]:
@@ -96,12 +104,13 @@ def prepare_environment() -> None:
 
 
 @contextmanager
-def connected(log_file: Path | None) -> Iterator[Cluster]:
+def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
     """Be connected to Ray: to RAY_ADDRESS's cluster, to one this process has already, or to a local one that ends with this block.
 
     Ray by itself would also join whatever `ray start` began last on this machine, be it somebody else's, or gone without a word.
 
     Args:
+        name: what Ray's dashboard calls this process's job, where it has no name yet.
         log_file: where what Ray has to say in this process goes; None keeps it quiet.
 
     Raises:
@@ -109,22 +118,32 @@ def connected(log_file: Path | None) -> Iterator[Cluster]:
     """
     prepare_environment()
     quiet(log_file)
-    started_here = not ray.is_initialized()
-    passed_over = ""
-    if started_here:
-        address = os.environ.get("RAY_ADDRESS")
+    connected_here, address, passed_over = not ray.is_initialized(), os.environ.get("RAY_ADDRESS"), ""
+    if connected_here:
         passed_over = "" if address else _other_cluster()
         try:
-            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
     try:
-        yield Cluster(_dashboard_url(), started_here, grows=autoscaling.is_there(), passed_over=passed_over)
+        job = _submitted() or ray.get_runtime_context().get_job_id()
+        yield Cluster(_dashboard_url(), job, connected_here and not address, grows=autoscaling.is_there(), passed_over=passed_over)
     finally:
-        if started_here:
+        if connected_here:
             ray.shutdown()
         quiet(None)
+
+
+def _described(name: str) -> JobConfig | None:
+    """What this process's job is known by (`job_name` is the dashboard's own word); a submitted one has its metadata already."""
+    return None if SUBMITTED in os.environ else JobConfig(metadata={"job_name": name, "summtune": summtune.__version__})
+
+
+def _submitted() -> str:
+    """The submission id of the job that this process is; empty where it was not submitted."""
+    metadata = json.loads(os.environ.get(SUBMITTED) or "{}").get("metadata", {})
+    return str(metadata.get("job_submission_id", ""))
 
 
 def _other_cluster() -> str:
@@ -157,9 +176,12 @@ def quiet(log_file: Path | None) -> None:
 
 
 def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
-    """The function that actors execute, with what a trial's actor is given."""
+    """The function that actors execute, with what a trial's actor is given.
+
+    Ray's dashboard calls actors and their tasks by the function's name, which is the run's; `Tuner.restore` asks for the same one.
+    """
     function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment, work=work)
-    function.__name__ = TRAINABLE_NAME  # type: ignore[attr-defined]  # Tuner.restore asks for the same name
+    function.__name__ = run.folder.name  # type: ignore[attr-defined]  # a partial has no name of its own
 
     # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
     # missing to a worker, and Ray Tune asks that it reserve something.

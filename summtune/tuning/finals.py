@@ -60,7 +60,7 @@ class Finals:
             if not tried:
                 self.say(f"Evaluating the likeliest in full: {', '.join(trial.id for trial in trials)}")
             work = {trial.id: (driver.run.trial(trial.id).best_model, *self._how(trial)) for trial in trials}
-            for trial_id, result in in_parallel(_score, work, self.allotment, self.stop_asked):
+            for trial_id, result in in_parallel(f"{driver.run.folder.name}.score", _score, work, self.allotment, self.stop_asked):
                 tried.add(trial_id)
                 if isinstance(result, Refereed):
                     afterwards.scored(driver, trial_id, result)
@@ -80,7 +80,7 @@ class Finals:
             if not over and not lost:
                 self.say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
             work = {trial_id: (replace(asked, threads=self._threads),) for trial_id, asked in races.items()}
-            for trial_id, result in streamed(race, work, self.allotment, self._end_decoding):
+            for trial_id, result in streamed(f"{driver.run.folder.name}.decode", race, work, self.allotment, self._end_decoding):
                 if result is None:
                     over.add(trial_id)
                 elif isinstance(result, Tried):

@@ -25,13 +25,15 @@ from summtune.events.kinds import DecodeOpened, RunOpened, RunResumed, Taught
 from summtune.events.log import EventLog
 from summtune.events.mending import mended_run
 from summtune.families._checkpoints import check_available
+from summtune.objects import ObjectStore
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
-from summtune.tuning import autoscaling, engine, failures, lock, own_metrics, resources, stop_request
+from summtune.tuning import autoscaling, engine, failures, lock, own_metrics, reach, resources, stop_request
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.autoscaling import Outlook
 from summtune.tuning.drive import Witness, drive, surroundings
 from summtune.tuning.environment import describe_environment
+from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
 
 
@@ -72,8 +74,10 @@ def start(
     own_metrics.try_out(experiment)
     _check_models(experiment)
     lessons = warm_start.lessons(experiment, facts.fingerprints)
-    with surroundings(str(place)), engine.connected(None) as cluster:
+    with surroundings(str(place)), engine.connected(experiment.name, None) as cluster:
         allotment, awaited = _fitting(experiment, cluster, experiment.budget)
+        root_store = _store(experiment)
+        reach.check(place, root_store, cluster, allotment)
         run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
         run.trials.mkdir()
@@ -90,12 +94,32 @@ def start(
             learned = _teach(log, state, lessons)
             linked = point_newest(run, experiment.name)
             taken = () if linked else (f"sweep_{folder_name(experiment.name)} is a folder already, and was not made to mean this run.",)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="", warnings=(*taken, *learned, *awaited), work=work)
+            store = root_store.below(run.folder.name) if root_store is not None else None
+            drive(
+                run,
+                experiment,
+                log,
+                state,
+                cluster,
+                allotment,
+                witness,
+                resumed="",
+                warnings=(*taken, *learned, *awaited),
+                store=store,
+                work=work,
+            )
     return run
 
 
 def resume(
-    run: RunPaths, command: Sequence[str], witness: Witness, *, more: int = 0, failed: bool = False, budget: Sequence[str] = ()
+    run: RunPaths,
+    command: Sequence[str],
+    witness: Witness,
+    *,
+    more: int = 0,
+    failed: bool = False,
+    budget: Sequence[str] = (),
+    store: ObjectStore | None = None,
 ) -> RunPaths:
     """Go on with a run that was left, to the number that was asked for, or to `more` above it. A finished one is left as it is.
 
@@ -106,6 +130,7 @@ def resume(
         more: trials beyond the number that was asked for.
         failed: run the trials that failed again, too.
         budget: other limits, as `hours=2`.
+        store: the run's folder in an object store, if it was brought from there; else its settings say which, if any.
 
     Raises:
         SettingsMistake: a budget is none.
@@ -126,6 +151,8 @@ def resume(
             if not failed:
                 ended = f" It ended since {state.search_ended.reason}: {state.search_ended.remedy}." if state.search_ended else ""
                 witness.note(f"The run is finished: there is nothing to go on with (`--count N` adds trials).{ended}")
+            for told in _stored(run, state, store):
+                witness.note(told)
             return run
         finished_and_asked_for_more = state.status == "finished" and (bool(more) or limits is not None)
         if finished_and_asked_for_more or again or anew:
@@ -139,8 +166,10 @@ def resume(
         untaught = not state.trials and not state.lost and len(state.taught) < len(experiment.warm_start)
         lessons = warm_start.lessons(experiment, facts.fingerprints) if untaught else []
         count = state.count + more
-        with engine.connected(run.logs / "ray.log") as cluster:
+        with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment, awaited = _fitting(experiment, cluster, state.budget if limits is None else limits)
+            store = store or _store(experiment, state.opened.run_id)
+            reach.check(run.folder, store, cluster, allotment)
             # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
             # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
             done_with = state.status == "finished" or bool(state.stop)
@@ -151,7 +180,8 @@ def resume(
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits)))
             learned = _teach(log, state, lessons)
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=(*warnings, *changed, *learned, *awaited))
+            said = (*warnings, *changed, *learned, *awaited)
+            drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=said, store=store)
     return run
 
 
@@ -176,13 +206,41 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             raise RunMistake(Problem(reason, "Decode a model's folder, by the metric that you name."))
         changed = _check_data_again(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
-        with engine.connected(run.logs / "ray.log") as cluster:
+        with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment, awaited = _fitting(experiment, cluster)
+            store = _store(experiment, state.opened.run_id)
+            reach.check(run.folder, store, cluster, allotment)
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))
             state.apply(log.append(DecodeOpened(stage.to_record())))
-            drive(run, experiment, log, state, cluster, allotment, witness, resumed="decode", warnings=(*warnings, *changed, *awaited))
+            drive(
+                run,
+                experiment,
+                log,
+                state,
+                cluster,
+                allotment,
+                witness,
+                resumed="decode",
+                warnings=(*warnings, *changed, *awaited),
+                store=store,
+            )
     return run
+
+
+def _store(experiment: Experiment, run_id: str | None = None) -> ObjectStore | None:
+    """The object store that the settings name, or a run's folder there."""
+    url = experiment.base.settings.general.storage
+    if url is None:
+        return None
+    return ObjectStore.at(url).below(run_id) if run_id is not None else ObjectStore.at(url)
+
+
+def _stored(run: RunPaths, state: RunState, store: ObjectStore | None) -> list[str]:
+    """Store what an earlier session of a run that is finished could not; what to say of it."""
+    assert state.opened is not None
+    store = store or _store(Experiment.from_record(state.opened.experiment), state.opened.run_id)
+    return Storage(run, store, state).close() if store is not None else []
 
 
 def _teach(log: EventLog, state: RunState, lessons: Sequence[Taught]) -> list[str]:

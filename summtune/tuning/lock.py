@@ -30,6 +30,10 @@ LOST_S = 600.0
 """Without one for so long a driver on another host is taken for dead."""
 
 
+LOOKS, LOOK_S = 5, 0.02
+"""How often, and how long apart, the lock is tried: whoever looks whether it is held holds it for a moment."""
+
+
 @dataclass(frozen=True)
 class Holder:
     """Who drives a run.
@@ -39,12 +43,21 @@ class Holder:
         pid: the process there.
         since: seconds since the epoch.
         silent_s: seconds since its last sign of life, by the clock of the file system.
+        dashboard: of the Ray cluster that it is connected to, as seen from there; empty before that.
+        job: its job on that cluster.
     """
 
     host: str
     pid: int
     since: float
     silent_s: float
+    dashboard: str = ""
+    job: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is taken for dead: another machine's, without a sign of life."""
+        return self.host != socket.gethostname() and self.silent_s >= LOST_S
 
     def __str__(self) -> str:
         silent = f", silent for {age(self.silent_s)}" if self.silent_s > 3 * BEAT_S else ""
@@ -66,7 +79,7 @@ def held(path: Path) -> Iterator[Callable[[], None]]:
     beat = threading.Thread(target=_beat, args=(path, stream.fileno(), ended), daemon=True, name="sign of life")
     try:
         stream.truncate(0)
-        json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": round(time.time())}, stream)
+        stream.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": round(time.time())}))
         stream.flush()
         beat.start()
         yield lambda: _check_ours(path, stream)
@@ -79,16 +92,29 @@ def held(path: Path) -> Iterator[Callable[[], None]]:
         stream.close()
 
 
+def tell(path: Path, dashboard: str, job: str) -> None:
+    """Add to the note in a lock that this process holds where its run is seen in Ray's dashboard."""
+    with path.open("r+", encoding="utf-8") as stream:
+        note = json.dumps({**json.load(stream), "dashboard": dashboard, "job": job})
+        stream.seek(0)
+        stream.write(note)  # longer than what was there
+
+
 def _taken(path: Path) -> IO[str]:
     """The lock file, open and locked."""
+    looks = 0
     while True:
         stream = path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.close()
-            lost = holder(path)
-            if lost is None or lost.host == socket.gethostname() or lost.silent_s < LOST_S:
+            if looks < LOOKS:
+                looks += 1
+                time.sleep(LOOK_S)
+                continue
+            found = holder(path)
+            if found is None or not found.lost:
                 raise _refusal(path) from None
             path.unlink(missing_ok=True)
             continue
@@ -129,7 +155,7 @@ def check_free(path: Path) -> None:
         RunMistake: another driver holds its lock.
     """
     found = holder(path)
-    if is_held(path) and not (found and found.host != socket.gethostname() and found.silent_s >= LOST_S):
+    if is_held(path) and not (found and found.lost):
         raise _refusal(path)
 
 
@@ -145,11 +171,21 @@ def is_held(path: Path) -> bool:
         return False
 
 
+def driver(path: Path) -> Holder | None:
+    """Who drives the run now; None where nobody does, or a machine that has been silent for too long."""
+    if not is_held(path):
+        return None
+    found = holder(path) or Holder("an unknown host", 0, time.time(), 0.0)  # it has the lock, and has not said yet who it is
+    return None if found.lost else found
+
+
 def holder(path: Path) -> Holder | None:
     """Who holds the lock, or held it when its machine died; None where nobody says so."""
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
-        return Holder(str(note["host"]), int(note["pid"]), float(note["since"]), max(0.0, _now_there(path.parent) - path.stat().st_mtime))
+        silent_s = max(0.0, _now_there(path.parent) - path.stat().st_mtime)
+        seen = (str(note.get("dashboard", "")), str(note.get("job", "")))
+        return Holder(str(note["host"]), int(note["pid"]), float(note["since"]), silent_s, *seen)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -26,11 +26,10 @@ from summtune.config.experiment import Experiment
 from summtune.paths import RunPaths
 from summtune.tuning import session
 from summtune.tuning.searcher import TRIAL_KEY
+from summtune.tuning.wandb_page import DEFAULT_PROJECT
 
 UPLOAD_TIMEOUT_S = 10
 """How long the end of a run waits for what is still being uploaded."""
-
-DEFAULT_PROJECT = "summtune"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Orders:
         best_score: its score.
         objective: name of the metric that is searched for.
         maximize: the objective's goal.
+        storage: the run's folder in an object store, which has a copy of what is written.
     """
 
     attempt: int
@@ -31,6 +32,7 @@ class Orders:
     best_score: float | None
     objective: str
     maximize: bool
+    storage: str | None = None
 
     def to_record(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -98,7 +98,7 @@ def check_fit(allotment: Allotment, nodes: Sequence[Node], *, wants_cuda: bool) 
     if share.cpus > most_cpus:
         reason = f"{who} asks for {share.cpus:g} CPUs, and no node has more than {most_cpus:g}."
         problems.append(Problem(reason, "Lower it.", key="resources.cpus_per_trial"))
-    fitting = sum(_workers(allotment, node) for node in nodes)
+    fitting = sum(workers_on(allotment, node) for node in nodes)
     if not problems and not fitting:
         reason = f"{who} asks for {share.cpus:g} CPUs and {share.gpus:g} GPUs, and no node has both."
         problems.append(Problem(reason, "Lower resources.cpus_per_trial.", key="resources"))
@@ -143,13 +143,13 @@ def concurrency(allotment: Allotment, nodes: Sequence[Node], limit: int | None, 
         grows: whether an autoscaler brings nodes for what waits. Then as many trials wait as a person set; without that one more than there
             is room for, since whatever waits was drawn knowing less than it could.
     """
-    total = sum(_workers(allotment, node) for node in nodes) // allotment.workers
+    total = sum(workers_on(allotment, node) for node in nodes) // allotment.workers
     if grows:
         return total + 1 if limit is None else limit
     return total if limit is None else min(total, limit)
 
 
-def _workers(allotment: Allotment, node: Node) -> int:
+def workers_on(allotment: Allotment, node: Node) -> int:
     """How many workers the node has room for."""
     # The small sum is for fractions such as 0.1, of which ten make a whole but for rounding.
     return min(math.floor(node.get(name, 0.0) / need + 1e-9) for name, need in allotment.bundle.items() if need > 0)

@@ -27,11 +27,12 @@ Counted here and not by Ray's `max_retries`: a task that the memory monitor ende
 
 
 def in_parallel(
-    work: Callable[..., Any], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
+    what: str, work: Callable[..., Any], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
 ) -> Iterator[tuple[str, Any]]:
     """Results, or TrialFailures, by name, as they come; fewer than were asked for where a person wants an end.
 
     Args:
+        what: Ray's dashboard calls each task by this and its name.
         work: executed on the cluster.
         of: its arguments, by name.
         allotment: what each has.
@@ -40,8 +41,11 @@ def in_parallel(
     Raises:
         SurroundingsFailure: the cluster gave way.
     """
-    remote = ray.remote(_guarded).options(num_cpus=allotment.cpus, num_gpus=allotment.gpus, max_retries=0, **where(allotment))
-    pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
+
+    def begin(name: str) -> Any:
+        return ray.remote(_guarded).options(name=f"{what} {name}", **_options(allotment)).remote(work, *of[name])
+
+    pending = {begin(name): name for name in of}
     lost = Counter[str]()
     try:
         while pending and not stop_asked():
@@ -50,7 +54,7 @@ def in_parallel(
                 name, result = pending.pop(one), _result(one)
                 if isinstance(result, TrialFailure) and result.cause == WORKER_LOST and lost[name] < RETRIES:
                     lost[name] += 1
-                    pending[remote.remote(work, *of[name])] = name
+                    pending[begin(name)] = name
                 else:
                     yield name, result
     finally:
@@ -59,7 +63,7 @@ def in_parallel(
 
 
 def streamed(
-    work: Callable[..., Iterator[Any]], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
+    what: str, work: Callable[..., Iterator[Any]], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
 ) -> Iterator[tuple[str, Any]]:
     """As `in_parallel`, of work that hands on one result after another; None says that one has come to its end.
 
@@ -68,15 +72,12 @@ def streamed(
     Raises:
         SurroundingsFailure: the cluster gave way.
     """
-    remote = ray.remote(_guarded_stream).options(
-        num_cpus=allotment.cpus,
-        num_gpus=allotment.gpus,
-        max_retries=0,
-        num_returns="streaming",
-        _generator_backpressure_num_objects=2,
-        **where(allotment),
-    )
-    pending = {remote.remote(work, *arguments): name for name, arguments in of.items()}
+
+    def begin(name: str) -> Any:
+        streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": 2}
+        return ray.remote(_guarded_stream).options(name=f"{what} {name}", **_options(allotment), **streaming).remote(work, *of[name])
+
+    pending = {begin(name): name for name in of}
     try:
         while pending and not stop_asked():
             ready, _ = ray.wait(list(pending), num_returns=1, timeout=PATIENCE_S)
@@ -94,9 +95,9 @@ def streamed(
             ray.cancel(stream, force=True)
 
 
-def where(allotment: Allotment) -> dict[str, Any]:
-    """Ray's options that say on which nodes."""
-    return {"resources": allotment.kind, "label_selector": dict(allotment.label_selector) or None}
+def _options(allotment: Allotment) -> dict[str, Any]:
+    where = {"resources": allotment.kind, "label_selector": dict(allotment.label_selector) or None}
+    return {"num_cpus": allotment.cpus, "num_gpus": allotment.gpus, "max_retries": 0, **where}
 
 
 def _guarded_stream(work: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:

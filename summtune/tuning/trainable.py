@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray._raylet import setproctitle  # type: ignore[attr-defined]  # its stub leaves it out
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
 
@@ -51,8 +52,14 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
     # A stopped trial's thread has to be gone before the actor is used again; freeing a large model can take more than Tune's 2 s.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", "60")
     assignment = Assignment.read(Path(run_folder), config[TRIAL_KEY], allotment.threads)
+    title = f"ray::{Path(run_folder).name} trial {assignment.trial}"
+    setproctitle(title)
 
     def hand_on(result: dict[str, Any]) -> None:
+        report(result)
+        setproctitle(title)  # Ray calls the process by the actor's task, and each report is handed to another one
+
+    def report(result: dict[str, Any]) -> None:
         if result[CHECKPOINT_KEY] is None:
             tune.report(result)
             return

@@ -75,12 +75,16 @@ class Started:
 class _Relay:
     """Stands between the workers and the trial's actor, which waits inside Ray Tune and can't be called itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._reports: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._heard = asyncio.Event()
         self._workers: dict[int, str] = {}
         self._smaller: Smaller | None = None
         self._started: Started | None = None
+
+    def __repr__(self) -> str:
+        return self._name  # what Ray's dashboard calls it
 
     async def here(self, rank: int, where: str, started: Started) -> None:
         """A worker began."""
@@ -176,7 +180,7 @@ def train_in_group(assignment: Assignment, allotment: Allotment, hand_on: Callab
     """
     smaller: Smaller | None = None
     for number in count(1):
-        relay = ray.remote(num_cpus=0)(_Relay).remote()
+        relay = ray.remote(num_cpus=0)(_Relay).remote(f"{assignment.run_folder.name}.relay-{assignment.trial}")
         fit = _Fit(_trainer(assignment, allotment, relay, smaller, number))
         try:
             while not fit.ended:
@@ -259,7 +263,7 @@ def _trainer(assignment: Assignment, allotment: Allotment, relay: Any, smaller: 
             label_selector=dict(allotment.label_selector) or None,
         ),
         run_config=RunConfig(
-            name=f"{assignment.trial}-{assignment.orders.attempt}{again}",
+            name=f"{assignment.run_folder.name}-{assignment.trial}-{assignment.orders.attempt}{again}",  # as Ray's dashboard lists it
             storage_path=str(assignment.attempt.train),
             failure_config=FailureConfig(max_failures=0, max_preemption_failures=0),  # retries are the driver's
         ),

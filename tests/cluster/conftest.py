@@ -10,15 +10,19 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+_OF_A_NODE = ("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port")
 _RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
 
 
@@ -32,6 +36,7 @@ class Head:
         storage: SUMMTUNE_STORAGE of its jobs.
         session: Ray's own folder, with all its logs.
         home: a person's folder, from which `summtune` is called.
+        gcs: what other nodes join.
     """
 
     url: str
@@ -39,6 +44,7 @@ class Head:
     storage: Path
     session: Path
     home: Path
+    gcs: str
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of a person who has the token."""
@@ -76,6 +82,24 @@ def _free_ports(count: int) -> list[int]:
             one.close()
 
 
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A server that knows nothing, and says so."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    found = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=found.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{found.server_port}"
+    found.shutdown()
+    found.server_close()
+
+
 @pytest.fixture(scope="module")
 def head() -> Iterator[Head]:
     """A head that asks for a token."""
@@ -101,9 +125,7 @@ def running_head(mode: str, *, answer: int) -> Iterator[Head]:
             command = root / "bin" / name
             command.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
             command.chmod(0o755)
-        names = ("port", "dashboard-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port",
-                 "metrics-export-port", "ray-client-server-port")  # fmt: skip
-        ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        ports = _ports("port", "dashboard-port", "ray-client-server-port", *_OF_A_NODE)
         environment = {
             **os.environ,
             "RAY_AUTH_MODE": mode,
@@ -122,13 +144,72 @@ def running_head(mode: str, *, answer: int) -> Iterator[Head]:
         try:
             url = f"http://127.0.0.1:{ports['dashboard-port']}"
             _wait(url, process, root / "head.log", answer)
-            yield Head(url, token, root / "storage", root / "ray" / "session_latest", root / "home")
+            gcs = f"127.0.0.1:{ports['port']}"
+            yield Head(url, token, root / "storage", root / "ray" / "session_latest", root / "home", gcs)
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
+
+
+@contextmanager
+def joined(head: Head, address: str, **variables: str | None) -> Iterator[None]:
+    """Another node of a head's cluster, on this machine too.
+
+    Args:
+        head: what it joins.
+        address: its own, of the loopback network.
+        variables: its environment's; None takes one away.
+    """
+    environment = {
+        **os.environ,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(head.token_file),
+        "SUMMTUNE_STORAGE": str(head.storage),
+    }
+    for name, value in variables.items():
+        environment.pop(name, None)
+        environment.update({name: value} if value is not None else {})
+    options = [f"--{name}={port}" for name, port in _ports(*_OF_A_NODE).items()]
+    with (head.home / f"{address}.log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [*_RAY, "start", f"--address={head.gcs}", "--block", f"--node-ip-address={address}", "--num-cpus=1",
+             "--disable-usage-stats", *options],
+            cwd=head.home, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        _until(lambda: address in _alive(head), process, head.home / f"{address}.log")
+        yield
+    finally:
+        _end(process)
+        _until(lambda: address not in _alive(head))
+
+
+def _alive(head: Head) -> set[str]:
+    """Addresses of the nodes that the head takes for alive."""
+    headers = {"Authorization": f"Bearer {head.token_file.read_text(encoding='utf-8')}"}
+    asked = {"filter_keys": "state", "filter_predicates": "=", "filter_values": "ALIVE"}
+    answer = requests.get(f"{head.url}/api/v0/nodes", params=asked, headers=headers, timeout=30).json()
+    return {node["node_ip"] for node in answer["data"]["result"]["result"]}
+
+
+def _until(reached: Callable[[], bool], process: subprocess.Popen[bytes] | None = None, log: Path | None = None) -> None:
+    deadline = time.monotonic() + 120
+    while not reached():
+        said = log.read_text(encoding="utf-8") if log else "it never came"
+        assert process is None or process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.5)
+
+
+def _ports(*names: str) -> dict[str, int]:
+    return dict(zip(names, _free_ports(len(names)), strict=True))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class _Folder:

@@ -96,6 +96,15 @@ def test_a_run_elsewhere_is_not_a_jobs_business(
         assert "lies outside the cluster's storage" in said or "there is no run" in said
 
 
+def test_a_folder_that_stands_for_a_store_stays_in_the_storage_too(tmp_path: Path) -> None:
+    job = Job("lr", tmp_path.resolve())
+    for url in (None, "s3://bucket/runs", f"{tmp_path.resolve().as_uri()}/backup"):
+        job.check_store(url)
+    for url in ("file:///elsewhere", f"{tmp_path.resolve().as_uri()}/%2e%2e/elsewhere"):
+        with pytest.raises(RunMistake, match="which a job's results may not leave"):
+            job.check_store(url)
+
+
 def test_a_jobs_id_and_its_run_end_alike(tmp_path: Path) -> None:
     identity, run = new_identity("한국어 lr", datetime(2026, 1, 2, 3, 4, 5))
     suffix = Job(identity, tmp_path).run_suffix

@@ -24,6 +24,7 @@ from summtune.events.fold import fold
 from summtune.events.kinds import Reported, RunClosed
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
+from summtune.tuning import lock
 from tests.cluster.conftest import Head, running_head
 from tests.integration.conftest import TINY, merged
 
@@ -196,6 +197,13 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
 
     # Its turn has come. It is stopped in good order: summtune submits with more patience than Ray's.
     until(lambda: '"reported"' in _text(runs / second / "events.jsonl"))
+    driver = lock.driver(RunPaths(runs / second).lock)
+    assert driver is not None
+    assert (driver.dashboard, driver.job) == (head.url, second), "where it is seen, told by its lock"
+    code, out, err = head.summtune("dashboard", "queued", "--json")
+    assert code == 0, err
+    assert json.loads(out)["ray"] == {"url": f"{head.url}/#/jobs/{second}", "remark": "running; asks for the token"}
+    assert listed(head)[second]["metadata"]["job_name"] == "queued", "as Ray's dashboard calls it"
     code, out, err = head.summtune("stop", "queued", "--wait")
     assert code == 0, err
     events, warnings = read_events(runs / second / "events.jsonl")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         "decode: {method: qmc, parameters: {num_beams: {values: [1, 4]}}}",
         "settings: {model: {architecture: mamba, checkpoint: a/b}}",
         "parameters: {model_architecture: {values: [kobart, mamba]}}",
-        "settings: {general: {storage: 's3://x'}}",
         "settings: {evaluation: {sealed: true}}",
         "settings: {evaluation: {noise_seeds: 3}}",
         "settings: {inference: {engine: ct2}}",

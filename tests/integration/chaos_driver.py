@@ -27,7 +27,17 @@ def picture(state: RunState, search: Search) -> Any:
         [one.number, one.state.name, one.params, one.values, sorted(one.intermediate_values.items()), one.constraints]
         for one in search.study.get_trials()
     ]
-    return json.loads(json.dumps([dataclasses.asdict(state), study], default=sorted))
+    return json.loads(json.dumps(_with_text_keys([dataclasses.asdict(state), study]), default=sorted))
+
+
+def _with_text_keys(value: Any) -> Any:
+    """A rung's place is a number and a bracket; JSON's keys are texts."""
+    match value:
+        case dict():
+            return {str(key): _with_text_keys(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_with_text_keys(one) for one in value]
+    return value
 
 
 def main(words: list[str]) -> None:

@@ -6,6 +6,8 @@ import os
 import signal
 from pathlib import Path
 
+import ray
+
 from summtune.errors import TrialFailure
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.tasks import RETRIES, in_parallel
@@ -14,7 +16,7 @@ from summtune.tuning.tasks import RETRIES, in_parallel
 def dies(folder: str, times: int) -> int:
     """Work whose process is killed so many times."""
     begun = len(list(Path(folder).iterdir())) + 1
-    Path(folder, str(begun)).touch()
+    Path(folder, str(begun)).write_text(ray.get_runtime_context().get_task_name() or "", encoding="utf-8")
     if begun <= times:
         os.kill(os.getpid(), signal.SIGKILL)
     return begun
@@ -26,8 +28,9 @@ def test_work_whose_process_is_lost_begins_again_and_not_without_end(cluster: st
         folder.mkdir()
     times = {"well": 0, "once": 1, "always": 99}
     work = {name: (str(folder), times[name]) for name, folder in folders.items()}
-    found = dict(in_parallel(dies, work, Allotment(cpus=1, gpus=0), lambda: False))
+    found = dict(in_parallel("test.die", dies, work, Allotment(cpus=1, gpus=0), lambda: False))
     assert (found["well"], found["once"]) == (1, 2)
     assert isinstance(found["always"], TrialFailure)
     assert found["always"].cause == "worker_lost"
+    assert {file.read_text(encoding="utf-8") for file in folders["once"].iterdir()} == {"test.die once"}, "as Ray's dashboard calls them"
     assert len(list(folders["always"].iterdir())) == RETRIES + 1

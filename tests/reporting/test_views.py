@@ -132,6 +132,8 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -
     page = run.report.read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert page.count("<polyline") == 3
+    assert page.count(' lone"><title>0002 (stopped)</title>') == 1, "a single evaluation is to be seen, too"
+    assert page.count("<text ") == 5, "three levels, two evaluations"
     assert "0.6000" in page
     assert "0001" in page
 

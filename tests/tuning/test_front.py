@@ -119,7 +119,7 @@ def test_the_front_by_proxy_is_evaluated_in_full_and_the_front_of_those_is_shown
     page = run.report.read_text(encoding="utf-8")
     assert page.count('class="front"><title>') == 2
     assert page.count("<circle") == 4, "cheap and full scores never meet in one drawing"
-    assert '<th class="n">latency_s (proxy)</th><th class="n">latency_s</th><th>front</th>' in page
+    assert '<th class="n">latency_<wbr>s (proxy)</th><th class="n">latency_<wbr>s</th><th>front</th>' in page
     assert "full evaluations" in page
 
     assert model_of_trial(run, state, "0006") == run.trial("0006")

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +141,30 @@ def test_a_live_driver_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.M
 
 def test_nothing_is_not_held(tmp_path: Path) -> None:
     assert not lock.is_held(tmp_path / ".driver.lock")
+
+
+def test_whoever_only_looks_keeps_no_driver_away(tmp_path: Path) -> None:
+    path = tmp_path / ".driver.lock"
+    path.touch()
+    with path.open(encoding="utf-8") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        letting_go = threading.Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN))
+        letting_go.start()
+        with lock.held(path):
+            assert lock.is_held(path)
+        letting_go.join()
+
+
+def test_the_note_tells_where_the_run_is_seen_and_a_silent_machine_drives_nothing(tmp_path: Path) -> None:
+    path = tmp_path / ".driver.lock"
+    assert lock.driver(path) is None
+    with lock.held(path):
+        lock.tell(path, "http://127.0.0.1:8265", "02000000")
+        found = lock.driver(path)
+        assert found is not None
+        assert (found.pid, found.dashboard, found.job) == (os.getpid(), "http://127.0.0.1:8265", "02000000")
+        note = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**note, "host": "elsewhere"}), encoding="utf-8")
+        assert lock.driver(path) is not None
+        os.utime(path, (0, time.time() - lock.LOST_S - 60))
+        assert lock.driver(path) is None

@@ -1,0 +1,173 @@
+"""What is checked of nodes before a run begins, on clusters of two real nodes on this machine.
+
+Both nodes have this machine's file system; one that doesn't see a folder has another one mounted over it, in a mount namespace of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from summtune.events import standings
+from tests.integration.conftest import TINY, merged, state_of
+from tests.s3 import S3
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+class Nodes:
+    """A Ray cluster whose nodes come and go.
+
+    Args:
+        root: a folder with a short path.
+        environment: of each node, and of `summtune`.
+    """
+
+    def __init__(self, root: Path, environment: dict[str, str]) -> None:
+        self.root = root
+        self.address = f"127.0.0.1:{free_port()}"
+        token = root / "token"
+        token.write_text(secrets.token_hex(32), encoding="utf-8")
+        secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+        self.environment = {**os.environ, **environment, **secret, "RAY_ADDRESS": self.address}
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def head(self) -> None:
+        self._start("head", ["--head", f"--port={self.address.partition(':')[2]}", f"--temp-dir={self.root / 'ray'}",
+                             "--include-dashboard=false"], {})  # fmt: skip
+
+    @contextmanager
+    def node(self, name: str, *, blind_to: Path | None = None, **environment: str | None) -> Iterator[None]:
+        """Another node; a variable that is None is taken from it."""
+        process = self._start(name, [f"--address={self.address}"], environment, blind_to)
+        try:
+            yield
+        finally:
+            self._end(process)
+
+    def summtune(self, *words: str | Path) -> tuple[int, str]:
+        command = [sys.executable, "-m", "summtune", *map(str, words)]
+        done = subprocess.run(command, cwd=self.root, env=self.environment, capture_output=True, text=True, timeout=280, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def close(self) -> None:
+        for process in reversed(self._processes):
+            self._end(process)
+
+    def _start(
+        self, name: str, options: list[str], environment: dict[str, str | None] | dict[str, str], blind_to: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        command = [*RAY, "start", "--block", "--node-ip-address=127.0.0.1", f"--node-name={name}", "--num-cpus=1", "--disable-usage-stats",
+                   *options]  # fmt: skip
+        if blind_to is not None:
+            inside = f"mount -t tmpfs tmpfs {shlex.quote(str(blind_to))} && exec {shlex.join(command)}"
+            command = ["unshare", "--mount", "sh", "-c", inside]
+        given = {key: value for key, value in {**self.environment, **environment}.items() if value is not None and key != "RAY_ADDRESS"}
+        log = self.root / f"{name}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(command, cwd=self.root, env=given, stdout=stream, stderr=stream, start_new_session=True)
+        self._processes.append(process)
+        deadline = time.monotonic() + 120
+        while b"Ray runtime started" not in log.read_bytes():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        return process
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(60)
+
+
+@pytest.fixture
+def nodes(s3: S3) -> Iterator[Nodes]:
+    root = Path(tempfile.mkdtemp(prefix="sn-", dir="/tmp"))  # Ray's sockets need a short path
+    cluster = Nodes(root, s3.environment)
+    try:
+        cluster.head()
+        yield cluster
+    finally:
+        cluster.close()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def space(folder: Path, **changes: object) -> Path:
+    file = folder / "tiny.yaml"
+    file.write_text(yaml.safe_dump(merged(TINY, changes), sort_keys=False), encoding="utf-8")
+    return file
+
+
+def can_mount() -> bool:
+    return shutil.which("unshare") is not None and subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace, and so root")
+def test_a_node_that_does_not_see_the_folder_is_named(nodes: Nodes) -> None:
+    results = nodes.root / "results"
+    results.mkdir()
+    with nodes.node("second", blind_to=results):
+        code, output = nodes.summtune("run", space(nodes.root))
+    assert code == 2, output
+    assert ", second) does not see what is written to" in output
+    assert "general.output_dir" in output
+    assert ", head)" not in output
+    assert list(results.iterdir()) == [], "nothing was begun, and nothing is left behind"
+
+
+def test_a_node_that_can_t_reach_the_store_is_named(nodes: Nodes, s3: S3) -> None:
+    file = space(nodes.root, settings={"general": {"storage": f"s3://{s3.bucket()}/runs"}})
+    with nodes.node("second", AWS_ENDPOINT_URL=f"http://127.0.0.1:{free_port()}"):
+        code, output = nodes.summtune("run", file)
+    assert code == 3, output
+    assert ", second) can't reach s3://" in output
+    assert "Could not connect to server" in output
+
+
+def test_two_nodes_share_a_run_and_each_tokenises_once(nodes: Nodes, s3: S3) -> None:
+    bucket = s3.bucket()
+    cache = nodes.root / "second cache"
+    with nodes.node("second", SUMMTUNE_CACHE=str(cache)):
+        file = space(nodes.root, settings={"general": {"storage": f"s3://{bucket}/runs"}, "training": {"num_train_epochs": 3}})
+        code, output = nodes.summtune("run", file)
+    assert code == 0, output
+    (folder,) = (nodes.root / "results").glob("tiny-*")
+    from summtune.paths import RunPaths
+
+    state = state_of(RunPaths(folder))
+    assert standings.best(state) is not None
+    made = {place: tokenised(place) for place in (cache, Path(os.environ["SUMMTUNE_CACHE"]))}
+    assert len(made[cache]) == 2, "training and development data, once for all trials of the node"
+    assert made[cache] <= made[Path(os.environ["SUMMTUNE_CACHE"])]
+
+
+def tokenised(cache: Path) -> set[str]:
+    """What a node has tokenised, by content."""
+    return {entry.name for entry in (cache / "tokenised").iterdir() if entry.is_dir()}
