@@ -20,6 +20,6 @@ def across(low: float, high: float, length: float, *, upwards: bool = False) -> 
 
 
 def counted(last: int, length: float) -> Labels:
-    """The numbers from 1 to `last`, or as many of them as can be read."""
-    step = math.ceil(last / MOST_TICKS)
+    """The numbers from 1 to `last`, or as many of them as can be read; none of none."""
+    step = max(1, math.ceil(last / MOST_TICKS))
     return [(round(length * (number - 1) / max(1, last - 1), 1), str(number)) for number in range(1, last + 1, step)]

@@ -85,7 +85,7 @@ def test_what_is_printed_comes_to_the_same_settings(tmp_path: Path, capsys: pyte
         ),
         (["kogpt2", "--set", "freeze_encoder=true"], "causal models can't do it: there is no encoder to freeze."),
         (["kobart", "--set", "input_format={dialogue}!"], "only causal models join prompt and summary in one text."),
-        (["kobart", "--set", "storage=s3://somewhere"], "not yet: general.storage"),
+        (["kobart", "--set", "log_model=true"], "not yet: wandb.log_model"),
     ],
 )
 def test_mistakes(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

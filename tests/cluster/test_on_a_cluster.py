@@ -156,7 +156,7 @@ def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) ->
 def test_a_cluster_that_nobody_named_is_not_joined(head: Head) -> None:
     """Ray alone would: here it is one that `ray start` began, and it would not even let this run in."""
     program = (
-        "from summtune.tuning.engine import connected\nwith connected(None) as c: print(c.started_here, c.passed_over, len(c.nodes()))"
+        "from summtune.tuning.engine import connected\nwith connected('x', None) as c: print(c.started_here, c.passed_over, len(c.nodes()))"
     )
     environment = {**os.environ, "RAY_TMPDIR": str(head.session.parents[1])}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -144,7 +144,8 @@ def spoil(run: RunPaths, *lines: int) -> bytes:
 def test_a_whole_log_is_not_touched(run: RunPaths) -> None:
     before = run.events.stat()
     assert mended_run(run) == read_run(run)
-    assert run.events.stat() == before
+    after = run.events.stat()  # reading it tells on the time of the last access alone
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
     assert list(run.folder.glob("events.damaged-*")) == []
 
 

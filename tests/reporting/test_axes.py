@@ -14,4 +14,5 @@ def test_a_scale_is_told_at_its_ends_and_its_middle() -> None:
 def test_evaluations_are_numbered_as_far_as_there_is_room() -> None:
     assert counted(4, 720) == [(0.0, "1"), (240.0, "2"), (480.0, "3"), (720.0, "4")]
     assert counted(1, 720) == [(0.0, "1")]
+    assert counted(0, 720) == []
     assert len(counted(1000, 720)) <= MOST_TICKS

@@ -10,7 +10,8 @@ from summtune.cli.screen import status_text, summary_lines
 from summtune.config.experiment import load_experiment
 from summtune.errors import RunMistake
 from summtune.events import kinds
-from summtune.events.log import EventLog
+from summtune.events.fold import fold
+from summtune.events.log import EventLog, read_events
 from summtune.paths import RunPaths, create_run
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
@@ -136,6 +137,15 @@ def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -
     assert page.count("<text ") == 5, "three levels, two evaluations"
     assert "0.6000" in page
     assert "0001" in page
+
+
+def test_a_run_without_any_evaluation_has_a_page(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    unevaluated = fold([event for event in read_events(run.events)[0] if isinstance(event, (kinds.RunOpened, kinds.PointDrawn))])
+    write_page(run, unevaluated)
+    page = run.report.read_text(encoding="utf-8")
+    assert "<polyline" not in page
+    assert "<td>pending</td>" in page
 
 
 def test_what_failed_and_what_was_tried_again_stands_in_the_summary_in_the_results_and_on_the_page(tmp_path: Path) -> None:
