@@ -74,6 +74,7 @@ ONE_TRIAL: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_survives_the_loss_of_its_machine(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore) -> None:
     settings = {**ONE_TRIAL["settings"], "general": {"storage": store.url}}
     process = summtune.start("run", space_file(**SEARCH | ONE_TRIAL | {"settings": settings}))

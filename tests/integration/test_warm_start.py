@@ -57,6 +57,7 @@ def check_asked_as_told(run: RunPaths) -> None:
         assert len(search.study.get_trials()) >= 3 + number
 
 
+@pytest.mark.slow
 def test_what_was_learned_survives_the_driver_and_the_run_that_it_is_from(
     summtune_on_cluster: CommandLine, tune_here: Tune, space_file: SpaceFile
 ) -> None:
