@@ -196,6 +196,7 @@ BETWEEN_WORKERS = (
 """Settings of how several workers share a training."""
 HOUSEKEEPING: Mapping[str, str] = {
     "training.save_total_limit": _TIDINESS,
+    "training.keep_checkpoint": _TIDINESS,
     "training.save_steps": _TIDINESS,
     "training.per_device_eval_batch_size": _SPEED,
     "training.gradient_checkpointing": _SPEED,

@@ -146,6 +146,10 @@ class Training(BaseModel):
     save_total_limit: PositiveInt = Field(
         2, description="Checkpoints kept per attempt; with save_steps at least 2: the last evaluation's, and the newest."
     )
+    keep_checkpoint: StrictBool = Field(
+        True,
+        description="Whether the last checkpoint, with the optimiser's state, stays when a training is over. Its best model always does.",
+    )
     save_steps: PositiveInt | None = Field(
         None, description="Also write a checkpoint every so many optimiser steps; left out: at evaluations only."
     )

@@ -34,7 +34,10 @@ _OF_THE_PLACE = (
     "general.log_level",
     "general.device",
 )
-_TIDINESS = ("training.save_total_limit", "training.save_steps", "training.timeout_s", "training.per_device_eval_batch_size")
+_TIDINESS = (
+    *("training.save_total_limit", "training.keep_checkpoint", "training.save_steps", "training.timeout_s"),
+    "training.per_device_eval_batch_size",
+)
 
 
 def settings_file(checkpoint: Path) -> Path | None:

@@ -45,8 +45,8 @@ class Writing:
         free = shutil.disk_usage(there).free
         full = number in _FULL or (number is None and free < self._need)  # torch doesn't say why a write failed
         why = _FULL.get(number or errno.ENOSPC, "") if full else str(error).splitlines()[0].rstrip(".")
-        room = f"{_size(free)} are free there: make room, or keep fewer (training.save_total_limit)." if full else ""
-        takes = f"It takes {_size(self._need)}, and " if room and self._need else ""
+        room = f"{size_text(free)} are free there: make room, or keep fewer (training.save_total_limit)." if full else ""
+        takes = f"It takes {size_text(self._need)}, and " if room and self._need else ""
         sentences = (f"{self._what} can't be written to {self._folder}: {why}.", takes + room, self._safe)
         raise SurroundingsFailure(" ".join(sentence for sentence in sentences if sentence)) from error
 
@@ -62,7 +62,7 @@ def _errno(error: Exception) -> int | None:
     return int(spoken[1]) if spoken else None
 
 
-def _size(amount: int) -> str:
+def size_text(amount: int) -> str:
     """Bytes for people."""
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if amount >= size:

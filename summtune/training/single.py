@@ -166,6 +166,8 @@ def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str =
         os.replace(best, paths.best_model)
         with contextlib.suppress(FileNotFoundError):
             os.replace(paths.best_model / "predictions.csv", paths.predictions)
+    if status == "finished" and not prepared.settings.training.keep_checkpoint:
+        shutil.rmtree(paths.checkpoints)
     durable.sync_folder(paths.folder)
     results |= {
         "experiment_id": paths.folder.name,

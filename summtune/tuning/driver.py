@@ -21,7 +21,7 @@ from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word, told_score
-from summtune.tuning import own_metrics, promotion, stop_request, verdicts
+from summtune.tuning import disk_room, own_metrics, promotion, stop_request, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
@@ -74,6 +74,7 @@ class Driver:
         self._storage = storage
         # Trials that paused, and whose attempt Ray Tune has not ended yet: what it says of that end must not be taken for the next one's.
         self._leaving: set[str] = set()
+        self._weighed = False
         self._rule = registry.load("search.stopping", experiment.stopping.type)
         self._search = Search(
             experiment.space,
@@ -279,7 +280,7 @@ class Driver:
                     promotion.write_results(self.run.trial(trial.id), trial, self.state)
                 if not promotion.is_written(self.run.trial(trial.id), trial):
                     promotion.write_settings(self.run.trial(trial.id), self.settings_of(trial))
-                    promotion.promote(self.run.trial(trial.id), trial, self.state)
+                    self._promote(trial)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with a trial: it returned, was stopped by its verdict, or failed. It is over then, or is to be tried again."""
@@ -408,5 +409,13 @@ class Driver:
             self._search.tell(trial.id, state, value, beyond)
         self._log.sync()
         if not trial.promoted:
-            attempt = promotion.promote(self.run.trial(trial.id), trial, self.state)
+            attempt = self._promote(trial)
             self.record(kinds.Promoted(trial.id, attempt), sync=False)  # where it is forgotten it is done again
+            if not self._weighed and trial.best is not None:
+                self._weighed = True
+                if shortage := disk_room.shortage(self.run, trial.id, self.state):
+                    self.note(trial.id, shortage)
+
+    def _promote(self, trial: TrialState) -> int | None:
+        keep = self.experiment.base.settings.training.keep_checkpoint
+        return promotion.promote(self.run.trial(trial.id), trial, self.state, keep_checkpoint=keep)

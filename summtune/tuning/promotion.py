@@ -102,14 +102,22 @@ def scores_on_record(paths: TrialPaths, objective: str, mean: float) -> list[flo
     return scores if scores and abs(fmean(scores) - mean) < ROUNDING else None
 
 
-def promote(paths: TrialPaths, trial: TrialState, state: RunState) -> int | None:
+def promote(paths: TrialPaths, trial: TrialState, state: RunState, *, keep_checkpoint: bool) -> int | None:
     """Move the best model, its predictions, the logs and the last checkpoint to the trial's folder, and write its history and results.
+
+    Args:
+        paths: of the trial.
+        trial: the one that has ended.
+        state: the run.
+        keep_checkpoint: whether the last checkpoint stays. One that failed keeps it in any case: it may be run again.
 
     Returns:
         The attempt that the best model came from; None where there is no model.
     """
     sealed = next((folder for folder, _ in _recorded(paths, trial) if is_sealed(folder)), None)
-    if sealed is not None and sealed.parent != paths.checkpoints:
+    if trial.status != "failed" and not keep_checkpoint:
+        shutil.rmtree(paths.checkpoints, ignore_errors=True)
+    elif sealed is not None and sealed.parent != paths.checkpoints:
         paths.checkpoints.mkdir(parents=True, exist_ok=True)
         os.replace(sealed, paths.checkpoints / sealed.name)
     kept = _promote_model(paths, trial.best) if trial.best is not None else False

@@ -47,6 +47,13 @@ def lasting(folder: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if not key.endswith(("_s", "tokens_per_second"))} for line in lines]
 
 
+def test_without_its_checkpoint_a_training_leaves_its_best_model(here: Path) -> None:
+    assert main(["train", *configured(here, keep_checkpoint=False)]) == 0
+    folder = only_experiment(here)
+    assert not (folder / "checkpoints").exists()
+    assert (folder / "models" / "best_model" / "config.json").is_file()
+
+
 def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_csv(here / "test.csv", rows(3, start=200))
     assert main(["train", *configured(here), "--test-data", "test.csv"]) == 0

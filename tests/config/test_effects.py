@@ -49,6 +49,7 @@ if TYPE_CHECKING:
             "parameters: {max_length: {values: [32, 64]}}\nsettings: {generation: {max_new_tokens: 20}}",
             "generation.max_length has no effect: generation.max_new_tokens takes its place.",
         ),
+        ("parameters: {keep_checkpoint: {values: [true, false]}}", "it changes what a trial leaves behind, not what comes of it."),
         ("parameters: {save_total_limit: {values: [1, 2]}}", "it changes what a trial leaves behind, not what comes of it."),
         ("parameters: {dataloader_num_workers: {values: [0, 2]}}", "it changes how fast a trial runs, not what comes of it."),
         (
