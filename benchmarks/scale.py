@@ -60,15 +60,10 @@ class Look:
 
 def main() -> None:
     """Print the tables."""
-    looks = _apart(TRIALS, 1, LOOKS)
     print(f"One run of {TRIALS} trials of up to {REPORTS} reports, {ACTORS} actors, one node; `bayes` with `asha`:\n")
     print("| trials drawn | seconds a trial since the line above | driver CPU a trial | its memory | event log | snapshot | a suggestion |")
     print("|---|---|---|---|---|---|---|")
-    for before, look in zip([Look(0, 0, 0, 0, 0, 0, 0), *looks], looks, strict=False):
-        trials = look.trials - before.trials
-        each = f"{(look.seconds - before.seconds) / trials:.3f} | {1e3 * (look.cpu_s - before.cpu_s) / trials:.0f} ms"
-        sizes = f"{look.memory_mb:.0f} MB | {look.log_mb:.1f} MB | {look.snapshot_mb:.1f} MB"
-        print(f"| {look.trials} | {each} | {sizes} | {look.suggestion_ms:.0f} ms |", flush=True)
+    _apart(TRIALS, 1, LOOKS, print_each=True)
     print(f"\nRuns of {NODE_TRIALS} trials, {ACTORS} actors on so many nodes; from the hundredth trial on:\n")
     print("| nodes | seconds a trial | CPU of the driver a trial | its memory |\n|---|---|---|---|")
     for nodes in NODES:
@@ -78,13 +73,13 @@ def main() -> None:
         print(f"| {nodes} | {(last.seconds - first.seconds) / trials:.3f} | {cpu:.0f} ms | {last.memory_mb:.0f} MB |", flush=True)
 
 
-def _apart(trials: int, nodes: int, looks: tuple[int, ...]) -> list[Look]:
+def _apart(trials: int, nodes: int, looks: tuple[int, ...], *, print_each: bool = False) -> list[Look]:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(searched, trials, nodes, looks).result()
+        return pool.submit(searched, trials, nodes, looks, print_each).result()
 
 
-def searched(trials: int, nodes: int, looks: tuple[int, ...]) -> list[Look]:
-    """A search of so many trials on so many nodes."""
+def searched(trials: int, nodes: int, looks: tuple[int, ...], print_each: bool) -> list[Look]:
+    """A search of so many trials on so many nodes; its looks, each printed as a row as soon as there is one, if it is to be."""
     from summtune.config.experiment import load_experiment
     from summtune.tuning import engine
     from summtune.tuning.drive import Opened, Witness
@@ -107,7 +102,7 @@ def searched(trials: int, nodes: int, looks: tuple[int, ...]) -> list[Look]:
             "wandb": {"mode": "disabled"},
         },
     }
-    found = _Looking(looks)
+    found = _Looking(looks, print_each)
     with (
         tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder,
         _cluster(nodes),
@@ -145,8 +140,9 @@ def _cluster(nodes: int) -> Iterator[None]:
 class _Looking:
     """Looks at this process as points are drawn."""
 
-    def __init__(self, looks: tuple[int, ...]) -> None:
+    def __init__(self, looks: tuple[int, ...], print_each: bool) -> None:
         self.looks: list[Look] = []
+        self._print_each = print_each
         self.run = Path()
         self._at = looks
         self._suggestions: list[float] = []
@@ -187,3 +183,12 @@ class _Looking:
                 1e3 * median(self._suggestions[-100:]),
             )
         )
+        if self._print_each:
+            print(_row(self.looks[-2] if len(self.looks) > 1 else Look(0, 0, 0, 0, 0, 0, 0), self.looks[-1]), flush=True)
+
+
+def _row(before: Look, look: Look) -> str:
+    trials = look.trials - before.trials
+    each = f"{(look.seconds - before.seconds) / trials:.3f} | {1e3 * (look.cpu_s - before.cpu_s) / trials:.0f} ms"
+    sizes = f"{look.memory_mb:.0f} MB | {look.log_mb:.1f} MB | {look.snapshot_mb:.1f} MB"
+    return f"| {look.trials} | {each} | {sizes} | {look.suggestion_ms:.0f} ms |"
