@@ -24,11 +24,12 @@ import summtune
 from summtune.config.labels import selects
 from summtune.errors import SurroundingsFailure
 from summtune.paths import RunPaths
-from summtune.tuning import autoscaling
+from summtune.tuning import autoscaling, session
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.observer import Observer
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
+from summtune.tuning.snapshot import Slimming
 from summtune.tuning.trainable import Work, train_trial, training
 
 ENVIRONMENT = {
@@ -210,7 +211,7 @@ def _new_tuner(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callbac
         run_config=tune.RunConfig(
             name=run.tune.name,
             storage_path=str(run.folder.resolve()),
-            callbacks=[Observer(), *callbacks],
+            callbacks=[Observer(), *callbacks, Slimming(("iteration", session.current().driver.state.objective))],
             verbose=0,
         ),
     )

@@ -59,6 +59,12 @@ def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path:
         assert folder.log.stat().st_size > 0
         assert json.loads(folder.results.read_text(encoding="utf-8"))["run_id"] == trial.id
 
+    (snapshot,) = run.tune.glob("experiment_state-*.json")
+    for _, remembered in json.loads(snapshot.read_text(encoding="utf-8"))["trial_data"]:
+        metrics = set(json.loads(remembered)["metric_analysis"])
+        assert state.objective in metrics
+        assert not metrics & {"loss", "rouge1_f1", "length_ratio"}, "Ray Tune writes all that it remembers into each snapshot"
+
     # The guide's first snippet, verbatim but for the run's name.
     with open("outputs/sweep_tiny/sweep_summary.json") as f:
         summary = json.load(f)
