@@ -113,10 +113,11 @@ def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, be
 
 @pytest.mark.slow
 def test_failed_trials_are_run_again(tune_here: Any, resume_here: Any, space_file: SpaceFile) -> None:
-    """One fails for what it is, and again; one loses its worker whenever it has reported, and goes on once it doesn't any more."""
+    """One fails for what it is, and again; one lost its worker, which is not forgiven even once, and goes on when it is asked for."""
     bundle = {"broken": CASES["broken"][0], "fine": CASES["fine"][0]}
     settings = {"training": {"num_train_epochs": 8}}
-    file = space_file(parameters={"case": {"bundle": bundle}}, baseline=False, settings=settings, resources={"max_concurrent_trials": 1})
+    resources = {"max_concurrent_trials": 1, "max_failures": 0}
+    file = space_file(parameters={"case": {"bundle": bundle}}, baseline=False, settings=settings, resources=resources)
 
     def lose_the_worker(event: Event, state: RunState) -> None:
         if isinstance(event, Reported):
