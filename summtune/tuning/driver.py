@@ -296,7 +296,8 @@ class Driver:
                 self._halt(trial)
                 failure = None  # nothing is left to go on with
         if failure is not None and not self._budget_is_used_up and self.retries.allowed(trial, failure):
-            self.record(kinds.Retried(trial_id, trial.attempts, failure.cause, failure.message))
+            began = trial.status == "running"
+            self.record(kinds.Retried(trial_id, trial.attempts if began else 0, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return
         self.record(verdicts.end(self.state, trial, failure), sync=False)

@@ -55,7 +55,7 @@ class Retries:
     def due(self, trial: TrialState) -> bool:
         """Whether a trial that waits has paused long enough."""
         retried = _fruitless(trial)
-        if not retried:
+        if not retried or _never_began(retried):
             return True
         since = self.clock() - retried[-1].time
         # Far below 0 the clock was set back, which is not waited for; a little below is the rounding of an event's time.
@@ -72,6 +72,14 @@ def _fruitless(trial: TrialState) -> list[Retried]:
         return session
     last = trial.reports[-1]
     return [one for one in session if one.time >= last.time or one.attempt >= last.attempt]  # a clock may have been set back
+
+
+def _never_began(retried: list[Retried]) -> bool:
+    """Whether the last failure came before an attempt had begun, and the one before it did not.
+
+    A used actor that can't be used again says nothing of the trial. Who asks at once is given a new one, later perhaps a used one again.
+    """
+    return not retried[-1].attempt and not (len(retried) > 1 and not retried[-2].attempt)
 
 
 def alike_from_the_first(state: RunState) -> list[TrialState]:

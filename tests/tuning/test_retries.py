@@ -288,3 +288,28 @@ def test_a_trial_that_gets_on_between_its_losses_is_not_given_up(opened: Opened)
         assert drawn(driver) == trial, "its pause is the first one again"
     driver.over(trial, LOST)
     assert (state.status, state.message) == ("failed", "its node was lost. Given up after 4 attempts.")
+
+
+def test_what_never_began_is_tried_again_at_once_the_first_time(opened: Opened) -> None:
+    """A used actor that can't be used again is no fault of the trial's, and the next to ask is given a new one."""
+    driver = opened()
+    driver.retries = Retries(most=3, first_pause_s=1000.0)
+    first = driver.next_trial()
+    assert isinstance(first, TrialState)
+    driver.over(first.id, LOST)
+    again = driver.next_trial()
+    assert again is first
+    driver.over(first.id, LOST)
+    assert driver.next_trial() is not first, "it is not the actor, then"
+    retried = [event for event in read_events(driver.run.events)[0] if isinstance(event, Retried)]
+    assert [event.attempt for event in retried] == [0, 0]
+
+
+def test_what_was_lost_while_it_trained_pauses(opened: Opened) -> None:
+    driver = opened()
+    driver.retries = Retries(most=3, first_pause_s=1000.0)
+    trial = drawn(driver)
+    driver.over(trial, LOST)
+    following = driver.next_trial()
+    assert isinstance(following, TrialState)
+    assert following.id != trial
