@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ def test_a_run_is_left_when_its_storage_turns_read_only_and_goes_on_once_it_is_m
     with ray_cluster(workers=2) as cluster:
         cluster.start(2)
         searched = Search(cluster, storage.folder)
+        os.sync()  # the person's data were there long before; what the run writes has to look after itself
         process = searched.start("run", searched.file, output=storage.beside / "output.txt")
         searched.wait_for_report(cluster.machines[1], process)
         storage.turn_read_only()

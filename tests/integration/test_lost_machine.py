@@ -160,7 +160,7 @@ def test_a_store_that_is_gone_at_the_end_is_caught_up_with_by_resume(
 def test_a_search_survives_the_loss_of_its_machine(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore) -> None:
     settings = {**SEARCH["settings"], "data": {"max_train_samples": 150, "max_val_samples": 4}, "general": {"storage": store.url}}
     process = summtune.start("run", space_file(**SEARCH | {"settings": settings}))
-    wait_for_reports(6, store, process, summtune.folder)
+    wait_for_reports(3, store, process, summtune.folder)
     process.send_signal(signal.SIGKILL)
     process.wait()
     (run,) = list_runs(summtune.folder / "results")
