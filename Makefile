@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-gpu check format schema screenshots bench bench-train bench-eval bench-search bench-overhead bench-faults clean
+.PHONY: help demo test test-slow test-gpu check format schema screenshots bench bench-train bench-eval bench-search bench-overhead bench-scale bench-faults clean
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -58,6 +58,9 @@ bench-overhead: $(STAMP)  ## What a run costs beside Ray Tune alone when trainin
 
 bench-faults: $(STAMP)  ## What a run keeps of its time when a worker node is killed every 20 s (needs root and iproute2); BENCH_REPEATS says how often
 	$(BIN)/python -m benchmarks faults
+
+bench-scale: $(STAMP)  ## How a run's driver grows with trials and nodes; BENCH_SCALE says how many trials
+	$(BIN)/python -m benchmarks scale
 
 bench-search: $(STAMP)  ## How soon the search finds good settings, on recorded curves and on functions; BENCH_SEARCH names the referee, BENCH_SEEDS how many seeds
 	$(BIN)/python -m benchmarks search

@@ -55,7 +55,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "training.weight_decay": st.floats(0.0, 1e300),
     "training.num_train_epochs": st.integers(1, 1000),
     "training.optim": st.sampled_from(["sgd", "adafactor", "adamw_torch"]),
-    "training.adam_beta1": st.floats(0.0, 1.0),
+    "training.adam_beta1": st.floats(0.0, 1.0, exclude_max=True),
     "training.warmup_steps": st.sampled_from([0.0, 5.0, 0.25]),
     "training.precision": st.sampled_from(["auto", "fp32", "bf16", "fp16"]),
     "training.lr_scheduler_kwargs": st.none() | st.dictionaries(st.just("num_cycles"), st.floats(0, 1), max_size=1),

@@ -210,6 +210,7 @@ def test_ray_tune_is_told_that_all_is_used_up_only_once_nothing_can_come_back(pl
         assert isinstance(config, dict)
         tunes = SimpleNamespace(trial_id="t1", status="PENDING", temporary_state=SimpleNamespace(ray_actor=None))
         played.session.watchdog.heed(tunes)
+        played.session.began("t1")
         assert searcher.suggest("t2") is None, "it runs"
         tunes.status = "ERROR"
         played.now += 1.0
