@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 
 .PHONY: help demo test test-slow test-gpu check format schema screenshots bench bench-train bench-eval bench-search bench-overhead bench-scale bench-faults clean
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(STAMP): setup.cfg constraints.txt pyproject.toml
 	@echo 'Installing into $(VENV) (downloads about 1 GB the first time) …'
