@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from summtune.errors import Problem, RunMistake
+from summtune.errors import Problem, RunMistake, StorageFailure
 from summtune.events import standings
 from summtune.events.mending import read_run
 from summtune.objects import ObjectStore, unfit
@@ -31,6 +31,14 @@ def stored_run(url: str) -> ObjectStore:
         raise RunMistake(Problem(*wrong))
     store = ObjectStore.at(url)
     events = RunPaths(Path()).events.name
+    try:
+        return _newest(store, url, events)
+    except StorageFailure as failure:
+        remedy = "Credentials and endpoint are the environment's (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL)."
+        raise StorageFailure(f"{failure}. {remedy}", refused=failure.refused) from failure
+
+
+def _newest(store: ObjectStore, url: str, events: str) -> ObjectStore:
     if store.read(events) is not None:
         return store
     folders = store.parent.folders()

@@ -100,7 +100,7 @@ def drive(
         other = f"a Ray cluster runs on this machine ({cluster.passed_over}), and this run has a Ray of its own"
         notices = (f"{other}; `RAY_ADDRESS=auto summtune …` uses that one.", *notices)
     interrupted = False
-    storage = Storage(run, store, state) if store is not None else None
+    storage = Storage(run, store, state, keep_checkpoints=experiment.base.settings.training.keep_checkpoint) if store is not None else None
 
     def note_interruption() -> None:
         nonlocal interrupted

@@ -239,8 +239,10 @@ def _store(experiment: Experiment, run_id: str | None = None) -> ObjectStore | N
 def _stored(run: RunPaths, state: RunState, store: ObjectStore | None) -> list[str]:
     """Store what an earlier session of a run that is finished could not; what to say of it."""
     assert state.opened is not None
-    store = store or _store(Experiment.from_record(state.opened.experiment), state.opened.run_id)
-    return Storage(run, store, state).close() if store is not None else []
+    experiment = Experiment.from_record(state.opened.experiment)
+    store = store or _store(experiment, state.opened.run_id)
+    keep = experiment.base.settings.training.keep_checkpoint
+    return Storage(run, store, state, keep_checkpoints=keep).close() if store is not None else []
 
 
 def _teach(log: EventLog, state: RunState, lessons: Sequence[Taught]) -> list[str]:

@@ -49,10 +49,12 @@ class Storage:
         run: its directory.
         store: its folder in the store.
         state: what its log says; read here, written by the driver alone.
+        keep_checkpoints: whether the last checkpoint of a trial that is over stays, as `promotion.promote` has it.
     """
 
-    def __init__(self, run: RunPaths, store: ObjectStore, state: RunState) -> None:
+    def __init__(self, run: RunPaths, store: ObjectStore, state: RunState, *, keep_checkpoints: bool) -> None:
         self.store = store
+        self._keep_checkpoints = keep_checkpoints
         self._run = run
         self._state = state
         self._changed: set[str] = set(state.trials)
@@ -227,7 +229,8 @@ class Storage:
             return
         newest = next((report for report in reversed(trial.reports) if report.checkpoint is not None), None)
         pairs = []
-        if newest is not None:
+        done_with = trial.promoted and trial.status != "failed" and not self._keep_checkpoints
+        if newest is not None and not done_with:
             written = paths.folder / str(newest.checkpoint)
             pairs.append((paths.checkpoints / written.name, written))
         if (best := trial.best) is not None:

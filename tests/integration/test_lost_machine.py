@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from summtune.events.kinds import Reported, RunResumed, TrialStarted
+from summtune.events.kinds import Event, Reported, RunResumed, TrialStarted
 from summtune.events.log import read_events
 from summtune.objects import ObjectStore
 from summtune.paths import RunPaths, list_runs
@@ -64,6 +64,18 @@ def wait_for_reports(count: int, store: ObjectStore, process: subprocess.Popen[s
         time.sleep(0.1)
 
 
+def lost_machine(summtune: CommandLine, file: Path, store: ObjectStore, *, reports: int) -> tuple[RunPaths, list[Event]]:
+    """A run that is begun, and killed with all of its folder as soon as the store knows of so many reports; what its log held then."""
+    process = summtune.start("run", file)
+    wait_for_reports(reports, store, process, summtune.folder)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (run,) = list_runs(summtune.folder / "results")
+    lost, _ = read_events(run.events)
+    lose(summtune.folder / "results")
+    return run, lost
+
+
 EPOCHS = 15
 """Enough for the second to be in the store, and known here, long before the last is trained."""
 
@@ -77,14 +89,7 @@ ONE_TRIAL: dict[str, Any] = {
 @pytest.mark.slow
 def test_a_run_survives_the_loss_of_its_machine(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore) -> None:
     settings = {**ONE_TRIAL["settings"], "general": {"storage": store.url}}
-    process = summtune.start("run", space_file(**SEARCH | ONE_TRIAL | {"settings": settings}))
-    wait_for_reports(2, store, process, summtune.folder)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    (run,) = list_runs(summtune.folder / "results")
-    lost, _ = read_events(run.events)
-    lose(summtune.folder / "results")
-
+    run, lost = lost_machine(summtune, space_file(**SEARCH | ONE_TRIAL | {"settings": settings}), store, reports=2)
     code, output = summtune("resume", f"{store.url}/{run.folder.name}")
     assert code == 0, output
     assert "Resuming (rebuild)" in output
@@ -159,13 +164,7 @@ def test_a_store_that_is_gone_at_the_end_is_caught_up_with_by_resume(
 @pytest.mark.slow
 def test_a_search_survives_the_loss_of_its_machine(summtune: CommandLine, space_file: SpaceFile, store: ObjectStore) -> None:
     settings = {**SEARCH["settings"], "data": {"max_train_samples": 150, "max_val_samples": 4}, "general": {"storage": store.url}}
-    process = summtune.start("run", space_file(**SEARCH | {"settings": settings}))
-    wait_for_reports(3, store, process, summtune.folder)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    (run,) = list_runs(summtune.folder / "results")
-    lost, _ = read_events(run.events)
-    lose(summtune.folder / "results")
+    run, lost = lost_machine(summtune, space_file(**SEARCH | {"settings": settings}), store, reports=3)
     code, output = summtune("resume", f"{store.url}/tiny")
     assert code == 0, output
     state = check_whole(run, trials=3)

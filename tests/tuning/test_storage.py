@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from summtune.errors import RunMistake
+from summtune.errors import RunMistake, StorageFailure
 from summtune.events.fold import fold
 from summtune.events.kinds import Noted, RunResumed
 from summtune.events.log import EventLog, read_events
@@ -31,13 +31,14 @@ from tests.tuning.test_driver import SPACE, drawn, step
 class Live:
     """A run with its copy."""
 
-    def __init__(self, folder: Path, store: ObjectStore) -> None:
+    def __init__(self, folder: Path, store: ObjectStore, space: str = SPACE) -> None:
         self.run = RunPaths(folder)
-        _, log = open_driver(folder, SPACE)
+        _, log = open_driver(folder, space)
         log.close()
         self.log = EventLog(self.run.events)
         state = fold(read_events(self.run.events)[0])
-        self.storage = Storage(self.run, store, state)
+        keep = _.experiment.base.settings.training.keep_checkpoint
+        self.storage = Storage(self.run, store, state, keep_checkpoints=keep)
         self.driver = Driver(self.run, _.experiment, self.log, state, lambda event, state: self.storage.heard(event), storage=self.storage)
         self.open = True
 
@@ -49,7 +50,7 @@ class Live:
         return self.storage.close()
 
 
-Going = Callable[[Path], Live]
+Going = Callable[..., Live]
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ def live(store: ObjectStore) -> Iterator[Going]:
     """Opens a run, or goes on with one, with a copy in the store."""
     with ExitStack() as stack:
 
-        def open_one(folder: Path) -> Live:
-            one = Live(folder, store)
+        def open_one(folder: Path, space: str = SPACE) -> Live:
+            one = Live(folder, store, space)
             stack.callback(one.close)
             return one
 
@@ -97,6 +98,18 @@ def test_in_the_end_it_is_what_the_run_directory_is(live: Going, store: ObjectSt
     assert here - there.keys() == {"tune/state.json", one.run.lock.name}
     assert there.keys() - here == {f"trials/{trial}/models/best_model/manifest.json"}
     assert store.read("events.jsonl") == one.run.events.read_bytes()
+
+
+def test_a_checkpoint_that_is_not_to_stay_does_not_stay_there_either(live: Going, store: ObjectStore, tmp_path: Path) -> None:
+    one = live(tmp_path / "run", SPACE.replace("num_train_epochs: 4", "num_train_epochs: 4, keep_checkpoint: false"))
+    trial = drawn(one.driver)
+    for score in (0.1, 0.2, 0.3, 0.4):
+        step(one.driver, trial, score)
+    one.storage._round()
+    assert f"trials/{trial}/attempts/1/checkpoints/checkpoint-40" in names(store), "while it is under way it has one"
+    one.driver.over(trial)
+    assert one.close() == []
+    assert names(store) == {f"trials/{trial}/models/best_model"}
 
 
 def test_a_trial_under_way_has_its_newest_checkpoint_and_its_best_model(live: Going, store: ObjectStore, tmp_path: Path) -> None:
@@ -272,3 +285,10 @@ def test_a_run_is_found_by_its_name_and_others_are_listed(live: Going, store: Ob
         stored_run(f"{store.parent.url}/plane")
     with pytest.raises(RunMistake, match="is no s3://bucket/prefix"):
         stored_run("http://127.0.0.1/plain")
+
+
+def test_a_store_that_does_not_answer_is_said_with_where_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StorageFailure, match=r"s3://nobody/x/RUN.*Credentials and endpoint are the environment's .*AWS_ENDPOINT_URL"):
+        stored_run("s3://nobody/x/RUN")
