@@ -1,14 +1,15 @@
 """How a run's driver grows with the number of trials, and with that of nodes, when a training costs nothing.
 
-Real searches by the default method and rungs, by many actors at a time, each with a small share of a CPU. First one long run, looked at
-as its trials are drawn; then shorter ones on clusters of several Ray nodes on this machine, each with its own raylet and object store.
-Each run has a process of its own.
+Real searches by the default method and rungs, by many actors at a time, each with half of a CPU that is there in name only. First one long
+run, looked at as its trials are drawn, and then taken up again; then shorter ones on clusters of several Ray nodes on this machine, each
+with its own raylet and object store. Each run has a process of its own.
 
 BENCH_SCALE (trials of the long run), BENCH_SCALE_ACTORS, BENCH_NODES (`1,2,4,8`) and BENCH_NODE_TRIALS make it shorter or longer.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -24,15 +25,22 @@ from unittest import mock
 
 import yaml
 
-from benchmarks._trivial import REPORTS, resident_mb, trivial
-from summtune.events.fold import RunState
+from benchmarks._trivial import REPORTS, evaluated, resident_mb
+from summtune.config.experiment import Experiment
+from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Event, PointDrawn
+from summtune.events.log import read_events
+from summtune.paths import RunPaths
+from summtune.training.checkpoints import checkpoint_folder, prune, seal
+from summtune.training.job import Job, Report
 
 TRIALS = int(os.environ.get("BENCH_SCALE", "10000"))
 ACTORS = int(os.environ.get("BENCH_SCALE_ACTORS", "50"))
 NODES = [int(number) for number in os.environ.get("BENCH_NODES", "1,2,4,8").split(",")]
 NODE_TRIALS = int(os.environ.get("BENCH_NODE_TRIALS", "500"))
 LOOKS = (100, 300, 1000, 3000, 10_000)
+SHARE = 0.5
+"""CPUs of a trial. Nodes have CPUs enough, in name, for Ray to keep a process for each actor: it ends idle ones beyond a node's CPUs."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,6 @@ def searched(trials: int, nodes: int, looks: tuple[int, ...], print_each: bool) 
     from summtune.tuning.drive import Opened, Witness
     from summtune.tuning.launch import start
 
-    share = 1 / -(-ACTORS // nodes)  # of a node's one CPU
     space = {
         "name": "scale",
         "run_cap": trials,
@@ -94,7 +101,7 @@ def searched(trials: int, nodes: int, looks: tuple[int, ...], print_each: bool) 
             "warmup_ratio": {"min": 0.0, "max": 0.3},
             "weight_decay": {"min": 0.0, "max": 0.1},
         },
-        "resources": {"max_concurrent_trials": ACTORS, "cpus_per_trial": share},
+        "resources": {"max_concurrent_trials": ACTORS, "cpus_per_trial": SHARE},
         "settings": {
             "general": {"device": "cpu"},
             "training": {"num_train_epochs": REPORTS},
@@ -115,20 +122,47 @@ def searched(trials: int, nodes: int, looks: tuple[int, ...], print_each: bool) 
         def opened(what: Opened) -> None:
             found.run = what.run.folder
 
-        start(load_experiment(file, environ={}), folder, [], Witness(opened, found, lambda: None, print), work=trivial)
+        start(load_experiment(file, environ={}), folder, [], Witness(opened, found, lambda: None, print), work=trivial_with_checkpoints)
+        if print_each:
+            print(_taken_up_again(found.run, load_experiment(file, environ={})), flush=True)
     return found.looks
+
+
+def trivial_with_checkpoints(job: Job, report: Report, note: Callable[[str], None]) -> None:
+    """The work of a trial that, as real ones do, goes on from its checkpoint after a pause."""
+    done = int(job.resume_from.name.split("-")[1]) if job.resume_from is not None else 0
+    for iteration in range(done + 1, REPORTS + 1):
+        folder = checkpoint_folder(job.attempt.checkpoints, iteration)
+        folder.mkdir(parents=True)
+        (folder / "weights").write_text("none", encoding="ascii")
+        seal(folder)
+        report(evaluated(job.settings.training.learning_rate, iteration), folder)
+        prune(job.attempt.checkpoints, 2)
+
+
+def _taken_up_again(folder: Path, experiment: Experiment) -> str:
+    """How long it takes to know again what a run knew."""
+    from summtune.search.study import Search
+
+    began = time.perf_counter()
+    state = fold(read_events(RunPaths(folder).events)[0])
+    read = time.perf_counter()
+    goals = [one.maximize for one in experiment.objectives]
+    Search(experiment.space, experiment.method, maximize=goals, seed=42, count=TRIALS, identity=experiment.identity).replay(state)
+    return f"\nTaken up again: the event log read in {read - began:.1f} s, the study made anew in {time.perf_counter() - read:.1f} s."
 
 
 @contextmanager
 def _cluster(nodes: int) -> Iterator[None]:
-    """So many Ray nodes on this machine, each with one CPU to give out, and this process connected to them."""
+    """So many Ray nodes on this machine, each with its share of the CPUs that are given out, and this process connected to them."""
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cpus = math.ceil(SHARE * ACTORS / nodes)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": cpus, "include_dashboard": False})
     try:
         for _ in range(nodes - 1):
-            cluster.add_node(num_cpus=1)
+            cluster.add_node(num_cpus=cpus)
         cluster.wait_for_nodes()
         ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
         yield

@@ -19,6 +19,7 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Metrics, Reported
 from summtune.events.trial_state import TrialState
 from summtune.search.asking import Request, adopt, ask_seed
+from summtune.search.ended_trial import ended_trial
 from summtune.search.observed import remember
 from summtune.search.taught import taught_trials
 from summtune.search.walk import fresh_draw, fresh_point, mixed
@@ -73,6 +74,7 @@ class Search:
         self._seed = seed
         self._count = count
         self._identity = identity or _as_text
+        self._identities: dict[str, str] = {}  # a trial's never changes, and finding it out takes longest of all in a replay
         self._begin()
 
     def _begin(self) -> None:
@@ -99,16 +101,37 @@ class Search:
             reports = [one for one in trial.reports if place.paused_at is None or one.iteration <= place.paused_at]
             if place.paused_at is not None and not reports:
                 continue  # it was begun anew since
-            if trial.baseline:
-                self.adopt_baseline(trial.id, trial.point)
-            else:
-                self.adopt(trial.id, Draw(trial.point, trial.params))
-            for report in reports:
-                self.observe(trial.id, report.iteration, told_score(state, report.metrics))
             if place.paused_at is not None or trial.paused:
-                self.pause(trial.id, _excesses(state.best_of(reports), state))
+                self._add(trial, reports, state, (OptunaState.PRUNED, None), _excesses(state.best_of(reports), state))
+                self._paused.add(trial.id)
             elif trial.told:
-                self.tell(trial.id, *final_word(trial, state), excesses(trial, state))
+                self._add(trial, reports, state, final_word(trial, state), excesses(trial, state))
+            else:
+                self._take_up(trial, reports, state)
+
+    def _add(
+        self,
+        trial: TrialState,
+        reports: Sequence[Reported],
+        state: RunState,
+        word: tuple[OptunaState, Score | None],
+        beyond: Mapping[str, float],
+    ) -> None:
+        """Take in a trial that is over, or pauses."""
+        draw = self._baseline_draw(trial.point) if trial.baseline else Draw(trial.point, trial.params)
+        if draw is not None:
+            evaluations = [(report.iteration, told_score(state, report.metrics)) for report in reports]
+            self.study.add_trial(ended_trial(self._space, draw.answers, evaluations, *word, beyond))
+            self._count_in(trial.id, draw.point)
+
+    def _take_up(self, trial: TrialState, reports: Sequence[Reported], state: RunState) -> None:
+        """Take in a trial that is under way."""
+        if trial.baseline:
+            self.adopt_baseline(trial.id, trial.point)
+        else:
+            self.adopt(trial.id, Draw(trial.point, trial.params))
+        for report in reports:
+            self.observe(trial.id, report.iteration, told_score(state, report.metrics))
 
     def propose(self, trial_id: str, number: int) -> Proposal | None:
         """Draw the point of a new trial; None when a space is used up.
@@ -139,7 +162,7 @@ class Search:
             self._nothing_left = True
             return None
         self._asked[trial_id] = suggestion.trial
-        self._count_in(suggestion.draw.point)
+        self._count_in(trial_id, suggestion.draw.point)
         return Proposal(dict(suggestion.draw.point), dict(suggestion.draw.answers))
 
     def adopt(self, trial_id: str, draw: Draw) -> None:
@@ -147,20 +170,24 @@ class Search:
         self._asked[trial_id] = adopt(self.study, self._space, draw).trial
         self._observed.pop(trial_id, None)
         self._paused.discard(trial_id)
-        self._count_in(draw.point)
+        self._count_in(trial_id, draw.point)
 
     def adopt_baseline(self, trial_id: str, point: Mapping[str, Any]) -> None:
         """Take in the base's own settings: they are trained, and not drawn again. Outside the space they teach the sampler nothing."""
-        self._trained.add(self._identity({}))
-        draw = self._space.locate(point)
+        draw = self._baseline_draw(point)
         if draw is not None:
-            self._count_in(draw.point)
+            self._count_in(trial_id, draw.point)
             self._asked[trial_id] = adopt(self.study, self._space, draw).trial
 
-    def _count_in(self, point: Mapping[str, Any]) -> None:
-        identity = self._identity(point)
-        self._drawn.add(identity)
-        self._trained.add(identity)
+    def _baseline_draw(self, point: Mapping[str, Any]) -> Draw | None:
+        self._trained.add(self._identity({}))
+        return self._space.locate(point)
+
+    def _count_in(self, trial_id: str, point: Mapping[str, Any]) -> None:
+        if trial_id not in self._identities:
+            self._identities[trial_id] = self._identity(point)
+        self._drawn.add(self._identities[trial_id])
+        self._trained.add(self._identities[trial_id])
 
     def observe(self, trial_id: str, iteration: int, value: Score) -> None:
         """One evaluation of a trial."""
@@ -176,10 +203,7 @@ class Search:
 
     def go_on(self, trial: TrialState, state: RunState) -> None:
         """A paused trial goes on. Optuna's trials can't be untold: it becomes another one, with the evaluations it has had."""
-        if trial.id in self._asked:
-            self.adopt(trial.id, Draw(trial.point, trial.params))
-            for report in trial.reports:
-                self.observe(trial.id, report.iteration, told_score(state, report.metrics))
+        self._take_up(trial, trial.reports, state)
 
     def tell(self, trial_id: str, state: OptunaState, value: Score | None, beyond: Mapping[str, float] | None = None) -> None:
         """How a trial ended: COMPLETE with its score, PRUNED with its intermediate values, or FAIL.

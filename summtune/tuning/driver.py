@@ -123,7 +123,8 @@ class Driver:
             return self._end_paused()
         if self.experiment.baseline and self.state.baseline is None:
             return self._draw(kinds.BASELINE_ID, self.experiment.baseline_point(), {}, baseline=True)
-        if (known := self._to_go_on()) is not None:
+        known = self._to_go_on()
+        if isinstance(known, TrialState):
             return known
         if not (self.state.drawn >= self.state.count or self.state.search_ended or self.target_reached):
             number = self.state.last_number
@@ -131,6 +132,8 @@ class Driver:
             proposal = self._search.propose(trial_id, number)
             if proposal is not None:
                 return self._draw(trial_id, proposal.point, proposal.params)
+        if known is not None:
+            return known
         if self.state.statuses["paused"]:
             if self.state.statuses["pending"] or self.state.statuses["running"]:
                 return NotYet()  # those under way may yet show that a paused one is among the best

@@ -8,6 +8,9 @@ Overridden, and why:
 - Where a trial ends (`on_trial_result`, `on_trial_complete`) Ray Tune keeps its actor for the next one, also on a node that is drained,
   which Ray itself would give nothing any more; so it is told whether to (`_reuse_actors`, which it reads right after).
 - `on_trial_error`: keeps the error for the searcher.
+- `choose_trial_to_run`: none in particular. FIFOScheduler names the first that waits for an actor, at each turn of the loop; Ray Tune then
+  gives that one the actor of a trial that has ended, and ends the one that is being started for it. Where trials end more often than an
+  actor takes to start, none would ever come up on the rest of the cluster. By itself Ray Tune gives it to the next trial that is drawn.
 """
 
 from __future__ import annotations
@@ -81,6 +84,10 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
         live = session.current()
         with live:
             tune_controller._reuse_actors = live.may_reuse_actor(result.get("node_ip", ""))
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """See the head of this file."""
+        return None
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Keep what Ray hands on; the searcher, which is asked next, is only told that there was an error."""
