@@ -21,7 +21,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
 from summtune.search.columns import Array, Column
-from summtune.search.observed import Observed, observed
+from summtune.search.observed import TO_THE_END, Observed, observed
 from summtune.search.weighing import weighed
 
 STARTUP = 10
@@ -98,19 +98,21 @@ class ForestSampler(BaseSampler):
 
     def _points(self, seen: Sequence[Observed]) -> Array:
         """Of shape (trials, parameters), from 0 to 1. A parameter that a point doesn't have counts as any value at all."""
-        points = self._even(len(seen))
-        for at, (name, column) in enumerate(self._columns.items()):
-            for row, one in enumerate(seen):
-                if name in one.params:
-                    points[row, at] = column.place(one.params[name])
-        return points
+        anywhere = self._even(len(seen))
+        for one in seen:
+            if not one.placed:
+                one.placed.extend(
+                    column.place(one.params[name]) if name in one.params else math.nan for name, column in self._columns.items()
+                )
+        points = np.array([one.placed for one in seen]).reshape(anywhere.shape)
+        return np.where(np.isnan(points), anywhere, points)
 
     def _even(self, number: int) -> Array:
         return self._snapped(self._draw.random((number, len(self._columns))))
 
     def _crossed(self, points: Array, seen: Sequence[Observed]) -> Array:
         """Each value from another of the best trials, and changed a little where it is a number."""
-        order = sorted(range(len(seen)), key=lambda place: (not seen[place].usable, seen[place].best))
+        order = np.lexsort(([one.best for one in seen], [not one.usable for one in seen]))  # by the last, then by the first
         good = points[order[: max(LEAST_CROSSED, round(GOOD_SHARE * len(seen)))]]
         width = len(self._columns)
         taken = good[self._draw.integers(len(good), size=(CANDIDATES, width)), np.arange(width)]
@@ -125,8 +127,8 @@ class ForestSampler(BaseSampler):
     def _grow(self, points: Array, seen: Sequence[Observed]) -> list[Any]:
         from sklearn.tree import ExtraTreeRegressor
 
-        rows = _rows(seen)
-        inputs = np.column_stack([points[[row.trial for row in rows]], [row.progress for row in rows]]).astype(np.float32)
+        rows = _Rows.of(seen)
+        inputs = np.column_stack([points[rows.trials], rows.progress]).astype(np.float32)
         values = _values(rows, seen)
         kept = _kept(values, self._draw)
         # One by one: scikit-learn's ensembles take as long again for copying and checking their trees' arguments.
@@ -136,54 +138,46 @@ class ForestSampler(BaseSampler):
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One observation of a trial.
+class _Rows:
+    """Observations of trials: of each after 1, 3, 9, … evaluations and after its last.
 
     Attributes:
-        trial: its place.
+        trials: the place of each one's trial.
         progress: how far it had come; 1: to the end.
-        value: its best by then.
+        values: its best by then.
     """
 
-    trial: int
-    progress: float
-    value: float
+    trials: npt.NDArray[np.intp]
+    progress: Array
+    values: Array
+
+    @classmethod
+    def of(cls, seen: Sequence[Observed]) -> _Rows:
+        last = max(one.last for one in seen)
+        steps, which = np.unique([step for one in seen for step in one.marks[0]], return_inverse=True)
+        come = [1.0 if step == TO_THE_END or last <= 1 else math.log(step) / math.log(last) for step in steps.tolist()]
+        return cls(
+            np.repeat(np.arange(len(seen)), [len(one.marks[0]) for one in seen]),
+            np.array(come)[which],
+            np.array([value for one in seen for value in one.marks[1]]),
+        )
 
 
-def _rows(seen: Sequence[Observed]) -> list[_Row]:
-    """Each trial after 1, 3, 9, … evaluations and after its last."""
-    last = max((step for one in seen for step in one.curve), default=1)
-    rows: list[_Row] = []
-    for trial, one in enumerate(seen):
-        steps = [step for step in one.curve if _is_power_of_three(step) or step == max(one.curve)]
-        for step in steps[: -1 if one.complete else None]:
-            rows.append(_Row(trial, math.log(step) / math.log(last) if last > 1 else 1.0, one.curve[step][0]))
-        if one.complete:
-            rows.append(_Row(trial, 1.0, one.best))
-    return rows
-
-
-def _values(rows: Sequence[_Row], seen: Sequence[Observed]) -> Array:
+def _values(rows: _Rows, seen: Sequence[Observed]) -> Array:
     """What a forest is taught. What is beyond limits, or could not be trained, is worse than all else.
 
     Nothing else is worse than the median by more than the best is better, three times over: a loss that exploded would hide the rest.
     """
-    values = np.array([row.value for row in rows])
-    usable = np.array([seen[row.trial].usable for row in rows])
+    usable = np.array([one.usable for one in seen])[rows.trials]
     if not usable.any():
-        return np.zeros(len(rows))
+        return np.zeros(len(rows.values))
+    values = rows.values
     median, least = float(np.median(values[usable])), float(values[usable].min())
     worst = min(float(values[usable].max()), median + 3 * (median - least))
-    beyond = np.array([seen[row.trial].beyond for row in rows])
+    beyond = np.array([one.beyond for one in seen])[rows.trials]
     most = max(float(beyond.max()), 1e-300)
     refused = worst + max(worst - least, 1e-12) * (0.5 + np.where(np.isfinite(values), beyond / most, 1.0))
     return np.where(usable, np.minimum(values, worst), refused)
-
-
-def _is_power_of_three(step: int) -> bool:
-    while step > 1 and step % 3 == 0:
-        step //= 3
-    return step == 1
 
 
 def _kept(values: Array, draw: np.random.Generator) -> npt.NDArray[np.intp]:

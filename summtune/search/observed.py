@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +23,9 @@ from summtune.search.taught import EARLIER_RUN
 EVALUATIONS = "evaluations"
 """The attribute of a trial that holds its evaluations where there are several objectives: Optuna's trials report values of one only."""
 
+TO_THE_END = 0
+"""In the place of an evaluation."""
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -33,6 +37,7 @@ class Observed:
         complete: whether it was trained to its end.
         beyond: by how much it is beyond limits; 0 within all.
         earlier: whether it is of an earlier run.
+        placed: where its parameters lie, once a sampler has found that out; like what is cached below it is asked for at every ask.
     """
 
     params: Mapping[str, Any]
@@ -41,16 +46,34 @@ class Observed:
     complete: bool
     beyond: float
     earlier: bool = False
+    placed: list[float] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def best(self) -> float:
         """Its best value of the first objective so far."""
         return self.losses[0]
 
-    @property
+    @cached_property
     def usable(self) -> bool:
         """Whether it could be trained, and keeps to all limits."""
         return self.beyond == 0 and math.isfinite(self.best)
+
+    @cached_property
+    def last(self) -> int:
+        """The last evaluation that is known of; 0 where none is."""
+        return max(self.curve, default=0)
+
+    @cached_property
+    def marks(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """After 1, 3, 9, … evaluations, and after the last: that evaluation, and the best value of the first objective by then.
+
+        The end of a trial that was trained to it is TO_THE_END, whatever its number, and has its best value of all.
+        """
+        steps = [step for step in self.curve if step == self.last or _is_power_of_three(step)]
+        values = [self.curve[step][0] for step in steps]
+        if self.complete:
+            steps, values = [*steps[:-1], TO_THE_END], [*values[:-1], self.best]
+        return tuple(steps), tuple(values)
 
 
 def remember(trial: optuna.Trial, iteration: int, value: float | Sequence[float]) -> None:
@@ -110,6 +133,12 @@ def _of(trial: FrozenTrial, signed: Sequence[float]) -> Observed | None:
     if not math.isfinite(best[0]) and not hopeless:
         return None
     return Observed(trial.params, best, curve, trial.state is OptunaState.COMPLETE or hopeless, beyond, EARLIER_RUN in trial.user_attrs)
+
+
+def _is_power_of_three(step: int) -> bool:
+    while step > 1 and step % 3 == 0:
+        step //= 3
+    return step == 1
 
 
 def _first(losses: Losses) -> float:

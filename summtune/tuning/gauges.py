@@ -52,6 +52,7 @@ class Count:
         self._statuses: Counter[str] = Counter()
         self._known: dict[str, str] = {}
         self._speeds: dict[str, float] = {}
+        self._in_full = False  # whether the best has been evaluated in full where the search is told of cheap evaluations
         for trial in state.trials.values():
             self._take(trial)
 
@@ -65,13 +66,19 @@ class Count:
         for status in STATUSES:
             yield TRIALS, self._statuses[status], {"status": status}
         yield TOKENS_PER_SECOND, sum(self._speeds.values()), {}
-        # Naming the best goes through all trials: asked only where it can have changed.
+        best = self._best(event, trial, state)
+        evaluation, score = standings.shown_score(state, best) if best is not None else ("", None)
+        if score is not None:
+            self._in_full = state.by_proxy and evaluation == "full"
+            yield BEST_SCORE, score, {"metric": state.objective, "evaluation": evaluation}
+
+    def _best(self, event: Event | None, trial: TrialState | None, state: RunState) -> TrialState | None:
+        """The best trial where an event can have changed which it is. Ranking all trials is left to the few events that only that answers."""
+        if event is None or isinstance(event, (Scored, Decoded, RunClosed)):
+            return standings.best(state)
         improved = isinstance(event, Reported) and trial is not None and trial.best is not None and trial.best.iteration == event.iteration
-        if (event is None or improved or isinstance(event, (Ended, Scored, Decoded, RunClosed))) and state.trials:
-            best = standings.best(state)
-            evaluation, score = standings.shown_score(state, best) if best is not None else ("", None)
-            if score is not None:
-                yield BEST_SCORE, score, {"metric": state.objective, "evaluation": evaluation}
+        # Cheap evaluations say nothing of which of those is the best that have been evaluated in full.
+        return standings.likeliest(state) if (improved or isinstance(event, Ended)) and not self._in_full else None
 
     def _take(self, trial: TrialState) -> None:
         if (before := self._known.get(trial.id)) is not None:

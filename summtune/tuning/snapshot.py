@@ -1,7 +1,7 @@
-"""Keeps Ray Tune's own snapshots small: of each result Tune remembers what it needs to go on, and the objective.
+"""Keeps Ray Tune's memory and its snapshots small: of each result Tune remembers what it needs to go on, and the objective.
 
 Tune writes everything that it remembers of all trials into each snapshot, and of each metric its course, its ends and its averages; with
-some thirty metrics that was most of it. They are in the event log by then, and mirrored.
+some thirty metrics that was most of it. They are in the event log by then, and mirrored. Of a trial that is over it needs no course.
 """
 
 from __future__ import annotations
@@ -29,3 +29,14 @@ class Slimming(Callback):  # type: ignore[misc]  # Ray ships no types
         for name in [*result["reported"], "reported", NOTICES_KEY]:
             if name not in self._kept:
                 result.pop(name, None)
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._forget_course(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._forget_course(trial)
+
+    @staticmethod
+    def _forget_course(trial: Trial) -> None:
+        trial.metric_n_steps.clear()
+        trial.run_metadata.invalidate_cache()  # as it was written last

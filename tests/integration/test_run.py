@@ -62,6 +62,7 @@ def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path:
     (snapshot,) = run.tune.glob("experiment_state-*.json")
     for _, remembered in json.loads(snapshot.read_text(encoding="utf-8"))["trial_data"]:
         metrics = set(json.loads(remembered)["metric_analysis"])
+        assert json.loads(remembered)["metric_n_steps"] == {}, "the course of a trial that is over"
         assert state.objective in metrics
         assert not metrics & {"loss", "rouge1_f1", "length_ratio"}, "Ray Tune writes all that it remembers into each snapshot"
 

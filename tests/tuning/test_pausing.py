@@ -156,6 +156,21 @@ def test_a_paused_trial_is_let_on_only_once_its_attempt_has_ended(tmp_path: Path
     log.close()
 
 
+def test_meanwhile_a_new_point_is_drawn(tmp_path: Path) -> None:
+    """The slot would be idle otherwise, and Ray Tune would give its actor to a trial that another is being started for."""
+    driver, log = open_driver(tmp_path / "run", SPACE.replace("run_cap: 4", "run_cap: 3"))
+    first, second = drawn(driver), drawn(driver)
+    assert not step(driver, first, 0.5)
+    assert not step(driver, second, 0.1)
+    assert driver.state.trials[first].paused, "there is a place for it, and its attempt has not ended"
+    assert drawn(driver) not in (first, second)
+    assert isinstance(driver.next_trial(), NotYet), "nothing is left to draw"
+    driver.over(first)
+    assert drawn(driver) == first
+    driver.over(second)
+    log.close()
+
+
 def test_paused_trials_end_with_the_budget_only_once_their_attempts_have_ended(tmp_path: Path) -> None:
     """Their last attempt still writes what is promoted."""
     driver, log = open_driver(tmp_path / "run", SPACE + "budget: {gpu_hours: 1.0e-9}\n", gpus=1.0)
