@@ -73,7 +73,7 @@ class Count:
             yield BEST_SCORE, score, {"metric": state.objective, "evaluation": evaluation}
 
     def _best(self, event: Event | None, trial: TrialState | None, state: RunState) -> TrialState | None:
-        """The best trial where an event can have changed which it is. Ranking all trials is left to the few events that only that answers."""
+        """The best trial where an event can have changed which it is. All trials are ranked for the few events only that ask for it."""
         if event is None or isinstance(event, (Scored, Decoded, RunClosed)):
             return standings.best(state)
         improved = isinstance(event, Reported) and trial is not None and trial.best is not None and trial.best.iteration == event.iteration
