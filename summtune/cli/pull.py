@@ -41,7 +41,8 @@ def pull(
     """
     from summtune.cli.find import results_folder
     from summtune.cluster import parcel
-    from summtune.cluster.inside import STORAGE, current_job
+    from summtune.cluster.agreement import STORAGE_VARIABLE
+    from summtune.cluster.inside import current_job
 
     if send:
         if current_job(os.environ) is None:
@@ -54,7 +55,7 @@ def pull(
         if address or output_dir or code:
             raise RunMistake(Problem("options of a cluster mean nothing for a run in an object store.", "Leave them out."))
         return _from_the_store(run, place, model=model, as_json=as_json)
-    storage = os.environ.get(STORAGE, "").strip()
+    storage = os.environ.get(STORAGE_VARIABLE, "").strip()
     if storage and address is None:
         found, files = _there(run, str(Path(storage).expanduser() / results_folder(output_dir)), model=model)
         folder = _free(place, found.folder.name)

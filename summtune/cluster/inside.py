@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from summtune.cluster.agreement import STORAGE_VARIABLE
 from summtune.errors import Problem, RunMistake
 
-STORAGE = "SUMMTUNE_STORAGE"
 _JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 _RUN_SUFFIX = re.compile(r"-\d{8}-\d{6}-[0-9a-f]{4}$")
 
@@ -70,13 +70,13 @@ def current_job(environ: Mapping[str, str]) -> Job | None:
     """
     if _JOB not in environ:
         return None
-    storage = environ.get(STORAGE, "").strip()
+    storage = environ.get(STORAGE_VARIABLE, "").strip()
     if not storage or not Path(storage).is_absolute():
-        given = f"{STORAGE} is {storage!r}, which is no absolute path" if storage else f"{STORAGE} is not set"
+        given = f"{STORAGE_VARIABLE} is {storage!r}, which is no absolute path" if storage else f"{STORAGE_VARIABLE} is not set"
         reason = f"this is a job on a Ray cluster, and {given}: its results would lie where Ray deletes them."
         remedy = (
-            f"Before Ray is started, on each node: `export {STORAGE}=/mnt/shared/summtune`, a folder that all of them see. For one job: "
-            f"`{STORAGE}=/mnt/shared/summtune summtune submit --env {STORAGE} …`."
+            f"Before Ray is started, on each node: `export {STORAGE_VARIABLE}=/mnt/shared/summtune`, a folder that all of them see. "
+            f"For one job: `{STORAGE_VARIABLE}=/mnt/shared/summtune summtune submit --env {STORAGE_VARIABLE} …`."
         )
         raise RunMistake(Problem(reason, remedy))
     try:

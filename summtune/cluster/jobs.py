@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from summtune.cluster.access import Access
-from summtune.cluster.inside import STORAGE
+from summtune.cluster.agreement import DRIVER_RESOURCE, STORAGE_VARIABLE
 from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
-
-SLOT = "summtune_driver"
-"""The resource that a cluster declares on its head, as often as runs are to be under way at once; a run's job holds one."""
 
 JOB_NAME = "job_name"
 """The key of a job's metadata that Ray's dashboard calls it by."""
@@ -127,7 +124,7 @@ def meant(jobs: Sequence[JobView], word: str, *, url: str, alive: bool = False) 
 
 def folder_seen_here(job: JobView, environ: Mapping[str, str]) -> RunPaths | None:
     """The folder of a job's run, where this machine sees the cluster's storage: SUMMTUNE_STORAGE says so here as there."""
-    storage = environ.get(STORAGE, "").strip()
+    storage = environ.get(STORAGE_VARIABLE, "").strip()
     if not storage or not job.run:
         return None
     run = RunPaths(Path(storage).expanduser() / (job.metadata.get("output_dir") or General().output_dir) / job.run)
@@ -145,30 +142,31 @@ def has_slots(access: Access) -> bool:
         if time.monotonic() > deadline:  # the job server answers before the head's own node is there
             raise SurroundingsFailure(f"The cluster at {access.url} has no node that is alive. See `ray status` on its head.")
         time.sleep(POLL_S)
-    return any(SLOT in one for one in resources)
+    return any(DRIVER_RESOURCE in one for one in resources)
 
 
 def waiting_for(access: Access, job: JobView, jobs: Sequence[JobView]) -> str:
     """Why a pending job waits; empty for others."""
     if job.status != "PENDING":
         return ""
-    if job.metadata.get("slot") != SLOT:
+    if job.metadata.get("slot") != DRIVER_RESOURCE:
         return job.message
     holders = [other.id for other in jobs if other.status == "RUNNING" and other.id in _slot_holders(access)]
     ahead = sum(
-        other.status == "PENDING" and other.metadata.get("slot") == SLOT and (other.began or 0) < (job.began or 0) for other in jobs
+        other.status == "PENDING" and other.metadata.get("slot") == DRIVER_RESOURCE and (other.began or 0) < (job.began or 0)
+        for other in jobs
     )
     if not holders:
         return job.message
     queue = f"; {ahead} more {'wait' if ahead > 1 else 'waits'} before it" if ahead else ""
-    return f"for its turn ({SLOT}), held by {', '.join(holders)}{queue}"
+    return f"for its turn ({DRIVER_RESOURCE}), held by {', '.join(holders)}{queue}"
 
 
 def _slot_holders(access: Access) -> set[str]:
     """Ids of jobs that hold the resource: Ray's actors say, so that jobs of `ray job submit` are among them."""
     prefix = "_ray_internal_job_actor_"
     rows = access.listed("actors", class_name="JobSupervisor", state="ALIVE")
-    return {str(row.get("name", "")).removeprefix(prefix) for row in rows if SLOT in (row.get("required_resources") or {})}
+    return {str(row.get("name", "")).removeprefix(prefix) for row in rows if DRIVER_RESOURCE in (row.get("required_resources") or {})}
 
 
 def follow(access: Access, job: JobView, say: Callable[[str], None]) -> JobView:

@@ -28,6 +28,7 @@ PACKAGES = ("ray", "optuna", "transformers", "torch", "datasets", "accelerate", 
 HUB, WANDB = ("HF_ENDPOINT", "https://huggingface.co"), ("WANDB_BASE_URL", "https://api.wandb.ai")
 BEGIN, END = "-----BEGIN SUMMTUNE PROBE-----", "-----END SUMMTUNE PROBE-----"
 STORAGE = "SUMMTUNE_STORAGE"
+"""As in `agreement`, which does not travel with this file."""
 
 ANSWER_S = 60.0
 """How long a node may take: it has to start a process first."""

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import summtune
 from summtune.cluster.access import Access
-from summtune.cluster.jobs import JOB_NAME, SLOT
+from summtune.cluster.agreement import DRIVER_RESOURCE, STOP_WAIT_S, STOP_WAIT_VARIABLE
+from summtune.cluster.jobs import JOB_NAME
 from summtune.cluster.packing import Package
 from summtune.cluster.sealing import HOOK, SEALED, seal
 from summtune.config.environment import settings_variables
@@ -30,8 +31,6 @@ SECRETS = ("WANDB_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Secrets that go along by themselves where they are set; `--env NAME` adds others."""
 
 _TOLD = ("WANDB_BASE_URL", "HF_ENDPOINT", "HF_HUB_OFFLINE")
-_STOP_WAIT_S = 60
-"""How long Ray lets a stopped job's command end in good order, as in cluster/: Ray Tune alone takes up to 30 s, and Ray's own are three."""
 
 _KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "RAY_ADDRESS", "RAY_AUTH_TOKEN")
 
@@ -129,11 +128,18 @@ def submit(access: Access, job: Submission, package: Package, *, slot: bool) -> 
         The id.
     """
     sealed, pad = seal(job.secrets) if job.secrets else ("", b"")
-    metadata = {**described(), **job.metadata, JOB_NAME: job.name, "run": job.run, "verb": job.verb, **({"slot": SLOT} if slot else {})}
+    metadata = {
+        **described(),
+        **job.metadata,
+        JOB_NAME: job.name,
+        "run": job.run,
+        "verb": job.verb,
+        **({"slot": DRIVER_RESOURCE} if slot else {}),
+    }
     with tempfile.TemporaryDirectory(prefix="summtune-") as folder:
         environment = {
             "working_dir": str(package.write(Path(folder) / "package.zip", pad)),
-            "env_vars": {"RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_WAIT_S), **job.variables, **({SEALED: sealed} if sealed else {})},
+            "env_vars": {STOP_WAIT_VARIABLE: str(STOP_WAIT_S), **job.variables, **({SEALED: sealed} if sealed else {})},
             **({"worker_process_setup_hook": HOOK} if sealed else {}),
         }
         return str(
@@ -145,7 +151,7 @@ def submit(access: Access, job: Submission, package: Package, *, slot: bool) -> 
                     metadata=metadata,
                     entrypoint_num_cpus=0,
                     entrypoint_num_gpus=0,
-                    entrypoint_resources={SLOT: 1} if slot else None,
+                    entrypoint_resources={DRIVER_RESOURCE: 1} if slot else None,
                 )
             )
         )

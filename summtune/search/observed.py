@@ -104,12 +104,12 @@ def observed(study: optuna.Study) -> list[Observed]:
     """
     found: dict[str, Observed] = {}
     signed, known = signs(study), _read.setdefault(study, {})
-    for trial in study.get_trials(deepcopy=False):
-        read = known.get(trial.number)
+    for number, trial in enumerate(study.get_trials(deepcopy=False)):
+        read = known.get(number)
         if read is None:
             read = repr(sorted(trial.params.items())), _of(trial, signed)
             if trial.state.is_finished():
-                known[trial.number] = read
+                known[number] = read
         point, one = read
         if one is not None:
             found[point] = one

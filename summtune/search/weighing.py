@@ -27,8 +27,10 @@ def weighed(seen: Sequence[Observed], draw: np.random.Generator) -> list[Observe
         seen: of each point.
         draw: of the weights.
     """
+    if not seen or len(seen[0].losses) < 2:
+        return list(seen)
     usable = [one.losses for one in seen if one.usable]
-    if not usable or len(usable[0]) < 2:
+    if not usable:
         return list(seen)
     weights = draw.dirichlet(np.ones(len(usable[0])))
     least = np.min(usable, axis=0)
