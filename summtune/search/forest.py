@@ -9,7 +9,7 @@ is an Optuna sampler like any other. It must not know spaces, rungs or Ray.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,11 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
 from summtune.search.columns import Array, Column
-from summtune.search.observed import TO_THE_END, Observed, observed
+from summtune.search.known import NO_MORE, Known, known
+from summtune.search.observed import TO_THE_END
 from summtune.search.weighing import weighed
+
+Flags = npt.NDArray[np.bool_]
 
 STARTUP = 10
 """Trials that have been evaluated before the forest has its say."""
@@ -83,37 +86,28 @@ class ForestSampler(BaseSampler):
 
     def _rank(self, study: optuna.Study) -> Iterator[dict[str, Any]]:
         """Points, the most promising first; none where a random one is due."""
-        seen = observed(study)
+        seen = known(study, self._columns)
         if len(seen) < self._startup or self._draw.random() < RANDOM_SHARE:
             return
-        seen = weighed(seen, self._draw)
-        points = self._points(seen)
-        forest = self._grow(points, seen)
-        pool = self._crossed(points, seen) if self._draw.random() < 0.5 else self._even(CANDIDATES)
+        losses, values = weighed(seen, self._draw)
+        usable = (seen.beyond == 0) & np.isfinite(losses)
+        # A parameter that a point doesn't have counts as any value at all.
+        points = np.where(np.isnan(seen.places), self._even(len(seen)), seen.places)
+        forest = self._grow(points, _Rows.of(seen, values), usable, seen.beyond)
+        pool = self._crossed(points, losses, usable) if self._draw.random() < 0.5 else self._even(CANDIDATES)
         whole = np.column_stack([pool, np.ones(len(pool))]).astype(np.float32)
         said = np.stack([tree.predict(whole).reshape(-1) for tree in forest])
         promise = said.mean(axis=0) - OPTIMISM * said.std(axis=0)
         for place in np.argsort(promise, kind="stable"):
             yield {name: column.value(pool[place, at]) for at, (name, column) in enumerate(self._columns.items())}
 
-    def _points(self, seen: Sequence[Observed]) -> Array:
-        """Of shape (trials, parameters), from 0 to 1. A parameter that a point doesn't have counts as any value at all."""
-        anywhere = self._even(len(seen))
-        for one in seen:
-            if not one.placed:
-                one.placed.extend(
-                    column.place(one.params[name]) if name in one.params else math.nan for name, column in self._columns.items()
-                )
-        points = np.array([one.placed for one in seen]).reshape(anywhere.shape)
-        return np.where(np.isnan(points), anywhere, points)
-
     def _even(self, number: int) -> Array:
         return self._snapped(self._draw.random((number, len(self._columns))))
 
-    def _crossed(self, points: Array, seen: Sequence[Observed]) -> Array:
+    def _crossed(self, points: Array, losses: Array, usable: Flags) -> Array:
         """Each value from another of the best trials, and changed a little where it is a number."""
-        order = np.lexsort(([one.best for one in seen], [not one.usable for one in seen]))  # by the last, then by the first
-        good = points[order[: max(LEAST_CROSSED, round(GOOD_SHARE * len(seen)))]]
+        order = np.lexsort((losses, ~usable))  # by the last, then by the first
+        good = points[order[: max(LEAST_CROSSED, round(GOOD_SHARE * len(points)))]]
         width = len(self._columns)
         taken = good[self._draw.integers(len(good), size=(CANDIDATES, width)), np.arange(width)]
         changed = taken + self._draw.normal(0.0, JITTER, taken.shape) * [column.ordered for column in self._columns.values()]
@@ -124,12 +118,11 @@ class ForestSampler(BaseSampler):
             points[:, at] = column.snapped(points[:, at])
         return points
 
-    def _grow(self, points: Array, seen: Sequence[Observed]) -> list[Any]:
+    def _grow(self, points: Array, rows: _Rows, usable: Flags, beyond: Array) -> list[Any]:
         from sklearn.tree import ExtraTreeRegressor
 
-        rows = _Rows.of(seen)
-        inputs = np.column_stack([points[rows.trials], rows.progress]).astype(np.float32)
-        values = _values(rows, seen)
+        inputs = np.column_stack([points[rows.points], rows.progress]).astype(np.float32)
+        values = _taught(rows.values, usable[rows.points], beyond[rows.points])
         kept = _kept(values, self._draw)
         # One by one: scikit-learn's ensembles take as long again for copying and checking their trees' arguments.
         leaf = min(MOST_TO_A_LEAF, 1 + len(kept) // ROWS_FOR_ONE_MORE)
@@ -139,42 +132,36 @@ class ForestSampler(BaseSampler):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Observations of trials: of each after 1, 3, 9, … evaluations and after its last.
+    """Observations: each point's after 1, 3, 9, … evaluations and after its last.
 
     Attributes:
-        trials: the place of each one's trial.
+        points: the place of each one's point.
         progress: how far it had come; 1: to the end.
         values: its best by then.
     """
 
-    trials: npt.NDArray[np.intp]
+    points: npt.NDArray[np.intp]
     progress: Array
     values: Array
 
     @classmethod
-    def of(cls, seen: Sequence[Observed]) -> _Rows:
-        last = max(one.last for one in seen)
-        steps, which = np.unique([step for one in seen for step in one.marks[0]], return_inverse=True)
+    def of(cls, seen: Known, values: Array) -> _Rows:
+        there = seen.steps != NO_MORE
+        steps, which = np.unique(seen.steps[there], return_inverse=True)
+        last = int(seen.last.max())
         come = [1.0 if step == TO_THE_END or last <= 1 else math.log(step) / math.log(last) for step in steps.tolist()]
-        return cls(
-            np.repeat(np.arange(len(seen)), [len(one.marks[0]) for one in seen]),
-            np.array(come)[which],
-            np.array([value for one in seen for value in one.marks[1]]),
-        )
+        return cls(there.nonzero()[0], np.array(come)[which], values[there])
 
 
-def _values(rows: _Rows, seen: Sequence[Observed]) -> Array:
-    """What a forest is taught. What is beyond limits, or could not be trained, is worse than all else.
+def _taught(values: Array, usable: Flags, beyond: Array) -> Array:
+    """What a forest is taught of rows. What is beyond limits, or could not be trained, is worse than all else.
 
     Nothing else is worse than the median by more than the best is better, three times over: a loss that exploded would hide the rest.
     """
-    usable = np.array([one.usable for one in seen])[rows.trials]
     if not usable.any():
-        return np.zeros(len(rows.values))
-    values = rows.values
+        return np.zeros(len(values))
     median, least = float(np.median(values[usable])), float(values[usable].min())
     worst = min(float(values[usable].max()), median + 3 * (median - least))
-    beyond = np.array([one.beyond for one in seen])[rows.trials]
     most = max(float(beyond.max()), 1e-300)
     refused = worst + max(worst - least, 1e-12) * (0.5 + np.where(np.isfinite(values), beyond / most, 1.0))
     return np.where(usable, np.minimum(values, worst), refused)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,7 +36,6 @@ class Observed:
         complete: whether it was trained to its end.
         beyond: by how much it is beyond limits; 0 within all.
         earlier: whether it is of an earlier run.
-        placed: where its parameters lie, once a sampler has found that out; like what is cached below it is asked for at every ask.
     """
 
     params: Mapping[str, Any]
@@ -46,34 +44,31 @@ class Observed:
     complete: bool
     beyond: float
     earlier: bool = False
-    placed: list[float] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def best(self) -> float:
         """Its best value of the first objective so far."""
         return self.losses[0]
 
-    @cached_property
+    @property
     def usable(self) -> bool:
         """Whether it could be trained, and keeps to all limits."""
         return self.beyond == 0 and math.isfinite(self.best)
 
-    @cached_property
+    @property
     def last(self) -> int:
         """The last evaluation that is known of; 0 where none is."""
         return max(self.curve, default=0)
 
-    @cached_property
-    def marks(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """After 1, 3, 9, … evaluations, and after the last: that evaluation, and the best value of the first objective by then.
+    @property
+    def marks(self) -> tuple[list[int], list[Losses]]:
+        """After 1, 3, 9, … evaluations, and after the last: that evaluation, and the losses by then.
 
-        The end of a trial that was trained to it is TO_THE_END, whatever its number, and has its best value of all.
+        The end of a trial that was trained to it is TO_THE_END, whatever its number, and has the losses of the best of all.
         """
         steps = [step for step in self.curve if step == self.last or _is_power_of_three(step)]
-        values = [self.curve[step][0] for step in steps]
-        if self.complete:
-            steps, values = [*steps[:-1], TO_THE_END], [*values[:-1], self.best]
-        return tuple(steps), tuple(values)
+        losses = [self.curve[step] for step in steps]
+        return ([*steps[:-1], TO_THE_END], [*losses[:-1], self.losses]) if self.complete else (steps, losses)
 
 
 def remember(trial: optuna.Trial, iteration: int, value: float | Sequence[float]) -> None:
@@ -107,7 +102,7 @@ def observed(study: optuna.Study) -> list[Observed]:
     for number, trial in enumerate(study.get_trials(deepcopy=False)):
         read = known.get(number)
         if read is None:
-            read = repr(sorted(trial.params.items())), _of(trial, signed)
+            read = point_of(trial), observed_of(trial, signed)
             if trial.state.is_finished():
                 known[number] = read
         point, one = read
@@ -116,7 +111,12 @@ def observed(study: optuna.Study) -> list[Observed]:
     return list(found.values())
 
 
-def _of(trial: FrozenTrial, signed: Sequence[float]) -> Observed | None:
+def point_of(trial: FrozenTrial) -> str:
+    """The same for trials that have the same point."""
+    return repr(sorted(trial.params.items()))
+
+
+def observed_of(trial: FrozenTrial, signed: Sequence[float]) -> Observed | None:
     """None of a trial that says nothing about its point: one without an evaluation, or one that failed for another reason."""
     beyond = sum(max(0.0, excess) for excess in trial.constraints.values()) if trial.state.is_finished() else 0.0
 

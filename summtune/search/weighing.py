@@ -7,40 +7,38 @@ the same. It must not know how a sampler learns.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from summtune.events.fronts import Losses
-from summtune.search.observed import Observed
+from summtune.search.columns import Array
+from summtune.search.known import Known
 
 RHO = 0.05
 """Knowles' share of the plain weighted sum: of two points that are equally bad where they are worst, the better one elsewhere counts."""
 
 
-def weighed(seen: Sequence[Observed], draw: np.random.Generator) -> list[Observed]:
+def weighed(known: Known, draw: np.random.Generator) -> tuple[Array, Array]:
     """What is known as if there were one objective: the largest of the weighted losses, each from 0 to 1 between the least and the most of
     the usable points (augmented Tchebycheff), so that also bays of the front are found. With one objective, what is known as it is.
 
     Args:
-        seen: of each point.
+        known: of each point.
         draw: of the weights.
+
+    Returns:
+        Losses of shape (points,), and those by each look, of shape (points, looks).
     """
-    if not seen or len(seen[0].losses) < 2:
-        return list(seen)
-    usable = [one.losses for one in seen if one.usable]
-    if not usable:
-        return list(seen)
-    weights = draw.dirichlet(np.ones(len(usable[0])))
-    least = np.min(usable, axis=0)
-    width = np.maximum(np.max(usable, axis=0) - least, 1e-12)
-    scales, bottoms = (weights / width).tolist(), least.tolist()  # plain numbers: there are many points, of few objectives each
+    usable = known.losses[(known.beyond == 0) & np.isfinite(known.losses[:, 0])]
+    objectives = known.losses.shape[1]
+    if objectives < 2 or not len(usable):
+        return known.losses[:, 0], known.values[:, :, 0]
+    weights = draw.dirichlet(np.ones(objectives))
+    least = usable.min(axis=0)
+    width = np.maximum(usable.max(axis=0) - least, 1e-12)
 
-    def loss(losses: Losses) -> Losses:
-        if not all(map(math.isfinite, losses)):
-            return (math.inf,)
-        parts = [scale * (value - bottom) for scale, value, bottom in zip(scales, losses, bottoms, strict=True)]
-        return (max(parts) + RHO * sum(parts),)
+    def loss(losses: Array) -> Array:
+        finite = np.all(np.isfinite(losses), axis=-1)
+        parts = weights / width * (np.nan_to_num(losses, posinf=0.0) - least)
+        return np.where(finite, parts.max(axis=-1) + RHO * parts.sum(axis=-1), math.inf)
 
-    return [replace(one, losses=loss(one.losses), curve={step: loss(at) for step, at in one.curve.items()}) for one in seen]
+    return loss(known.losses), loss(known.values)
