@@ -127,17 +127,19 @@ class TrialFailure(SummtuneError):
 
     Attributes:
         cause: a short stable word for records: `diverged`, `out_of_memory`, `timeout`, `bad_data`, `bad_model`, `bad_settings`,
-            `bad_checkpoint`, `bad_metric`, `no_report`, `surroundings`, `worker_lost`, `unreachable`, `hung`, `error`.
+            `bad_checkpoint`, `bad_metric`, `no_report`, `surroundings`, `worker_lost`, `unreachable`, `hung`, `unseen`, `error`.
         message: what happened, for a person.
+        node: Ray's id of the node that is to blame; empty where none is.
     """
 
-    def __init__(self, cause: str, message: str) -> None:
+    def __init__(self, cause: str, message: str, node: str = "") -> None:
         self.cause = cause
         self.message = message
+        self.node = node
         super().__init__(message)
 
-    def __reduce__(self) -> tuple[type[TrialFailure], tuple[str, str]]:
-        return type(self), (self.cause, self.message)
+    def __reduce__(self) -> tuple[type[TrialFailure], tuple[str, str, str]]:
+        return type(self), (self.cause, self.message, self.node)
 
 
 class Interrupted(SummtuneError):

@@ -40,7 +40,11 @@ class Assignment:
 
     @classmethod
     def read(cls, run_folder: Path, trial: str, threads: int) -> Assignment:
-        """What the driver ordered last."""
+        """What the driver ordered last.
+
+        Raises:
+            OSError: it isn't there.
+        """
         return cls(run_folder, trial, Orders.read(RunPaths(run_folder).trial(trial).progress), threads)
 
     @property

@@ -23,6 +23,7 @@ from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.gauges import Gauges
+from summtune.tuning.placement import Placement
 from summtune.tuning.session import Session, open_session
 from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
@@ -120,16 +121,24 @@ def drive(
                     witness.note(text)
 
         driver = Driver(run, experiment, log, state, watch, gpus=allotment.gpus, storage=storage)
+        placement = Placement(allotment, cluster.shunned)
         reuses_actors = engine.reuses_actors(allotment)
         session = Session(
-            driver, room, engine.stop_tune, witness.note, lambda: interrupted, draining=cluster.draining, reuses_actors=reuses_actors
+            driver,
+            room,
+            engine.stop_tune,
+            witness.note,
+            lambda: interrupted,
+            draining=cluster.draining,
+            reuses_actors=reuses_actors,
+            placement=placement,
         )
         if resumed in ("restore", "rebuild") and (end := state.search_ended) is not None:
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed, store.url if store else ""))
         open_session(session)
         with engine.interruptible(note_interruption):
-            finals = Finals(driver, allotment.of_a_worker, lambda: interrupted or driver.hear() == "now", witness.note)
+            finals = Finals(driver, placement, lambda: interrupted or driver.hear() == "now", witness.note)
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore", work=work)
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ from summtune.paths import RunPaths
 from summtune.tuning import autoscaling, session
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.observer import Observer
+from summtune.tuning.placement import Placement
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
 from summtune.tuning.snapshot import Slimming
@@ -62,6 +63,7 @@ class Cluster:
         started_here: whether this process started it, rather than joined it.
         grows: whether it has an autoscaler, which brings nodes as they are asked for.
         passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
+        shunned: ids of the nodes that are not to be given trials.
     """
 
     dashboard: str
@@ -69,9 +71,10 @@ class Cluster:
     started_here: bool
     grows: bool = False
     passed_over: str = ""
+    shunned: set[str] = field(default_factory=set)
 
     def nodes(self, selector: Mapping[str, str] | None = None) -> list[Mapping[str, float]]:
-        """Resources, in total, of each node that can be given trials: it lives, is not being drained, and is one that is meant.
+        """Resources, in total, of each node that can be given trials: it lives, is not being drained or shunned, and is one that is meant.
 
         Args:
             selector: which nodes are meant, by their labels; all by default.
@@ -89,7 +92,7 @@ class Cluster:
 
     def usable(self, selector: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """As `nodes`, with all that Ray tells of each."""
-        leaving, meant = _draining(), selector or {}
+        leaving, meant = {*_draining(), *self.shunned}, selector or {}
         return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving and selects(meant, node["Labels"])]
 
 
@@ -184,11 +187,7 @@ def trainable(run: RunPaths, allotment: Allotment, work: Work) -> Any:
     function = partial(train_trial, run_folder=str(run.folder.resolve()), allotment=allotment, work=work)
     function.__name__ = run.folder.name  # type: ignore[attr-defined]  # a partial has no name of its own
 
-    # Several workers have a placement group of their own. Their trial's actor computes nothing: a part of a CPU that it took could be
-    # missing to a worker, and Ray Tune asks that it reserve something.
-    bundle = allotment.bundle if allotment.workers == 1 else {"memory": 1}
-    where = {"bundle_label_selector": [dict(allotment.label_selector)]} if allotment.label_selector else {}
-    return tune.with_resources(function, tune.PlacementGroupFactory([bundle], **where))
+    return tune.with_resources(function, Placement(allotment).factory())
 
 
 def reuses_actors(allotment: Allotment) -> bool:

@@ -30,9 +30,13 @@ SURROUNDINGS = "surroundings"
 
 WORKER_LOST, HUNG, TIMEOUT, UNREACHABLE = "worker_lost", "hung", "timeout", "unreachable"
 
+UNSEEN = "unseen"
+"""The cause of a failure of a node that doesn't see the run's folder, as one may that came when the run had begun."""
+
 PASSING: Mapping[str, int | None] = {
     WORKER_LOST: None,  # killed, by the kernel or Ray's memory monitor too; its node lost or preempted
     UNREACHABLE: None,  # a model hub or a server that does not answer now
+    UNSEEN: None,  # the node is given no trial any more
     HUNG: 1,  # a deadlock may not come again; one that does is the training's own, and each costs as long as it takes to notice
 }
 """Causes that can pass by themselves: such a trial is tried again, so often at most (None: as often as `resources.max_failures` says).
@@ -98,20 +102,24 @@ def _out_of_reach(error: BaseException | None) -> bool:
 def write_failure(attempt: AttemptPaths, failure: TrialFailure) -> None:
     """Leave a cause behind. Where the disk is so full that even this fails, the error that Ray hands on has it, too."""
     with contextlib.suppress(OSError):
-        durable.write_json(attempt.failure, {"cause": failure.cause, "message": failure.message})
+        durable.write_json(attempt.failure, {"cause": failure.cause, "message": failure.message, "node": failure.node})
 
 
 def read_failure(attempt: AttemptPaths, handed_on: BaseException | None = None) -> TrialFailure:
     """The cause that an attempt left behind, in its folder or in the error that Ray handed on; without one its process must have died."""
     try:
         record = json.loads(attempt.failure.read_text(encoding="utf-8"))
-        return TrialFailure(record["cause"], record["message"])
+        return TrialFailure(record["cause"], record["message"], record["node"])
     except (OSError, ValueError, KeyError):
         error = handed_on
-        while error is not None:  # Ray wraps: RayTaskError, then `cause`
-            if isinstance(error, TrialFailure):
+        while error is not None:
+            inner = getattr(error, "cause", None)
+            if isinstance(inner, BaseException):  # what Ray wraps an error in is an instance of the error's own class, too
+                error = inner
+            elif isinstance(error, TrialFailure):
                 return error
-            error = getattr(error, "cause", None) or error.__cause__
+            else:
+                error = error.__cause__
         return TrialFailure(WORKER_LOST, how_it_was_lost(handed_on))
 
 

@@ -18,10 +18,10 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
-from summtune.tuning.allotment import Allotment
 from summtune.tuning.decode_race import Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.failures import SURROUNDINGS, WORKER_LOST
+from summtune.tuning.placement import Placement
 from summtune.tuning.tasks import RETRIES, in_parallel, streamed
 
 
@@ -31,13 +31,13 @@ class Finals:
 
     Attributes:
         driver: says which trials, and takes what comes of them.
-        allotment: what each task has.
+        placement: of trials; a task has a worker's share.
         stop_asked: whether a person wants an end at once.
         say: told what begins.
     """
 
     driver: Driver
-    allotment: Allotment
+    placement: Placement
     stop_asked: Callable[[], bool]
     say: Callable[[str], None]
 
@@ -60,7 +60,8 @@ class Finals:
             if not tried:
                 self.say(f"Evaluating the likeliest in full: {', '.join(trial.id for trial in trials)}")
             work = {trial.id: (driver.run.trial(trial.id).best_model, *self._how(trial)) for trial in trials}
-            for trial_id, result in in_parallel(f"{driver.run.folder.name}.score", _score, work, self.allotment, self.stop_asked):
+            share = self.placement.of_a_worker
+            for trial_id, result in in_parallel(f"{driver.run.folder.name}.score", _score, work, share, self.stop_asked):
                 tried.add(trial_id)
                 if isinstance(result, Refereed):
                     afterwards.scored(driver, trial_id, result)
@@ -80,7 +81,8 @@ class Finals:
             if not over and not lost:
                 self.say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
             work = {trial_id: (replace(asked, threads=self._threads),) for trial_id, asked in races.items()}
-            for trial_id, result in streamed(f"{driver.run.folder.name}.decode", race, work, self.allotment, self._end_decoding):
+            share = self.placement.of_a_worker
+            for trial_id, result in streamed(f"{driver.run.folder.name}.decode", race, work, share, self._end_decoding):
                 if result is None:
                     over.add(trial_id)
                 elif isinstance(result, Tried):
@@ -98,7 +100,7 @@ class Finals:
 
     @property
     def _threads(self) -> int:
-        return self.allotment.threads
+        return self.placement.allotment.threads
 
     def _failed(self, trial_id: str, failure: TrialFailure, what: str) -> None:
         if failure.cause == SURROUNDINGS:

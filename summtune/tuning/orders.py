@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class Orders:
         objective: name of the metric that is searched for.
         maximize: the objective's goal.
         storage: the run's folder in an object store, which has a copy of what is written.
+        shunned: ids of the nodes that its workers must not be on.
     """
 
     attempt: int
@@ -33,6 +35,7 @@ class Orders:
     objective: str
     maximize: bool
     storage: str | None = None
+    shunned: Sequence[str] = ()
 
     def to_record(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -3,6 +3,7 @@
 Overridden, and why:
 - `on_trial_add`: also hears of trials that `Tuner.restore` brings back; those that the event log says are over, or pause, are not run
   again, and of two that are the same trial of ours (it was tried again, and Tune's snapshot doesn't know that the first had failed) one is.
+  Here a trial is also kept from nodes that are shunned.
 - `on_trial_result`: the driver records the report, then judges. ASHAScheduler keeps its rungs in memory, and a restore forgets them.
 - `on_trial_complete`, `on_trial_remove`: nothing to forget; the searcher tells the driver that a trial is over.
 - Where a trial ends (`on_trial_result`, `on_trial_complete`) Ray Tune keeps its actor for the next one, also on a node that is drained,
@@ -16,8 +17,10 @@ Overridden, and why:
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
@@ -51,6 +54,8 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
                     return
                 live.driver.brought_back(trial_id)
                 live.watchdog.heed(trial)
+                if live.placement is not None and live.placement.shunned:
+                    trial.update_resources(live.placement.factory())
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         live = session.current()
@@ -90,8 +95,15 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
         return None
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """Keep what Ray hands on; the searcher, which is asked next, is only told that there was an error."""
-        session.current().errors[trial.trial_id] = trial.get_pickled_error()
+        """Keep what Ray hands on; the searcher, which is asked next, is only told that there was an error.
+
+        `Trial.get_pickled_error` looks where Ray Tune's files are copied to later.
+        """
+        file = trial.pickled_error_file
+        try:
+            session.current().errors[trial.trial_id] = cloudpickle.loads(Path(file).read_bytes()) if file else None
+        except Exception:  # there is none, or an exception that can't be made again from its pickle
+            session.current().errors[trial.trial_id] = None
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """Nothing: see the head of this file."""

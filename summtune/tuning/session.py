@@ -15,6 +15,7 @@ from types import TracebackType
 from summtune.errors import NothingUsable, SurroundingsFailure, TrialFailure
 from summtune.tuning import failures
 from summtune.tuning.driver import Driver
+from summtune.tuning.placement import Placement
 from summtune.tuning.silence import Patience
 from summtune.tuning.watchdog import Watchdog
 
@@ -33,6 +34,7 @@ class Session:
         stop_asked: whether a person wants an end.
         draining: addresses of the nodes that are to be gone soon.
         reuses_actors: whether Ray Tune gives a trial the actor of one before.
+        placement: where trials are placed.
     """
 
     def __init__(
@@ -44,10 +46,12 @@ class Session:
         stop_asked: Callable[[], bool] = lambda: False,
         draining: Callable[[], Collection[str]] = tuple,
         reuses_actors: bool = True,
+        placement: Placement | None = None,
     ) -> None:
         self.driver = driver
         self.note = note
         self.stop_asked = stop_asked
+        self.placement = placement
         self.fault: BaseException | None = None
         self.errors: dict[str, BaseException | None] = {}
         self.watchdog = Watchdog(Patience(after_s=driver.experiment.resources.hung_after_s))
@@ -83,7 +87,7 @@ class Session:
         if not self.in_hand(tune_id):
             return
         trial_id = self._trial_ids[tune_id]
-        settings = self.driver.start(trial_id)
+        settings = self.driver.start(trial_id, shunned=sorted(self.placement.shunned) if self.placement is not None else ())
         self._attempts[tune_id] = self.driver.state.trials[trial_id].attempts
         self.watchdog.began(tune_id, settings.training.timeout_s)
 
@@ -111,7 +115,23 @@ class Session:
         if failure.cause == failures.SURROUNDINGS:
             # The next trial would meet the same full disk: the run is left, with this trial unfinished.
             raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
+        if failure.cause == failures.UNSEEN:
+            self._shun(self._trial_ids[tune_id], failure)
         self.over(tune_id, failure)
+
+    def _shun(self, trial_id: str, failure: TrialFailure) -> None:
+        """Give a node no trial any more; it would be free at once, and be given the next.
+
+        Raises:
+            SurroundingsFailure: there is no other.
+        """
+        assert self.placement is not None
+        self.placement.shunned.add(failure.node)
+        self.driver.note(trial_id, f"{failure.message} No trial is given to that node any more; a run that is resumed asks it again.")
+        self._counted = -math.inf
+        self._look_at_cluster()
+        if not self._slots:
+            raise SurroundingsFailure(f"{failure.message} No other node is left. Mend that; `summtune resume` goes on.")
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""

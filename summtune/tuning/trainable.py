@@ -17,11 +17,13 @@ from ray._raylet import setproctitle  # type: ignore[attr-defined]  # its stub l
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
 
+from summtune.paths import RunPaths
 from summtune.training.job import Job, Report
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import CHECKPOINT_KEY, Assignment
 from summtune.tuning.failures import failure_of, write_failure
 from summtune.tuning.searcher import TRIAL_KEY
+from summtune.tuning.sight import wait_until_seen
 from summtune.tuning.worker_group import train_in_group
 
 POINTER = "checkpoint.json"
@@ -51,7 +53,9 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
     """
     # A stopped trial's thread has to be gone before the actor is used again; freeing a large model can take more than Tune's 2 s.
     os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", "60")
-    assignment = Assignment.read(Path(run_folder), config[TRIAL_KEY], allotment.threads)
+    run = RunPaths(Path(run_folder))
+    wait_until_seen(run.trial(config[TRIAL_KEY]).progress, run.folder)
+    assignment = Assignment.read(run.folder, config[TRIAL_KEY], allotment.threads)
     title = f"ray::{Path(run_folder).name} trial {assignment.trial}"
     setproctitle(title)
 

@@ -36,6 +36,8 @@ from summtune.errors import TrialFailure
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import WORKERS_KEY, Assignment
 from summtune.tuning.failures import WORKER_LOST, failure_of, how_it_was_lost
+from summtune.tuning.placement import elsewhere
+from summtune.tuning.sight import wait_until_seen
 
 LOOK_EVERY_S = 1.0
 """How often the actor looks whether the group has ended while nothing is reported."""
@@ -260,7 +262,7 @@ def _trainer(assignment: Assignment, allotment: Allotment, relay: Any, smaller: 
             use_gpu=allotment.gpus > 0,
             resources_per_worker=allotment.bundle,
             placement_strategy="PACK",
-            label_selector=dict(allotment.label_selector) or None,
+            label_selector=elsewhere(allotment.label_selector, assignment.orders.shunned) or None,
         ),
         run_config=RunConfig(
             name=f"{assignment.run_folder.name}-{assignment.trial}-{assignment.orders.attempt}{again}",  # as Ray's dashboard lists it
@@ -276,6 +278,7 @@ def _work(assignment: Assignment, relay: Any, smaller: Smaller | None) -> None:
     from summtune.training.train import train
 
     context = ray.train.get_context()
+    wait_until_seen(assignment.paths.progress, assignment.run_folder)
     started = Started(get_train_context().controller_actor, ray.util.get_current_placement_group())
     ray.get(relay.here.remote(context.get_world_rank(), f"{ray.util.get_node_ip_address()}:{os.getpid()}", started))
     notices: list[str] = []

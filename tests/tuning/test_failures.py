@@ -8,7 +8,7 @@ import pytest
 
 from summtune.errors import CheckpointMistake, SurroundingsFailure, TrialFailure
 from summtune.paths import AttemptPaths
-from summtune.tuning.failures import OF_THE_POINT, PASSING, SURROUNDINGS, failure_of, read_failure, write_failure
+from summtune.tuning.failures import OF_THE_POINT, PASSING, SURROUNDINGS, UNSEEN, failure_of, read_failure, write_failure
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_each_error_has_a_cause(error: Exception, cause: str) -> None:
 
 
 def test_what_a_worker_leaves_behind_is_read(tmp_path: Path) -> None:
-    write_failure(AttemptPaths(tmp_path), TrialFailure("diverged", "the loss is NaN"))
+    write_failure(AttemptPaths(tmp_path), TrialFailure("diverged", "the loss is NaN", "1a2b"))
     read = read_failure(AttemptPaths(tmp_path))
-    assert (read.cause, read.message) == ("diverged", "the loss is NaN")
+    assert (read.cause, read.message, read.node) == ("diverged", "the loss is NaN", "1a2b")
 
 
 def test_where_not_even_that_could_be_written_rays_error_tells(tmp_path: Path) -> None:
@@ -40,6 +40,16 @@ def test_where_not_even_that_could_be_written_rays_error_tells(tmp_path: Path) -
     handed_on.__cause__ = TrialFailure(SURROUNDINGS, "disk full")
     assert read_failure(nowhere, handed_on).cause == SURROUNDINGS
     assert read_failure(nowhere).cause == "worker_lost"
+
+
+def test_rays_own_wrapping_is_undone(tmp_path: Path) -> None:
+    """It is an instance of the class of what it wraps, whose attributes it hides."""
+    from ray import cloudpickle
+    from ray.exceptions import RayTaskError
+
+    wrapped = RayTaskError("train", "trace", TrialFailure(UNSEEN, "node 1a does not see it", "1a2b")).as_instanceof_cause()
+    read = read_failure(AttemptPaths(tmp_path / "nowhere"), cloudpickle.loads(cloudpickle.dumps(wrapped)))
+    assert (read.cause, read.message, read.node) == (UNSEEN, "node 1a does not see it", "1a2b")
 
 
 def unreachable(begun: Exception) -> CheckpointMistake:
