@@ -54,6 +54,7 @@ class Look:
         memory_mb: that it holds.
         log_mb: the event log.
         snapshot_mb: Ray Tune's own, the newest.
+        snapshot_s: that it took, during which nothing else is done.
         suggestion_ms: median of the last hundred points.
     """
 
@@ -63,6 +64,7 @@ class Look:
     memory_mb: float
     log_mb: float
     snapshot_mb: float
+    snapshot_s: float
     suggestion_ms: float
 
 
@@ -149,7 +151,9 @@ def _taken_up_again(folder: Path, experiment: Experiment) -> str:
     read = time.perf_counter()
     goals = [one.maximize for one in experiment.objectives]
     Search(experiment.space, experiment.method, maximize=goals, seed=42, count=TRIALS, identity=experiment.identity).replay(state)
-    return f"\nTaken up again: the event log read in {read - began:.1f} s, the study made anew in {time.perf_counter() - read:.1f} s."
+    again = f"Taken up again: the event log read in {read - began:.1f} s, the study made anew in {time.perf_counter() - read:.1f} s."
+    files = [entry.is_file() for entry in folder.rglob("*")]
+    return f"\n{again}\nIts folder holds {sum(files)} files in {len(files) - sum(files)} folders."
 
 
 @contextmanager
@@ -171,6 +175,9 @@ def _cluster(nodes: int) -> Iterator[None]:
         cluster.shutdown()
 
 
+_NOTHING = Look(0, 0, 0, 0, 0, 0, 0, 0)
+
+
 class _Looking:
     """Looks at this process as points are drawn."""
 
@@ -180,11 +187,14 @@ class _Looking:
         self.run = Path()
         self._at = looks
         self._suggestions: list[float] = []
+        self._snapshot_s = 0.0
         self._began = (0.0, 0.0)
 
     @contextmanager
     def timing(self) -> Iterator[None]:
-        """Time each suggestion."""
+        """Time each suggestion, and each snapshot."""
+        from ray.tune.execution.tune_controller import TuneController
+
         from summtune.search.study import Search
 
         propose: Callable[..., Any] = Search.propose
@@ -195,7 +205,14 @@ class _Looking:
             self._suggestions.append(time.perf_counter() - began)
             return proposal
 
-        with mock.patch.object(Search, "propose", timed):
+        save: Callable[..., None] = TuneController.save_to_dir
+
+        def saved(controller: Any) -> None:
+            began = time.perf_counter()
+            save(controller)
+            self._snapshot_s = time.perf_counter() - began
+
+        with mock.patch.object(Search, "propose", timed), mock.patch.object(TuneController, "save_to_dir", saved):
             yield
 
     def __call__(self, event: Event, state: RunState) -> None:
@@ -214,15 +231,16 @@ class _Looking:
                 resident_mb(),
                 (self.run / "events.jsonl").stat().st_size / 2**20,
                 snapshots[-1].stat().st_size / 2**20 if snapshots else 0.0,
+                self._snapshot_s,
                 1e3 * median(self._suggestions[-100:]),
             )
         )
         if self._print_each:
-            print(_row(self.looks[-2] if len(self.looks) > 1 else Look(0, 0, 0, 0, 0, 0, 0), self.looks[-1]), flush=True)
+            print(_row(self.looks[-2] if len(self.looks) > 1 else _NOTHING, self.looks[-1]), flush=True)
 
 
 def _row(before: Look, look: Look) -> str:
     trials = look.trials - before.trials
     each = f"{(look.seconds - before.seconds) / trials:.3f} | {1e3 * (look.cpu_s - before.cpu_s) / trials:.0f} ms"
-    sizes = f"{look.memory_mb:.0f} MB | {look.log_mb:.1f} MB | {look.snapshot_mb:.1f} MB"
+    sizes = f"{look.memory_mb:.0f} MB | {look.log_mb:.1f} MB | {look.snapshot_mb:.1f} MB in {look.snapshot_s:.2f} s"
     return f"| {look.trials} | {each} | {sizes} | {look.suggestion_ms:.0f} ms |"

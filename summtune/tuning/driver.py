@@ -237,7 +237,7 @@ class Driver:
             objective=self.state.objective,
             maximize=self.state.maximize,
             storage=self._storage.store.url if self._storage is not None else None,
-            shunned=shunned,
+            shunned=tuple(shunned),
         )
         durable.write_json(paths.progress, orders.to_record(), synced=False)
         return settings

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ class Orders:
     objective: str
     maximize: bool
     storage: str | None = None
-    shunned: Sequence[str] = ()
+    shunned: tuple[str, ...] = ()
 
     def to_record(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -43,4 +42,5 @@ class Orders:
     @classmethod
     def read(cls, path: Path) -> Orders:
         """The orders in a file."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**record, "shunned": tuple(record["shunned"])})
