@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ for name in ("MODEL_NAME", "OUTPUT_DIR", "BATCH_SIZE", "LEARNING_RATE", "NUM_EPO
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other, and models are tiny
 os.environ["NETRC"] = os.devnull
+
+# A shell without job control lets what it starts with `&` ignore Ctrl-C, and what that starts: tests send it to commands.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
