@@ -30,14 +30,14 @@ from tests.integration.conftest import ROOT
 
 SEED = int(os.environ.get("CHAOS_SEED", "6"))
 
-EPOCHS = 3
+KILLS_TO_EPOCHS = 10, 3
+"""For so many kills a training is so long: on a quick machine a shorter run was over before."""
 
 SEARCH: dict[str, Any] = {
     "method": "bayes",
     "parameters": {"learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-2}},
     "early_terminate": {"type": "asha", "min_iter": 1, "eta": 2},
     "run_cap": 5,
-    "settings": {"training": {"num_train_epochs": EPOCHS}},
 }
 
 SpaceFile = Callable[..., Path]
@@ -109,11 +109,11 @@ class Mortal:
         self.compared += 1
 
 
-ENDING: dict[str, Any] = {"run_cap": 3, "early_terminate": {"type": "none"}, "seeds": [7, 8], "budget": {"epochs": 19}}
-"""Points are repeated after the search's 12 epochs, until the budget is used up."""
+ENDING: dict[str, Any] = {"run_cap": 3, "early_terminate": {"type": "none"}, "seeds": [7, 8]}
+"""Points are repeated after the search's four trainings, until the budget is used up."""
 
 
-def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
+def check_nothing_forgotten(run: RunPaths, count: int, epochs: int) -> RunState:
     """What must hold of the run, however often its driver was killed."""
     events, warnings = read_events(run.events)
     assert warnings == []
@@ -139,7 +139,7 @@ def check_nothing_forgotten(run: RunPaths, count: int) -> RunState:
             seen[event.trial] = event.iteration
     for trial in state.trials.values():
         assert trial.status in ("finished", "stopped"), trial.message
-        assert trial.iteration == EPOCHS or trial.status == "stopped"
+        assert trial.iteration == epochs or trial.status == "stopped"
         assert run.trial(trial.id).best_model.is_dir() or (trial.best is None and trial.cause == BUDGET)
     assert state.spent.epochs == sum(seen.values())
     return state
@@ -168,7 +168,10 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     cluster: str, space_file: SpaceFile, tune_here: Any, tmp_path: Path, chaos_kills: int, at_once: int, ending: dict[str, Any]
 ) -> None:
     """One trial at a time: the same as without any death. Several: each driver had what its log makes of it."""
-    search = {**SEARCH, **ending, "resources": {"max_concurrent_trials": at_once}}
+    epochs = -(-chaos_kills // KILLS_TO_EPOCHS[0]) * KILLS_TO_EPOCHS[1]
+    search = {**SEARCH, **ending, "resources": {"max_concurrent_trials": at_once}, "settings": {"training": {"num_train_epochs": epochs}}}
+    if ending:
+        search["budget"] = {"epochs": 6 * epochs + 1}
     mortal = Mortal(tmp_path, cluster, random.Random(SEED + at_once))
     file, kills = space_file(**search), 0
     while kills < chaos_kills and mortal.live(file, kill=True):
@@ -179,7 +182,7 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     assert not mortal.live(file, kill=False)
     mortal.check_replay()
     assert mortal.compared > chaos_kills // 4, "most drivers live long enough to be looked at"
-    state = check_nothing_forgotten(mortal.run(), search["run_cap"])
+    state = check_nothing_forgotten(mortal.run(), search["run_cap"], epochs)
     assert bool(state.repetitions) == bool(state.search_ended) == bool(ending)
     if at_once == 1:
         whole, _ = tune_here(file, output_dir=str(tmp_path / "whole"))
