@@ -30,7 +30,7 @@ from tests.integration.conftest import ROOT
 
 SEED = int(os.environ.get("CHAOS_SEED", "6"))
 
-KILLS_TO_EPOCHS = 10, 3
+KILLS_TO_EPOCHS = 10, 4
 """For so many kills a training is so long: on a quick machine a shorter run was over before."""
 
 SEARCH: dict[str, Any] = {
@@ -181,7 +181,7 @@ def test_a_run_whose_drivers_are_killed_again_and_again(
     assert kills == chaos_kills, "the run was over before it had been killed so often: it needs more trials"
     assert not mortal.live(file, kill=False)
     mortal.check_replay()
-    assert mortal.compared > chaos_kills // 10, "some drivers live long enough to be looked at, however slow the machine"
+    assert mortal.compared > chaos_kills // 4, "most drivers live long enough to be looked at"
     state = check_nothing_forgotten(mortal.run(), search["run_cap"], epochs)
     assert bool(state.repetitions) == bool(state.search_ended) == bool(ending)
     if at_once == 1:
