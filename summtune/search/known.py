@@ -72,14 +72,13 @@ class _Kept:
         self._seen = 0
         self._under_way: list[int] = []  # all others have ended, and nothing changes about them
         self._row_of: dict[str, int] = {}
-        shape = _FIRST_ROOM
         self._arrays: dict[str, npt.NDArray[Any]] = {
-            "places": np.full((shape, len(columns)), math.nan),
-            "losses": np.full((shape, objectives), math.inf),
-            "steps": np.full((shape, _LOOKS), NO_MORE, np.int64),
-            "values": np.full((shape, _LOOKS, objectives), math.inf),
-            "last": np.zeros(shape, np.int64),
-            "beyond": np.zeros(shape),
+            "places": np.full((_FIRST_ROOM, len(columns)), math.nan),
+            "losses": np.full((_FIRST_ROOM, objectives), math.inf),
+            "steps": np.full((_FIRST_ROOM, _LOOKS), NO_MORE, np.int64),
+            "values": np.full((_FIRST_ROOM, _LOOKS, objectives), math.inf),
+            "last": np.zeros(_FIRST_ROOM, np.int64),
+            "beyond": np.zeros(_FIRST_ROOM),
         }
 
     def brought_up_to(self, study: optuna.Study) -> Known:

@@ -5,7 +5,7 @@ It knows the run directory and the search, but not Ray: `searcher`, `scheduler` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,7 +200,7 @@ class Driver:
         if trial_id in self._waiting:
             self._waiting.remove(trial_id)
 
-    def start(self, trial_id: str, *, shunned: Sequence[str] = ()) -> Settings:
+    def start(self, trial_id: str, *, shunned: tuple[str, ...] = ()) -> Settings:
         """An attempt at a trial begins: write its orders, which say where to begin and whom to beat.
 
         Args:
@@ -237,7 +237,7 @@ class Driver:
             objective=self.state.objective,
             maximize=self.state.maximize,
             storage=self._storage.store.url if self._storage is not None else None,
-            shunned=tuple(shunned),
+            shunned=shunned,
         )
         durable.write_json(paths.progress, orders.to_record(), synced=False)
         return settings

@@ -6,7 +6,6 @@ It must not know what is written there later.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,12 +20,13 @@ from summtune.objects import ObjectStore
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.engine import Cluster
 from summtune.tuning.resources import workers_on
+from summtune.tuning.sight import appears
 
 ANSWER_S = 60.0
 """How long a node may take, the start of a process on it included."""
 
-LATE_S, LOOK_EVERY_S = 3.0, 0.2
-"""How long a network file system may take to show what was written on another node, and how often it is looked for."""
+LATE_S = 3.0
+"""How long a network file system may take to show what was written on another node."""
 
 
 def check(folder: Path, store: ObjectStore | None, cluster: Cluster, allotment: Allotment) -> None:
@@ -71,7 +71,7 @@ def _ask(nodes: Sequence[Any], probe: Path, store: ObjectStore | None) -> None:
             raise SurroundingsFailure(f"{who} can't be asked whether it sees {probe.parent}: {reason}") from error
         if failure is not None:
             _raise(who, StorageFailure(failure[0], refused=failure[1]))
-        if not (sees and _appears(answer)):
+        if not (sees and appears(answer, LATE_S)):
             blind.append(who)
         answer.unlink(missing_ok=True)
     for task in late:
@@ -99,7 +99,7 @@ def _look(probe: str, answer: str, url: str | None) -> tuple[bool, tuple[str, bo
             failure = (str(fault), fault.refused)
     written = Path(probe)
     try:
-        sees = _appears(written) and written.read_text(encoding="utf-8") == written.name
+        sees = appears(written, LATE_S) and written.read_text(encoding="utf-8") == written.name
         if sees:
             Path(answer).write_text("", encoding="utf-8")
     except OSError:
@@ -127,15 +127,6 @@ def _probe(folder: Path) -> Iterator[Path]:
     finally:
         for left in probe.parent.glob(f"{probe.name}*"):
             left.unlink(missing_ok=True)
-
-
-def _appears(file: Path) -> bool:
-    deadline = time.monotonic() + LATE_S
-    while not file.is_file():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(LOOK_EVERY_S)
-    return True
 
 
 def _called(node: Any) -> str:

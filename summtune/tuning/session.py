@@ -87,7 +87,7 @@ class Session:
         if not self.in_hand(tune_id):
             return
         trial_id = self._trial_ids[tune_id]
-        settings = self.driver.start(trial_id, shunned=sorted(self.placement.shunned) if self.placement is not None else ())
+        settings = self.driver.start(trial_id, shunned=tuple(sorted(self.placement.shunned)) if self.placement is not None else ())
         self._attempts[tune_id] = self.driver.state.trials[trial_id].attempts
         self.watchdog.began(tune_id, settings.training.timeout_s)
 
@@ -127,7 +127,8 @@ class Session:
         """
         assert self.placement is not None
         self.placement.shunned.add(failure.node)
-        self.driver.note(trial_id, f"{failure.message} No trial is given to that node any more; a run that is resumed asks it again.")
+        told = "No trial is given to that node any more. Mount it there before the run is resumed: a resume asks every node."
+        self.driver.note(trial_id, f"{failure.message} {told}")
         self._counted = -math.inf
         self._look_at_cluster()
         if not self._slots:

@@ -11,8 +11,8 @@ from ray.util import get_node_ip_address
 from summtune.errors import TrialFailure
 from summtune.tuning.failures import UNSEEN
 
-LATE_S, LOOK_EVERY_S = 10.0, 0.5
-"""How long a network file system may take to show what the driver wrote, and how often it is looked for."""
+LATE_S, LOOK_EVERY_S = 10.0, 0.2
+"""How long a network file system may take to show an attempt what the driver wrote, and how often it is looked for."""
 
 
 def wait_until_seen(file: Path, run_folder: Path) -> None:
@@ -21,12 +21,19 @@ def wait_until_seen(file: Path, run_folder: Path) -> None:
     Raises:
         TrialFailure: it doesn't come: this node is to blame.
     """
-    deadline = time.monotonic() + LATE_S
+    if not appears(file, LATE_S):
+        node = ray.get_runtime_context().get_node_id()
+        raise TrialFailure(UNSEEN, f"node {node[:8]} ({get_node_ip_address()}) does not see the run's folder {run_folder}.", node)
+
+
+def appears(file: Path, within_s: float) -> bool:
+    """Whether a file is seen here, at once or in a while."""
+    deadline = time.monotonic() + within_s
     while not _is_there(file):
         if time.monotonic() > deadline:
-            node = ray.get_runtime_context().get_node_id()
-            raise TrialFailure(UNSEEN, f"node {node[:8]} ({get_node_ip_address()}) does not see the run's folder {run_folder}.", node)
+            return False
         time.sleep(LOOK_EVERY_S)
+    return True
 
 
 def _is_there(file: Path) -> bool:
