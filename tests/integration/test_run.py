@@ -14,7 +14,7 @@ from summtune.config.experiment import load_experiment
 from summtune.errors import SettingsMistake
 from summtune.events import standings
 from summtune.events.fold import RunState
-from summtune.events.kinds import Event, Noted, Reported, TrialStarted
+from summtune.events.kinds import Decided, Event, Noted, Reported, TrialStarted
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
 from summtune.reporting.page import write_page
@@ -48,8 +48,11 @@ def test_a_run_from_end_to_end(tune_here: Tune, space_file: SpaceFile, tmp_path:
     assert [event.text for event in heard.events if isinstance(event, Noted)] == [note], "said by four trials, heard once"
     assert {trial.status for trial in state.trials.values()} <= {"finished", "stopped"}
     assert state.trials["0000"].status == "finished", "rungs never stop the baseline"
-    hopeless = next(trial for trial in state.searched if trial.point["training.learning_rate"] == 1e-7)
-    assert hopeless.attempts == 1
+    # So small a model scores 0 with any setting, and of equals who was first at the rung goes on: which one, chance decides.
+    assert sorted(trial.status for trial in state.searched) == ["finished", "stopped", "stopped"], "of three, one goes on"
+    paused = [event.trial for event in heard.events if isinstance(event, Decided) and event.pause]
+    assert all(trial.attempts in (1, 2) and trial.attempts <= 1 + (trial.id in paused) for trial in state.searched)
+    assert all(trial.attempts == 1 for trial in state.searched if trial.status == "stopped")
     for trial in state.trials.values():
         folder = run.trial(trial.id)
         assert folder.best_model.is_dir()
