@@ -33,13 +33,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
-    """A Ray cluster in this process with 4 CPUs and 4 GPUs, logical ones; gives its address for other processes."""
+    """A Ray cluster in this process with 2 CPUs and 4 GPUs, logical ones; gives its address for other processes.
+
+    As many CPUs as most machines that test have: each process of a trial takes seconds to start, and starts once for each CPU.
+    """
     import ray
 
     from summtune.tuning.engine import prepare_environment
 
     prepare_environment()
-    context = ray.init("local", num_cpus=4, num_gpus=4, include_dashboard=False, log_to_driver=False)
+    context = ray.init("local", num_cpus=2, num_gpus=4, include_dashboard=False, log_to_driver=False)
     yield context.address_info["gcs_address"]
     ray.shutdown()
 

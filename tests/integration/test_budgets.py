@@ -73,7 +73,7 @@ def test_gpu_hours_need_gpus(tune_here: Tune, space_file: SpaceFile, tmp_path: P
 
 
 def test_a_budget_by_the_command_line(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    file = space_file(**SEARCH)
+    file = space_file(**{**SEARCH, "resources": {"max_concurrent_trials": 1}})
     code, output = summtune_on_cluster("run", file, "--set", "budget.epochs=2", "--set", "evaluation.strategy=full")
     assert code == 0, output
     assert "  at most     2 epochs" in output

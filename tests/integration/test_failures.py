@@ -32,14 +32,14 @@ RATES = {"first": 1e-3, "second": 2e-3, "third": 3e-3, "fourth": 4e-3}
 BROKEN = {"optim": "sgd", "optim_args": "momentum=nonsense", "learning_rate": 5e-3}
 
 
-def bundled(*, broken: bool) -> dict[str, Any]:
-    """A grid of trials of three epochs, two at a time, one of which may be bound to fail."""
+def bundled(*, broken: bool, at_once: int) -> dict[str, Any]:
+    """A grid of trials of three epochs, one of which may be bound to fail."""
     bundle: dict[str, Any] = {label: {"learning_rate": rate, "optim": "sgd", "optim_args": "momentum=0.5"} for label, rate in RATES.items()}
     bundle |= {"broken": BROKEN} if broken else {}
     return {
         "parameters": {"case": {"bundle": bundle}},
         "settings": {"training": {"num_train_epochs": 3}},
-        "resources": {"max_concurrent_trials": 2},
+        "resources": {"max_concurrent_trials": at_once},
     }
 
 
@@ -71,8 +71,8 @@ def test_trials_that_are_killed_or_fail_cost_the_others_nothing(tune_here: Tune,
             killed.append(event.trial)
             os.kill(event.pid, signal.SIGKILL)
 
-    undisturbed, _ = tune_here(space_file(name="undisturbed", baseline=False, **bundled(broken=False)))
-    run, heard = tune_here(space_file(name="disturbed", baseline=False, **bundled(broken=True)), Heard(hook=kill))
+    undisturbed, _ = tune_here(space_file(name="undisturbed", baseline=False, **bundled(broken=False, at_once=1)))
+    run, heard = tune_here(space_file(name="disturbed", baseline=False, **bundled(broken=True, at_once=2)), Heard(hook=kill))
     state = state_of(run)
     assert state.status == "finished"
     assert scores(state) == scores(state_of(undisturbed))
@@ -106,7 +106,7 @@ def test_a_trial_that_hangs_is_ended_and_its_slot_is_free_again(tune_here: Tune,
         parameters={"learning_rate": {"values": [1e-3, 1e-2]}},
         baseline=False,
         settings={"training": {"num_train_epochs": 3}},
-        resources={"cpus_per_trial": 4, "hung_after_s": 15},
+        resources={"cpus_per_trial": 2, "hung_after_s": 15},
     )
     run, _ = tune_here(file, Heard(hook=suspend))
     state = state_of(run)
@@ -140,7 +140,7 @@ def test_a_process_that_hangs_between_two_trials_is_noticed(
         parameters={"learning_rate": {"values": [1e-3, 1e-2]}},
         baseline=False,
         settings={"training": {"num_train_epochs": 1}},
-        resources={"cpus_per_trial": 4},
+        resources={"cpus_per_trial": 2},
     )
     run, heard = tune_here(file, Heard(hook=suspend))
     state = state_of(run)
@@ -165,7 +165,7 @@ def test_a_run_whose_first_trials_fail_alike_stops_and_goes_on_once_that_is_mend
         parameters={"learning_rate": {"values": [1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3]}},
         data={"train": str(train), "dev": str(dev)},
         baseline=False,
-        resources={"max_concurrent_trials": 2},
+        resources={"max_concurrent_trials": 1},
         settings={"training": {"num_train_epochs": 1}},
     )
     with pytest.raises(NothingUsable) as caught:

@@ -41,7 +41,7 @@ def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> No
 
 @pytest.mark.slow
 def test_a_driver_killed_between_full_evaluations_is_resumed(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    file = space_file(settings=CHEAP, resources={"cpus_per_trial": 4, "gpus_per_trial": 0})
+    file = space_file(settings=CHEAP, resources={"cpus_per_trial": 2, "gpus_per_trial": 0})
     summtune_on_cluster.kill_at(r"\d{4}  in full: ", "run", file)
     run = summtune_on_cluster.run_called("tiny")
     before = scored(run)
@@ -55,7 +55,7 @@ def test_a_driver_killed_between_full_evaluations_is_resumed(summtune_on_cluster
 
 @pytest.mark.slow
 def test_stopped_by_a_person_while_evaluating(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    file = space_file(settings=CHEAP, resources={"cpus_per_trial": 4, "gpus_per_trial": 0})
+    file = space_file(settings=CHEAP, resources={"cpus_per_trial": 2, "gpus_per_trial": 0})
     process = summtune_on_cluster.start("run", file)
     summtune_on_cluster.wait_for(r"Evaluating the likeliest in full", process)
     process.send_signal(signal.SIGINT)

@@ -30,6 +30,9 @@ SEARCH: dict[str, Any] = {
     "resources": {"max_concurrent_trials": 2},
 }
 
+ONE_AT_A_TIME: dict[str, Any] = {**SEARCH, "resources": {"max_concurrent_trials": 1}}
+"""The same, for what has nothing to do with how many there are at once: each more is another process to start."""
+
 
 def only_run(folder: Path) -> RunPaths:
     (run,) = list_runs(folder)
@@ -113,7 +116,7 @@ def test_a_killed_driver_is_resumed(summtune_on_cluster: CommandLine, space_file
 
 def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     """Ray Tune's folder is taken, continued and still one experiment afterwards; `tune/` may be given for the run."""
-    file = space_file(**SEARCH)
+    file = space_file(**ONE_AT_A_TIME)
     process = summtune_on_cluster.start("run", file)
     wait_until(summtune_on_cluster.folder / "results", has(Reported, 3), process)
     process.send_signal(signal.SIGKILL)
@@ -132,9 +135,9 @@ def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: Com
 
 
 def test_a_run_that_was_zipped_and_moved_is_rebuilt_from_its_events(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    file = space_file(**SEARCH)
+    file = space_file(**ONE_AT_A_TIME)
     process = summtune_on_cluster.start("run", file)
-    wait_until(summtune_on_cluster.folder / "results", has(Reported, 4), process)
+    wait_until(summtune_on_cluster.folder / "results", has(Reported, 6), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     run = only_run(summtune_on_cluster.folder / "results")
@@ -160,7 +163,7 @@ def test_data_that_are_gone_are_said_before_any_trial_is_spent(summtune_on_clust
     for name in ("train", "dev"):
         shutil.copy(shipped("data") / f"{name}.csv", folder / f"{name}.csv")
     mine = {"train": str(folder / "train.csv"), "dev": str(folder / "dev.csv")}
-    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, "data": mine}))
+    process = summtune_on_cluster.start("run", space_file(**{**ONE_AT_A_TIME, "data": mine}))
     wait_until(folder / "results", has(Reported), process)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -209,7 +212,7 @@ def test_ctrl_c_stops_cleanly_and_loses_nothing(summtune: CommandLine, space_fil
 
 
 def test_a_finished_run_can_have_more_trials(tune_here: Any, resume_here: Any, space_file: SpaceFile) -> None:
-    run, _ = tune_here(space_file(**{**SEARCH, "settings": {"training": {"num_train_epochs": 1}}, "run_cap": 1}))
+    run, _ = tune_here(space_file(**{**ONE_AT_A_TIME, "settings": {"training": {"num_train_epochs": 1}}, "run_cap": 1}))
     assert len(state_of(run).searched) == 1
     nothing = resume_here(run)
     assert nothing.events == []
@@ -222,7 +225,7 @@ def test_a_finished_run_can_have_more_trials(tune_here: Any, resume_here: Any, s
 
 
 def test_a_live_run_is_not_driven_twice(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
-    process = summtune_on_cluster.start("run", space_file(**{**SEARCH, "run_cap": 100}))
+    process = summtune_on_cluster.start("run", space_file(**{**ONE_AT_A_TIME, "run_cap": 100}))
     wait_until(summtune_on_cluster.folder / "results", has(Reported), process)
     second = CommandLine(summtune_on_cluster.folder / "results", summtune_on_cluster.environment)
     code, output = second("resume", only_run(summtune_on_cluster.folder / "results").folder)

@@ -185,7 +185,7 @@ def test_a_failing_trial_costs_no_other_trial_anything(tune_here: Tune, space_fi
 
 
 def test_what_fits_no_node_is_refused_before_a_run_directory_is_made(tune_here: Tune, space_file: SpaceFile, tmp_path: Path) -> None:
-    with pytest.raises(SettingsMistake, match="resources.cpus_per_trial: a trial asks for 99 CPUs, and no node has more than 4. Lower it."):
+    with pytest.raises(SettingsMistake, match="resources.cpus_per_trial: a trial asks for 99 CPUs, and no node has more than 2. Lower it."):
         tune_here(space_file(resources={"cpus_per_trial": 99}))
     assert list((tmp_path / "out").iterdir()) == []
 

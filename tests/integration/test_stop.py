@@ -18,7 +18,7 @@ from summtune.events.log import read_events
 from summtune.paths import RunPaths
 from tests.integration.conftest import CommandLine, Heard, state_of
 from tests.integration.test_causes import CASES
-from tests.integration.test_resume import SEARCH, check_whole, has, only_run, wait_until
+from tests.integration.test_resume import ONE_AT_A_TIME, SEARCH, check_whole, has, only_run, wait_until
 
 SpaceFile = Callable[..., Path]
 
@@ -52,7 +52,7 @@ class SecondTerminal(CommandLine):
 
 def test_stop_lets_trials_end_evaluates_them_in_full_and_can_be_resumed(summtune_on_cluster: CommandLine, begun: Any) -> None:
     proxy = {"settings": {"training": {"num_train_epochs": 4}, "evaluation": {"strategy": "proxy", "proxy_samples": 2}}}
-    process, run = begun(has(Reported, 2), **{**SEARCH, **proxy})
+    process, run = begun(has(Reported, 2), **{**ONE_AT_A_TIME, **proxy})
     second = SecondTerminal(summtune_on_cluster)
     code, output = second("stop", run.folder, "--wait")
     assert code == 0, output
