@@ -13,7 +13,7 @@ from summtune import durable, registry
 from summtune.config.experiment import Experiment, settings_over
 from summtune.config.settings import Settings
 from summtune.errors import TrialFailure
-from summtune.events import kinds, standings
+from summtune.events import kinds
 from summtune.events.fold import RunState
 from summtune.events.log import EventLog
 from summtune.events.trial_state import TrialState
@@ -126,7 +126,7 @@ class Driver:
         known = self._to_go_on()
         if isinstance(known, TrialState):
             return known
-        if not (self.state.drawn >= self.state.count or self.state.search_ended or self.target_reached):
+        if not (self.state.drawn >= self.state.count or self.state.search_ended):
             number = self.state.last_number
             trial_id = f"{number + 1:04d}"
             proposal = self._search.propose(trial_id, number)
@@ -145,7 +145,7 @@ class Driver:
 
     def _to_go_on(self, *, last_call: bool = False) -> TrialState | NotYet | None:
         """A paused trial that goes on, as soon as its attempt that paused has ended; none once the search has ended."""
-        if self.state.search_ended or self.target_reached:
+        if self.state.search_ended:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
@@ -322,17 +322,6 @@ class Driver:
         return self._search.study
 
     @property
-    def target_reached(self) -> bool:
-        """Whether some trial, as the search is told of it, is as good as `metric.target`; with several objectives as all targets given."""
-        aims = [one for one in self.experiment.objectives if one.target is not None]
-        if not aims:
-            return False
-        if len(self.experiment.objectives) == 1 and not self.state.repetitions:
-            return (best := standings.likeliest(self.state)) is not None and aims[0].reached(self.state.score(best))
-        known = [trial.best.metrics for trial in standings.candidates(self.state) if trial.best is not None]
-        return any(all(aim.reached(metrics[aim.name]) for aim in aims) for metrics in known)
-
-    @property
     def hopeless(self) -> str:
         """Why the run had better stop: its first trials failed alike, and none has ever reported. Empty while that is not so."""
         alike = alike_from_the_first(self.state)
@@ -347,7 +336,7 @@ class Driver:
     @property
     def complete(self) -> bool:
         """Whether all that was asked for has ended."""
-        used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
+        used_up = self._all_drawn or self.state.search_ended is not None
         baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
         through = used_up and baseline_done and not self.state.under_way
         return through and self._next_repetition() is None
@@ -365,12 +354,15 @@ class Driver:
         return self.state.search_ended.reason if self.state.search_ended is not None else ""
 
     def _look_for_end(self) -> None:
-        """Record it where a budget is used up or nothing has improved for long, as soon as it is so and makes a difference."""
+        """Record it where a budget is used up, a target is reached or nothing has improved for long, as soon as it makes a difference."""
         before = self.state.search_ended
         if before is not None and before.by_budget:
             return
         end = search_end(self.state)
-        if end is not None and (not self.complete if end.by_budget else before is None and not self._all_drawn):
+        if end is None:
+            return
+        more = not self._all_drawn or (end.by == kinds.TARGET and self.state.statuses["paused"])
+        if not self.complete if end.by_budget else before is None and more:
             self.record(end)
 
     def _halt(self, trial: TrialState) -> bool:
