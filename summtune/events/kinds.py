@@ -22,6 +22,9 @@ _TRIAL_ID = re.compile(r"\d+(-seed\d+)?")
 TARGET = "target"
 """What ended a search whose target is reached."""
 
+SPACE = "space"
+"""What ended a search that found no further point in its space."""
+
 _UNITS = {"hours": "hours", "gpu_hours": "GPU hours", "epochs": "epochs"}
 
 
@@ -267,13 +270,14 @@ class WentOn(Event):
 
 @dataclass(frozen=True)
 class SearchEnded(Event):
-    """No more trials are begun, though not all that were asked for have been: a budget is used up, the run has stopped improving, or is as good
-    as it need be.
+    """No more trials are begun, though not all that were asked for have been: a budget is used up, the run has stopped improving, is as
+    good as it need be, or its space holds no other training.
 
     Attributes:
-        by: hours, gpu_hours, epochs, patience_trials, or target.
+        by: hours, gpu_hours, epochs, patience_trials, target, or space.
         limit: what was asked for.
-        used: what had been used up, how many trials in a row had not improved the best, or what was reached; of several targets the first.
+        used: what had been used up, how many trials in a row had not improved the best, what was reached (of several targets the first), or
+            how many points were drawn.
         reached: with a target, which trial reached what.
     """
 
@@ -289,10 +293,18 @@ class SearchEnded(Event):
         return self.by in _UNITS
 
     @property
+    def by_space(self) -> bool:
+        """Whether there was merely nothing left to draw: trials that pause may go on all the same."""
+        return self.by == SPACE
+
+    @property
     def reason(self) -> str:
         """Why, for a person."""
         if self.by == TARGET:
             return self.reached
+        if self.by_space:
+            drawn = f"{self.used:g} of {self.limit:g} trials were drawn"
+            return f"{drawn}, and no other was found in the space that would be another training"
         if not self.by_budget:
             return f"{self.used:g} trials in a row have not improved the best (patience_trials {self.limit:g})"
         return f"the budget of {self.limit:g} {_UNITS[self.by]} is used up ({self.used:.3g})"
@@ -300,6 +312,8 @@ class SearchEnded(Event):
     @property
     def remedy(self) -> str:
         """What `summtune resume` can be told to go on."""
+        if self.by_space:
+            return "a wider space is a run of its own, which `warm_start` lets learn from this one"
         return f"`--budget {self.by}=N` raises it" if self.by_budget else "`--count N` adds trials"
 
 

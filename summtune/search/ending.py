@@ -1,5 +1,5 @@
-"""When a run begins no more trials before all that were asked for have been: a budget is used up, a target is reached, or nothing has improved
-for long.
+"""When a run begins no more trials before all that were asked for have been: a budget is used up, a target is reached, or nothing has
+improved for long.
 
 A pure function of the run's state, so that it says the same after a restart.
 """

@@ -132,6 +132,7 @@ class Driver:
             proposal = self._search.propose(trial_id, number)
             if proposal is not None:
                 return self._draw(trial_id, proposal.point, proposal.params)
+            self._look_for_end()
         if known is not None:
             return known
         if self.state.statuses["paused"]:
@@ -145,7 +146,7 @@ class Driver:
 
     def _to_go_on(self, *, last_call: bool = False) -> TrialState | NotYet | None:
         """A paused trial that goes on, as soon as its attempt that paused has ended; none once the search has ended."""
-        if self.state.search_ended:
+        if self.state.search_ended is not None and not self.state.search_ended.by_space:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
@@ -354,16 +355,30 @@ class Driver:
         return self.state.search_ended.reason if self.state.search_ended is not None else ""
 
     def _look_for_end(self) -> None:
-        """Record it where a budget is used up, a target is reached or nothing has improved for long, as soon as it makes a difference."""
-        before = self.state.search_ended
-        if before is not None and before.by_budget:
+        """Record why no more trials are begun before all have been, as soon as there is a reason and it makes a difference."""
+        if self._budget_is_used_up:
             return
-        end = search_end(self.state)
-        if end is None:
-            return
-        more = not self._all_drawn or (end.by == kinds.TARGET and self.state.statuses["paused"])
-        if not self.complete if end.by_budget else before is None and more:
+        ends = (search_end(self.state), self._end_of_space())
+        end = next((one for one in ends if one is not None and self._makes_a_difference(one)), None)
+        if end is not None:
             self.record(end)
+
+    def _makes_a_difference(self, end: kinds.SearchEnded) -> bool:
+        before = self.state.search_ended
+        if end.by_budget:
+            return not self.complete
+        if end.by_space:
+            return before is None
+        if end.by == kinds.TARGET and self.state.statuses["paused"]:
+            return before is None or before.by_space
+        return before is None and not self._all_drawn
+
+    def _end_of_space(self) -> kinds.SearchEnded | None:
+        """Where no other training is left though there were to be more; than a finite space has points only if a person asked for more."""
+        if not self._search.used_up:
+            return None
+        asked = self.state.count if self.state.count > self.experiment.count else self.experiment.most_trials
+        return kinds.SearchEnded(kinds.SPACE, asked, self.state.drawn) if self.state.drawn < asked else None
 
     def _halt(self, trial: TrialState) -> bool:
         """Whether a budget ends a trial at its last report. Its last evaluation of all is its own end."""
