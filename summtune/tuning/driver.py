@@ -144,9 +144,17 @@ class Driver:
                 return NotYet()
         return self._repeat()
 
+    def ends_without_a_trial(self) -> bool:
+        """Whether no trial is to be begun any more; to be asked while nothing runs. Those that wait for what will not come end here."""
+        self._look_for_end()
+        self._end_left_behind()
+        if self._pausing_is_over and not self._waiting:
+            self._end_paused()
+        return bool(self.state.stop) or self.complete
+
     def _to_go_on(self, *, last_call: bool = False) -> TrialState | NotYet | None:
         """A paused trial that goes on, as soon as its attempt that paused has ended; none once the search has ended."""
-        if self.state.search_ended is not None and not self.state.search_ended.by_space:
+        if self._pausing_is_over:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
@@ -349,6 +357,10 @@ class Driver:
     @property
     def _budget_is_used_up(self) -> bool:
         return self.state.search_ended is not None and self.state.search_ended.by_budget
+
+    @property
+    def _pausing_is_over(self) -> bool:
+        return self.state.search_ended is not None and not self.state.search_ended.by_space
 
     @property
     def _why_ended(self) -> str:

@@ -154,6 +154,14 @@ class Session:
         """Whether a trial runs, which may have to be tried again, or waits for that; once a person wants an end nothing is."""
         return bool(self._in_hand or self.driver.waiting) and not self.driver.state.stop
 
+    @property
+    def may_end(self) -> bool:
+        """Whether nothing is in hand and a person wants an end, or there is nothing more to train: for that no room is needed.
+
+        Ray Tune waits in a loop of its own then, which looks at no signal; it ends when given a trial, or told that there are no more.
+        """
+        return not self._in_hand and (self.stop_asked() or self.driver.ends_without_a_trial())
+
     def look_up(self) -> None:
         """Look after the trials in hand, and see whether a person wants an end.
 

@@ -1,0 +1,43 @@
+"""The only worker node is lost while its trial runs, and no other comes: the run waits, and still ends when a person wants it to."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from summtune.events.kinds import Retried
+from tests.faults.ray_cluster import ray_cluster
+from tests.faults.searching import Search
+from tests.integration.conftest import state_of
+from tests.integration.test_resume import has, wait_until
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wish", ["stop", "stop --now", "Ctrl-C"])
+def test_a_run_without_a_node_ends_when_a_person_wants_it_to_and_is_resumed(search: Callable[..., Search], wish: str) -> None:
+    with ray_cluster(workers=2) as cluster:
+        cluster.start(1)
+        searched = search(cluster)
+        process = searched.start("run", searched.file)
+        first, second = cluster.machines[1:]
+        searched.wait_for_report(first, process)
+        first.die()
+        wait_until(searched.results, has(Retried), process)
+        time.sleep(5)
+        assert process.poll() is None, "another node may come"
+        if wish == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+        else:
+            asking = searched.start(*wish.split(), searched.run.folder, output=searched.folder / "asking.txt")
+            assert asking.wait(60) == 0
+        searched._output = searched.folder / "output.txt"
+        searched.ends(process, 130, within_s=60)
+        assert state_of(searched.run).status == "interrupted"
+        cluster.start_worker(second)
+        cluster.wait_for_nodes(2)
+        searched.ends(searched.start("resume", searched.run.folder))
+        state = searched.check_all_finished()
+        assert len(state.trials) == 2
