@@ -74,6 +74,7 @@ class Driver:
         self._storage = storage
         # Trials that paused, and whose attempt Ray Tune has not ended yet: what it says of that end must not be taken for the next one's.
         self._leaving: set[str] = set()
+        self._begun: set[str] = set()  # trials of which an attempt began in this session
         self._weighed = False
         self._rule = registry.load("search.stopping", experiment.stopping.type)
         self._search = Search(
@@ -232,6 +233,7 @@ class Driver:
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
         done_again = trial.iteration > iteration
         self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, self._gpus))
+        self._begun.add(trial_id)
         if done_again:
             self._search.replay(self.state)  # a study can't be untold what no longer counts
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
@@ -313,7 +315,7 @@ class Driver:
                 self._halt(trial)
                 failure = None  # nothing is left to go on with
         if failure is not None and not self._budget_is_used_up and self.retries.allowed(trial, failure):
-            began = trial.status == "running"
+            began = trial.status == "running" and trial_id in self._begun
             self.record(kinds.Retried(trial_id, trial.attempts if began else 0, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return

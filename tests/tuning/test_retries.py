@@ -223,6 +223,21 @@ BROKEN = [
 ]
 
 
+def test_an_attempt_of_the_session_before_is_not_said_to_have_failed_in_this_one(opened: Opened) -> None:
+    """The actor that it is given after a resume never comes up: it is asked for again at once, as for any trial that had not begun."""
+    trial = drawn(opened())
+    again = opened(resumed=True)
+    again.retries = Retries(3)
+    again.brought_back(trial)
+    assert again.state.trials[trial].status == "running", "by the log of the session before"
+    again.over(trial, LOST)
+    (retried,) = again.state.trials[trial].retried
+    assert retried.attempt == 0
+    assert drawn(again) == trial, "without a pause"
+    again.over(trial, LOST)
+    assert again.state.trials[trial].retried[-1].attempt == 2
+
+
 def test_a_run_whose_first_trials_fail_alike_had_better_stop(opened: Opened) -> None:
     driver = opened()
     failed(driver, *BROKEN[:2])
