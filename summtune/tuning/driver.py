@@ -31,13 +31,13 @@ Watcher = Callable[[kinds.Event, RunState], None]
 
 
 @dataclass(frozen=True)
-class SpaceUsedUp:
-    """What `next_trial` answers when there is nothing more to train."""
+class NoMore:
+    """What `next_trial` answers when no more trials are begun, for whatever reason: all have been, a stop, the search's end."""
 
 
 @dataclass(frozen=True)
-class NotYet(SpaceUsedUp):
-    """What it answers when there is nothing now, and what comes next depends on trials that are under way."""
+class NotYet:
+    """What it answers when there is none now, and what comes next depends on trials that are under way."""
 
 
 class Driver:
@@ -103,7 +103,7 @@ class Driver:
         self.state.apply(event)
         self._watch(event, self.state)
 
-    def next_trial(self, *, at_once: bool = False) -> TrialState | SpaceUsedUp:
+    def next_trial(self, *, at_once: bool = False) -> TrialState | NotYet | NoMore:
         """The trial to run next.
 
         One that was left behind or is to be tried again, the baseline, one that goes on after a pause, a new point, or a promising one
@@ -113,7 +113,7 @@ class Driver:
             at_once: don't let the one that is to be tried again pause first.
         """
         if self.state.stop:
-            return SpaceUsedUp()
+            return NoMore()
         self._look_for_end()
         self._end_left_behind()
         for trial_id in self._waiting:
@@ -166,7 +166,7 @@ class Driver:
             self._search.go_on(trial, self.state)
         return trial
 
-    def _end_paused(self) -> SpaceUsedUp:
+    def _end_paused(self) -> NotYet | NoMore:
         """Nothing is left that could let the paused trials go on."""
         if self._leaving:
             return NotYet()
@@ -174,9 +174,9 @@ class Driver:
             if trial.paused:
                 self.record(verdicts.end(self.state, trial, None))
                 self._conclude(trial)
-        return SpaceUsedUp()
+        return NoMore()
 
-    def _repeat(self) -> TrialState | SpaceUsedUp:
+    def _repeat(self) -> TrialState | NotYet | NoMore:
         """A promising point with another seed. Each is a trial of its own, which neither sampler nor rungs hear of."""
         match self._next_repetition():
             case Repetition(of, seed):
@@ -185,7 +185,7 @@ class Driver:
                 return self.state.trials[trial_id]
             case Wait():
                 return NotYet()
-        return SpaceUsedUp()
+        return NoMore()
 
     def _next_repetition(self) -> Repetition | Wait | None:
         if not self.state.further_seeds or self._budget_is_used_up:

@@ -18,7 +18,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from summtune.tuning import session
-from summtune.tuning.driver import NotYet, SpaceUsedUp
+from summtune.tuning.driver import NoMore, NotYet
 
 TRIAL_KEY = "trial"
 
@@ -47,7 +47,7 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
             trial = live.driver.next_trial(at_once=live.stop_asked())
             if isinstance(trial, NotYet):
                 return None
-            if isinstance(trial, SpaceUsedUp):
+            if isinstance(trial, NoMore):
                 # Once it is told so Ray Tune never asks again; a trial that still runs may have to be tried again.
                 return None if live.may_go_on else str(Searcher.FINISHED)
             live.bind(trial_id, trial.id)

@@ -14,11 +14,12 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, PointDrawn, RunResumed
 from summtune.events.log import EventLog
 from summtune.events.mending import mended_run
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.reporting.study_view import write_study
 from summtune.reporting.views import write_views
 from summtune.tuning import failures
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver
 from summtune.tuning.orders import Orders
 from tests.tuning.playing import EPOCHS, events_of, make_run, play, replayed, step, study_digest
 from tests.tuning.test_driver import between
@@ -43,7 +44,7 @@ def left(tmp_path: Path) -> tuple[RunPaths, RunState]:
     state, _ = mended_run(run)
     log = EventLog(run.events)
     driver = Driver(run, experiment, log, state, lambda event, state: None)
-    while not isinstance(trial := driver.next_trial(), SpaceUsedUp):
+    while isinstance(trial := driver.next_trial(), TrialState):
         driver.start(trial.id)
         after, cause = FAILURES.get(trial.id, (EPOCHS, ""))
         for _ in range(after):
@@ -75,7 +76,7 @@ def test_what_can_pass_goes_on_and_what_can_not_begins_anew(left: tuple[RunPaths
     assert not driver.complete
     for trial_id in ("0001", "0002"):
         trial = driver.next_trial()
-        assert not isinstance(trial, SpaceUsedUp)
+        assert isinstance(trial, TrialState)
         assert (trial.id, trial.status) == (trial_id, "pending")
         driver.start(trial_id)
     first, second = (Orders.read(run.trial(trial_id).progress) for trial_id in ("0001", "0002"))

@@ -9,7 +9,7 @@ from summtune.cli.screen import event_line, summary_lines
 from summtune.events.kinds import RunClosed, RunResumed, SearchEnded
 from summtune.reporting.page import write_page
 from summtune.reporting.views import write_views
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore
 from tests.tuning.driving import open_driver
 from tests.tuning.test_budgets import found, of
 from tests.tuning.test_driver import drawn, step
@@ -39,7 +39,7 @@ def test_why_fewer_trials_were_begun_is_on_record_and_said_in_all_places(tmp_pat
     for _ in range(3):
         finished(driver)
         assert not driver.complete
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.complete
     driver.close("finished")
     (ended,) = of(driver, SearchEnded)
@@ -67,7 +67,7 @@ def test_a_space_that_is_trained_as_a_whole_has_ended_nothing_until_more_is_aske
         driver, log = open_driver(folder, space)
         while not driver.complete:
             finished(driver)
-        assert isinstance(driver.next_trial(), SpaceUsedUp)
+        assert isinstance(driver.next_trial(), NoMore)
         assert of(driver, SearchEnded) == []
         driver.close("finished")
         log.close()
@@ -92,7 +92,7 @@ def test_trials_that_pause_go_on_all_the_same(tmp_path: Path) -> None:
         assert driver.state.trials[trial].iteration == 1
         step(driver, trial, 0.4)
         driver.over(trial)
-        if isinstance(driver.next_trial(), SpaceUsedUp):
+        if isinstance(driver.next_trial(), NoMore):
             break
     assert driver.complete
     assert [trial.status for trial in driver.state.trials.values()].count("finished") == 2

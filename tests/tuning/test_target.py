@@ -12,7 +12,7 @@ from summtune.cli.screen import event_line, summary_lines
 from summtune.events.kinds import RunClosed, RunResumed, SearchEnded
 from summtune.reporting.page import write_page
 from summtune.reporting.views import write_views
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore
 from tests.tuning.driving import open_driver
 from tests.tuning.test_budgets import SPACE, Runs, finished, found, of
 from tests.tuning.test_driver import cut_after, drawn, step
@@ -37,7 +37,7 @@ def ended_by_target(runs: Runs, words: str = AIMED) -> Driver:
 
 def test_why_no_more_trials_were_begun_is_on_record_and_said_in_all_places(runs: Runs) -> None:
     driver = ended_by_target(runs)
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.complete
     driver.close("finished")
     (ended,) = of(driver, SearchEnded)
@@ -61,7 +61,7 @@ def test_trials_under_way_come_to_their_end(runs: Runs) -> None:
     driver = runs.open(AIMED)
     first, second = drawn(driver), drawn(driver)
     assert step(driver, first, 0.6), "it is not cut short"
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert not driver.complete
     for trial, left in ((first, 3), (second, 4)):
         assert [step(driver, trial, 0.2) for _ in range(left)] == [True] * left
@@ -119,7 +119,7 @@ def test_trials_that_pause_end_with_it_also_where_all_are_drawn(tmp_path: Path) 
     assert step(driver, second, 0.6)
     assert not step(driver, second, 0.6), "it pauses, too"
     driver.over(second)
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert [trial.status for trial in driver.state.trials.values()] == ["stopped", "stopped"]
     assert [event.by for event in of(driver, SearchEnded)] == ["target"]
     log.close()
