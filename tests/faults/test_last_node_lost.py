@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from summtune.events.kinds import Retried
+from summtune.events.kinds import Retried, RunResumed
+from summtune.events.log import read_events
 from tests.faults.ray_cluster import ray_cluster
 from tests.faults.searching import Search
 from tests.integration.conftest import state_of
@@ -16,14 +17,21 @@ from tests.integration.test_resume import has, wait_until
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "unnoticed"])
 @pytest.mark.parametrize("wish", ["stop", "stop --now", "Ctrl-C"])
-def test_a_run_without_a_node_ends_when_a_person_wants_it_to_and_is_resumed(search: Callable[..., Search], wish: str) -> None:
+def test_a_run_without_a_node_ends_when_a_person_wants_it_to_and_is_resumed(
+    search: Callable[..., Search], wish: str, noticed: bool
+) -> None:
+    """Where the loss is noticed before anything else is handed out nothing is in hand; otherwise a trial that no node takes."""
     with ray_cluster(workers=2) as cluster:
         cluster.start(1)
         searched = search(cluster)
         process = searched.start("run", searched.file)
         first, second = cluster.machines[1:]
         searched.wait_for_report(first, process)
+        if noticed:  # a node that is being drained counts no more
+            cluster.drain(first, 60)
+            time.sleep(2)
         first.die()
         wait_until(searched.results, has(Retried), process)
         time.sleep(5)
@@ -41,3 +49,6 @@ def test_a_run_without_a_node_ends_when_a_person_wants_it_to_and_is_resumed(sear
         searched.ends(searched.start("resume", searched.run.folder))
         state = searched.check_all_finished()
         assert len(state.trials) == 2
+        assert [event.way for event in read_events(searched.run.events)[0] if isinstance(event, RunResumed)] == [
+            "restore" if wish == "Ctrl-C" else "rebuild"
+        ]

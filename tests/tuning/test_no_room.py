@@ -29,7 +29,8 @@ class Asked:
     def __init__(self, driver: Driver) -> None:
         self.room = 0
         self.interrupted = False
-        self.session = Session(driver, lambda: self.room, lambda: None, print, lambda: self.interrupted)
+        self.stops: list[str] = []
+        self.session = Session(driver, lambda: self.room, lambda: self.stops.append("stop"), print, lambda: self.interrupted)
         open_session(self.session)
         self._searcher = RememberingOptunaSearch()
         self._number = 0
@@ -79,18 +80,33 @@ def test_a_stop_ends_a_run_whose_last_node_is_lost(runs: Runs) -> None:
     assert not ask.session.driver.complete, "it goes on with a resume"
 
 
-def test_what_is_in_hand_is_waited_for_by_a_stop(runs: Runs) -> None:
+def test_what_runs_is_waited_for_by_a_stop(runs: Runs) -> None:
     ask = Asked(runs.open("baseline: false\n"))
     ask.room = 1
     assert isinstance(ask(), dict)
+    ask.begins()
     ask.room = 0
     stop(ask.session.driver)
     assert ask() is None
-    ask.begins()
+    assert ask.stops == []
     for score in (0.1, 0.2, 0.3, 0.4):
         step(ask.session.driver, "0001", score)
     ask.session.over("t1")
     assert ask() == Searcher.FINISHED
+
+
+def test_what_was_handed_out_and_finds_no_node_is_not_waited_for(runs: Runs) -> None:
+    """It was handed out before Ray had noticed that the last node is gone."""
+    ask = Asked(runs.open("baseline: false\n"))
+    ask.room = 1
+    assert isinstance(ask(), dict)
+    ask.room = 0
+    assert ask() is None
+    assert ask.stops == []
+    stop(ask.session.driver)
+    ask.session.look_up()
+    ask.session.look_up()
+    assert ask.stops == ["stop"], "Ray Tune's loop turns while a trial is pending, and is asked to end"
 
 
 def test_ctrl_c_hands_out_what_waits_so_that_ray_tune_s_own_loop_ends(runs: Runs) -> None:
