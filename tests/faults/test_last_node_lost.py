@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from summtune.events.kinds import Retried, RunResumed
+from summtune.events.kinds import Ended, Retried, RunResumed
 from summtune.events.log import read_events
 from tests.faults.ray_cluster import ray_cluster
 from tests.faults.searching import Search
@@ -29,11 +29,13 @@ def test_a_run_without_a_node_ends_when_a_person_wants_it_to_and_is_resumed(
         process = searched.start("run", searched.file)
         first, second = cluster.machines[1:]
         searched.wait_for_report(first, process)
-        if noticed:  # a node that is being drained counts no more
-            cluster.drain(first, 60)
-            time.sleep(2)
-        first.die()
-        wait_until(searched.results, has(Retried), process)
+        if noticed:  # a node that is being drained counts no more, and is given no second trial
+            cluster.drain(first, 120)
+            wait_until(searched.results, has(Ended), process)
+            first.die()
+        else:
+            first.die()
+            wait_until(searched.results, has(Retried), process)
         time.sleep(5)
         assert process.poll() is None, "another node may come"
         if wish == "Ctrl-C":
