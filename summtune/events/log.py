@@ -24,7 +24,7 @@ from summtune.events.salvage import Fault, fitting
 SomeEvent = TypeVar("SomeEvent", bound=Event)
 
 _SEAL = re.compile(rb', "line": (\d+), "crc32": "([0-9a-f]{8})"}$')
-_NAMED = re.compile(rb'"kind": "(?P<kind>\w+)".*?(?:"trial": "(?P<trial>\w+)"|$)')
+_NAMED = re.compile(rb'"kind": "(?P<kind>\w+)".*?(?:"trial": "(?P<trial>[\w-]+)"|$)')
 
 
 _TAIL_BYTES = 8192
