@@ -127,14 +127,23 @@ def _taken(path: Path) -> IO[str]:
 
 
 def _is_ours(path: Path, stream: IO[Any]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
-    except OSError:
-        return False
+    with suppress(OSError):
+        return _is_the_same(path, stream)
+    return False
+
+
+def _is_the_same(path: Path, stream: IO[Any]) -> bool:
+    return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
 
 
 def _check_ours(path: Path, stream: IO[Any]) -> None:
-    if not _is_ours(path, stream):
+    try:
+        ours = _is_the_same(path, stream)
+    except FileNotFoundError:
+        ours = False
+    except OSError as error:  # which says nothing of who drives the run
+        raise SurroundingsFailure(f"{path}: {error.strerror}. Nothing that was recorded is lost: `summtune resume` goes on.") from error
+    if not ours:
         taken = f" by {found}" if (found := holder(path)) else ""
         raise SurroundingsFailure(f"{path.parent}: the run was taken over{taken}; this process leaves it alone.")
 

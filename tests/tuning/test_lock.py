@@ -193,3 +193,18 @@ def test_the_note_tells_where_the_run_is_seen_and_a_silent_machine_drives_nothin
         assert lock.driver(path) is not None
         os.utime(path, (0, time.time() - lock.LOST_S - 60))
         assert lock.driver(path) is None
+
+
+def test_a_folder_that_can_not_be_looked_into_is_not_said_to_be_driven_by_another(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "run", tmp_path / "aside"
+    folder.mkdir()
+    with lock.held(folder / ".driver.lock") as check:
+        folder.rename(aside)
+        folder.touch()  # where the way to the lock is no folder, as over a network that gave way it can't be asked
+        with pytest.raises(SurroundingsFailure, match=r"\.driver\.lock: Not a directory\. Nothing that was recorded is lost"):
+            check()
+        folder.unlink()
+        with pytest.raises(SurroundingsFailure, match="the run was taken over"):
+            check()
+        aside.rename(folder)
+        check()
