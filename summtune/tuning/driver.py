@@ -225,6 +225,8 @@ class Driver:
         self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, self._gpus))
         if done_again:
             self._search.replay(self.state)  # a study can't be untold what no longer counts
+        if not trial.reports:
+            promotion.clear_away(paths)
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.settings_of(trial)
         promotion.write_settings(paths, settings)

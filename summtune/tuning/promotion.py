@@ -70,7 +70,8 @@ def to_resume(paths: TrialPaths, trial: TrialState) -> tuple[Found, int]:
 
 def _since(paths: TrialPaths, trial: TrialState) -> Iterator[Path]:
     """Checkpoints between evaluations that were written after the evaluation that was recorded last, newest first."""
-    first = trial.reports[-1].attempt if trial.reports else 1  # an earlier attempt's went on from an evaluation that nobody knows of
+    # An earlier attempt's went on from an evaluation that nobody knows of.
+    first = trial.reports[-1].attempt if trial.reports else trial.first_attempt
     for number in reversed([number for number in paths.attempt_numbers() if number >= first]):
         for folder in reversed(sealed_checkpoints(paths.attempt(number).checkpoints)):
             try:
@@ -87,7 +88,8 @@ def _recorded(paths: TrialPaths, trial: TrialState) -> Iterator[tuple[Path, int]
         if report.checkpoint is None:
             continue
         written = paths.folder / report.checkpoint
-        for folder in (paths.checkpoints / written.name, written):  # where a promotion has moved it, where the attempt wrote it
+        # As long as it is where the attempt wrote it, what has its name where a promotion moves it to is an earlier one.
+        for folder in (written, paths.checkpoints / written.name):
             if folder.is_dir():
                 yield folder, report.iteration
 
@@ -115,11 +117,12 @@ def promote(paths: TrialPaths, trial: TrialState, state: RunState, *, keep_check
         The attempt that the best model came from; None where there is no model.
     """
     sealed = next((folder for folder, _ in _recorded(paths, trial) if is_sealed(folder)), None)
+    if not trial.reports:
+        clear_away(paths)
     if trial.status != "failed" and not keep_checkpoint:
         shutil.rmtree(paths.checkpoints, ignore_errors=True)
-    elif sealed is not None and sealed.parent != paths.checkpoints:
-        paths.checkpoints.mkdir(parents=True, exist_ok=True)
-        os.replace(sealed, paths.checkpoints / sealed.name)
+    elif sealed is not None:
+        _promote_checkpoint(paths, sealed)
     kept = _promote_model(paths, trial.best) if trial.best is not None else False
     _join_logs(paths)
     rows = "".join(json.dumps(_history_row(report, state)) + "\n" for report in trial.reports)
@@ -132,6 +135,13 @@ def promote(paths: TrialPaths, trial: TrialState, state: RunState, *, keep_check
     return trial.best.attempt if trial.best is not None and kept else None
 
 
+def clear_away(paths: TrialPaths) -> None:
+    """Delete what a promotion has put in the folder of a trial that has come to nothing since: none of it is what its log says."""
+    for folder in (paths.checkpoints, paths.best_model):
+        shutil.rmtree(folder, ignore_errors=True)
+    paths.predictions.unlink(missing_ok=True)
+
+
 def is_written(paths: TrialPaths, trial: TrialState) -> bool:
     """Whether the trial's files are there, whole. They are not synced: all in them is elsewhere, too, and a power cut leaves empty ones."""
     files = (paths.settings, paths.results, *([paths.history] if trial.reports else []))
@@ -139,6 +149,17 @@ def is_written(paths: TrialPaths, trial: TrialState) -> bool:
         return not trial.attempts or all(file.stat().st_size for file in files)
     except FileNotFoundError:
         return False
+
+
+def _promote_checkpoint(paths: TrialPaths, sealed: Path) -> None:
+    """Let the trial's folder have this checkpoint alone."""
+    target = paths.checkpoints / sealed.name
+    paths.checkpoints.mkdir(parents=True, exist_ok=True)
+    for folder in paths.checkpoints.iterdir():
+        if folder != sealed:
+            shutil.rmtree(folder, ignore_errors=True)
+    if sealed != target:
+        os.replace(sealed, target)
 
 
 def _promote_model(paths: TrialPaths, best: Reported) -> bool:
