@@ -286,8 +286,10 @@ class Driver:
             elif trial.over:
                 if not (trial.told and trial.promoted):
                     self._conclude(trial)
-                if trial.scored is not None:
+                if trial.scored is not None or trial.decoded:
                     promotion.write_results(self.run.trial(trial.id), trial, self.state)
+                if trial.decoded:
+                    promotion.write_decodings(self.run.trial(trial.id), trial)
                 if not promotion.is_written(self.run.trial(trial.id), trial):
                     promotion.write_settings(self.run.trial(trial.id), self.settings_of(trial))
                     self._promote(trial)

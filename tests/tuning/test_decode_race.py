@@ -145,6 +145,8 @@ def test_an_interrupted_race_goes_on_as_if_nothing_had_happened(asked: Race, out
     assert lasting(list(race(replace(left, best_scores=kept)))) == lasting(outcome[4:])
     (again,) = islice(race(replace(left, best_scores=None)), 1)
     assert (again.decoded, again.rows) == (None, best.rows), "where its summaries are gone the best is decoded again"
+    over = replace(left, stage={**asked.stage, "count": len(left.past)}, best_scores=None)
+    assert list(race(over)) == [again], "also where no setting is left to try"
 
 
 def test_settings_of_a_later_stage_are_numbered_on(asked: Race) -> None:
