@@ -11,7 +11,7 @@ from summtune.events import kinds, standings
 from summtune.events.trial_state import TrialState
 from summtune.training.best_model import add_full_metrics, adopt_decoding, decodes_with, write_predictions
 from summtune.training.referee import Refereed
-from summtune.tuning import promotion
+from summtune.tuning import trial_files
 from summtune.tuning.decode_race import Race, Tried
 from summtune.tuning.driver import Driver
 
@@ -43,7 +43,7 @@ def scored(driver: Driver, trial_id: str, found: Refereed) -> None:
     write_predictions(paths.predictions, found.rows)
     add_full_metrics(paths.best_model, found.metrics)
     driver.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
-    promotion.write_results(paths, trial, driver.state)
+    trial_files.write_results(paths, trial, driver.state)
 
 
 def races(driver: Driver) -> dict[str, Race]:
@@ -68,11 +68,11 @@ def decoded(driver: Driver, trial_id: str, tried: Tried) -> None:
     trial, paths = driver.state.trials[trial_id], driver.run.trial(trial_id)
     if tried.decoded is not None:
         driver.record(tried.decoded)
-        promotion.write_decodings(paths, trial)
+        trial_files.write_decodings(paths, trial)
     if tried.rows:  # the model first: that predictions.csv has these scores says that all is done
         adopt_decoding(paths.best_model, tried.point, tried.generation_config, trial.decoding.metrics if trial.decoding is not None else {})
         write_predictions(paths.predictions, tried.rows)
-        promotion.write_results(paths, trial, driver.state)
+        trial_files.write_results(paths, trial, driver.state)
 
 
 def _with_models(driver: Driver, point: TrialState) -> list[TrialState]:
@@ -89,7 +89,7 @@ def _is_adopted(driver: Driver, trial: TrialState) -> bool:
 def _scores(driver: Driver, trial: TrialState) -> list[float] | None:
     metrics = driver.state.full_metrics(trial)
     assert metrics is not None
-    return promotion.scores_on_record(driver.run.trial(trial.id), driver.state.objective, metrics[driver.state.objective])
+    return trial_files.scores_on_record(driver.run.trial(trial.id), driver.state.objective, metrics[driver.state.objective])
 
 
 def _race(driver: Driver, trial: TrialState) -> Race:
