@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -142,10 +142,8 @@ def _check_ours(path: Path, stream: IO[Any]) -> None:
 def _beat(path: Path, descriptor: int, ended: threading.Event) -> None:
     """Give signs of life until the lock is let go."""
     while not ended.wait(BEAT_S):
-        try:
+        with suppress(OSError):  # a file system that is away for a moment; the next one may come through
             os.utime(descriptor)
-        except OSError:
-            return
 
 
 def check_free(path: Path) -> None:
