@@ -334,7 +334,7 @@ class RunState:
         trial.cause, trial.message, trial.ended_at = "", "", None
         trial.told, trial.promoted, trial.halted = False, False, ""
         if anew:
-            trial.reports, trial.best, trial.verdict = [], None, None
+            trial.reports, trial.best, trial.verdict, trial.first_attempt = [], None, None, trial.attempts + 1
             for scores in self.rungs.values():
                 scores.pop(trial_id, None)
             for rung in self.brackets.values():

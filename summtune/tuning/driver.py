@@ -21,7 +21,7 @@ from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word, told_score
-from summtune.tuning import disk_room, own_metrics, promotion, stop_request, verdicts
+from summtune.tuning import disk_room, own_metrics, promotion, resuming, stop_request, trial_files, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
@@ -223,11 +223,11 @@ class Driver:
         trial = self.state.trials[trial_id]
         paths = self.run.trial(trial_id)
         attempt = max(trial.attempts, *paths.attempt_numbers(), 0) + 1  # a log that lost its end knows fewer than there are
-        found, iteration = promotion.to_resume(paths, trial)
+        found, iteration = resuming.to_resume(paths, trial)
         if self._storage is not None:
             for notice in self._storage.bring_back(trial, checkpoint=iteration < trial.iteration):
                 self.note(trial_id, notice)
-                found, iteration = promotion.to_resume(paths, trial)
+                found, iteration = resuming.to_resume(paths, trial)
         for notice in found.notices:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
@@ -236,9 +236,11 @@ class Driver:
         self._begun.add(trial_id)
         if done_again:
             self._search.replay(self.state)  # a study can't be untold what no longer counts
+        if not trial.reports:
+            promotion.clear_away(paths)
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.settings_of(trial)
-        promotion.write_settings(paths, settings)
+        trial_files.write_settings(paths, settings)
         best = trial.best
         orders = Orders(
             attempt=attempt,
@@ -295,10 +297,12 @@ class Driver:
             elif trial.over:
                 if not (trial.told and trial.promoted):
                     self._conclude(trial)
-                if trial.scored is not None:
-                    promotion.write_results(self.run.trial(trial.id), trial, self.state)
-                if not promotion.is_written(self.run.trial(trial.id), trial):
-                    promotion.write_settings(self.run.trial(trial.id), self.settings_of(trial))
+                if trial.scored is not None or trial.decoded:
+                    trial_files.write_results(self.run.trial(trial.id), trial, self.state)
+                if trial.decoded:
+                    trial_files.write_decodings(self.run.trial(trial.id), trial)
+                if not trial_files.is_written(self.run.trial(trial.id), trial):
+                    trial_files.write_settings(self.run.trial(trial.id), self.settings_of(trial))
                     self._promote(trial)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:

@@ -287,3 +287,16 @@ def test_a_repetition_whose_drawing_is_lost_can_be_drawn_again(tmp_path: Path) -
     state.apply(ends_of_a_budget()[6])
     assert state.lost == set()
     assert state.last_number == 3
+
+
+def test_what_a_damaged_line_of_a_repetition_was_about_is_told(tmp_path: Path) -> None:
+    run = RunPaths(tmp_path)
+    log = EventLog(run.events, clock=lambda: 5.0)
+    for event in ends_of_a_budget():
+        log.append(event)
+    log.close()
+    spoil(run, 8)
+    _, said = mended_run(run)
+    assert said[1] == "Event log, line 8: the line (trial_started of 0001-seed1) is damaged, and was left out: its checksum is another."
+    assert "Trial 0001-seed1 has lost a part of its record, and goes on from its last whole checkpoint." in said
+    assert not any("can't be told" in text for text in said)
