@@ -21,6 +21,7 @@ from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word, told_score
+from summtune.search.trial_length import last_iteration
 from summtune.tuning import disk_room, own_metrics, promotion, resuming, stop_request, trial_files, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
@@ -400,7 +401,7 @@ class Driver:
 
     def _halt(self, trial: TrialState) -> bool:
         """Whether a budget ends a trial at its last report. Its last evaluation of all is its own end."""
-        if not self._budget_is_used_up or trial.iteration >= verdicts.last_iteration(self.state, self.experiment, trial):
+        if not self._budget_is_used_up or trial.iteration >= last_iteration(self.state, self.experiment, trial):
             return False
         assert self.state.search_ended is not None
         if not trial.halted:
