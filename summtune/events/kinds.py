@@ -314,7 +314,7 @@ class SearchEnded(Event):
         """What `summtune resume` can be told to go on."""
         if self.by_space:
             return "a wider space is a run of its own, which `warm_start` lets learn from this one"
-        return f"`--budget {self.by}=N` raises it" if self.by_budget else "`--count N` adds trials"
+        return f"`--budget {self.by}=N` raises it" if self.by_budget else "`--count N` trains what was not begun, and N more"
 
 
 @dataclass(frozen=True)

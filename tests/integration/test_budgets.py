@@ -110,7 +110,7 @@ def test_a_target_ends_a_run_and_more_trials_are_trained_whatever_was_reached(
     state = state_of(run)
     assert (state.status, len(state.searched)) == ("finished", 1)
     assert state.reason.startswith("trial 0001 reached loss ")
-    assert resume_here(run).notes[-1].endswith("(target 1000): `--count N` adds trials.")
+    assert resume_here(run).notes[-1].endswith("(target 1000): `--count N` trains what was not begun, and N more.")
     heard = resume_here(run, more=1)
     state = state_of(run)
     assert (state.status, len(state.searched), state.search_ended) == ("finished", 3, None)
