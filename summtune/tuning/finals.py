@@ -32,12 +32,14 @@ class Finals:
     Attributes:
         driver: says which trials, and takes what comes of them.
         placement: of trials; a task has a worker's share.
+        at_once: how many tasks may be under way, now.
         stop_asked: whether a person wants an end at once.
         say: told what begins.
     """
 
     driver: Driver
     placement: Placement
+    at_once: Callable[[], int]
     stop_asked: Callable[[], bool]
     say: Callable[[str], None]
 
@@ -60,8 +62,8 @@ class Finals:
             if not tried:
                 self.say(f"Evaluating the likeliest in full: {', '.join(trial.id for trial in trials)}")
             work = {trial.id: (driver.run.trial(trial.id).best_model, *self._how(trial)) for trial in trials}
-            share = self.placement.of_a_worker
-            for trial_id, result in in_parallel(f"{driver.run.folder.name}.score", _score, work, share, self.stop_asked):
+            name, share = f"{driver.run.folder.name}.score", self.placement.of_a_worker
+            for trial_id, result in in_parallel(name, _score, work, share, self.at_once, self.stop_asked):
                 tried.add(trial_id)
                 if isinstance(result, Refereed):
                     afterwards.scored(driver, trial_id, result)
@@ -81,8 +83,8 @@ class Finals:
             if not over and not lost:
                 self.say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
             work = {trial_id: (replace(asked, threads=self._threads),) for trial_id, asked in races.items()}
-            share = self.placement.of_a_worker
-            for trial_id, result in streamed(f"{driver.run.folder.name}.decode", race, work, share, self._end_decoding):
+            name, share = f"{driver.run.folder.name}.decode", self.placement.of_a_worker
+            for trial_id, result in streamed(name, race, work, share, self.at_once, self._end_decoding):
                 if result is None:
                     over.add(trial_id)
                 elif isinstance(result, Tried):

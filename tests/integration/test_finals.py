@@ -27,8 +27,10 @@ def scored(run: RunPaths) -> list[str]:
 
 
 def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> None:
-    run, heard = tune_here(space_file(settings=CHEAP))
+    run, heard = tune_here(space_file(settings=CHEAP, resources={"max_concurrent_trials": 1}))
     state = state_of(run)
+    times = [(event.time - event.seconds, event.time) for event in heard.events if isinstance(event, Scored)]
+    assert all(before[1] <= after[0] for before, after in zip(times, times[1:], strict=False)), "one at a time, as trials are"
     assert state.status == "finished"
     likeliest = [trial.id for trial in standings.candidates(state) if not trial.baseline][:2]
     assert sorted(scored(run)) == sorted(["0000", *likeliest])
