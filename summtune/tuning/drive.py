@@ -152,6 +152,9 @@ def drive(
             if mirrored.init is not None and (fault := mirrored_scores.send(state, mirrored.init)):
                 witness.note(fault)
             driver.close("finished")
+        elif finals.undone and not (interrupted or state.stop):
+            driver.close("failed", " ".join(finals.undone))
+            raise SurroundingsFailure(f"{' '.join(finals.undone)} Nothing recorded is lost; `summtune resume` tries it again.")
         elif interrupted or state.stop:
             driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")
         else:

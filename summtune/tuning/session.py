@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from types import TracebackType
 
 from summtune.errors import NothingUsable, SurroundingsFailure, TrialFailure
@@ -116,23 +117,14 @@ class Session:
             # The next trial would meet the same full disk: the run is left, with this trial unfinished.
             raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
         if failure.cause == failures.UNSEEN:
-            self._shun(self._trial_ids[tune_id], failure)
+            assert self.placement is not None
+            self.placement.shun(failure, partial(self.driver.note, self._trial_ids[tune_id]), self._room_now)
         self.over(tune_id, failure)
 
-    def _shun(self, trial_id: str, failure: TrialFailure) -> None:
-        """Give a node no trial any more; it would be free at once, and be given the next.
-
-        Raises:
-            SurroundingsFailure: there is no other.
-        """
-        assert self.placement is not None
-        self.placement.shunned.add(failure.node)
-        told = "No trial is given to that node any more. Mount it there before the run is resumed: a resume asks every node."
-        self.driver.note(trial_id, f"{failure.message} {told}")
+    def _room_now(self) -> int:
         self._counted = -math.inf
         self._look_at_cluster()
-        if not self._slots:
-            raise SurroundingsFailure(f"{failure.message} No other node is left. Mend that; `summtune resume` goes on.")
+        return self._slots
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""

@@ -6,7 +6,7 @@ It must not know what the work is, nor write anything for the run: results go to
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,28 +20,24 @@ from summtune.tuning.failures import WORKER_LOST, failure_of
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""
 
-RETRIES = 3
-"""How often a task begins again whose process or node was lost.
-
-Counted here and not by Ray's `max_retries`: a task that the memory monitor ended is not counted there, and begun again without end.
-"""
-
 
 def in_parallel(
     what: str,
     work: Callable[..., Any],
     of: Mapping[str, tuple[Any, ...]],
-    allotment: Allotment,
+    share: Callable[[], Allotment],
     at_once: Callable[[], int],
     stop_asked: Callable[[], bool],
 ) -> Iterator[tuple[str, Any]]:
     """Results, or TrialFailures, by name, as they come; fewer than were asked for where a person wants an end.
 
+    Nothing is begun again by itself, not by Ray either: tasks that its memory monitor ended it would begin again without end.
+
     Args:
         what: Ray's dashboard calls each task by this and its name.
         work: executed on the cluster.
         of: its arguments, by name.
-        allotment: what each has.
+        share: what one that begins now has, and on which nodes.
         at_once: how many may be under way now. Ray itself would begin as many as fit, however few trials a person wants side by side.
         stop_asked: whether a person wants an end.
 
@@ -50,21 +46,16 @@ def in_parallel(
     """
 
     def begin(name: str) -> Any:
-        return ray.remote(_guarded).options(name=f"{what} {name}", **_options(allotment)).remote(work, *of[name])
+        return ray.remote(_guarded).options(name=f"{what} {name}", **_options(share())).remote(work, *of[name])
 
-    waiting, pending, lost = deque(of), dict[Any, str](), Counter[str]()
+    waiting, pending = deque(of), dict[Any, str]()
     try:
         while (waiting or pending) and not stop_asked():
             if not _under_way(waiting, pending, begin, at_once):
                 continue
             done, _ = ray.wait(list(pending), num_returns=1, timeout=PATIENCE_S)
             for one in done:
-                name, result = pending.pop(one), _result(one)
-                if isinstance(result, TrialFailure) and result.cause == WORKER_LOST and lost[name] < RETRIES:
-                    lost[name] += 1
-                    waiting.appendleft(name)
-                else:
-                    yield name, result
+                yield pending.pop(one), _result(one)
     finally:
         for one in pending:
             ray.cancel(one, force=True)
@@ -74,13 +65,11 @@ def streamed(
     what: str,
     work: Callable[..., Iterator[Any]],
     of: Mapping[str, tuple[Any, ...]],
-    allotment: Allotment,
+    share: Callable[[], Allotment],
     at_once: Callable[[], int],
     stop_asked: Callable[[], bool],
 ) -> Iterator[tuple[str, Any]]:
     """As `in_parallel`, of work that hands on one result after another; None says that one has come to its end.
-
-    Nothing is begun again by itself: whoever asks knows what has come already.
 
     Raises:
         SurroundingsFailure: the cluster gave way.
@@ -88,7 +77,7 @@ def streamed(
 
     def begin(name: str) -> Any:
         streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": 2}
-        return ray.remote(_guarded_stream).options(name=f"{what} {name}", **_options(allotment), **streaming).remote(work, *of[name])
+        return ray.remote(_guarded_stream).options(name=f"{what} {name}", **_options(share()), **streaming).remote(work, *of[name])
 
     waiting, pending = deque(of), dict[Any, str]()
     try:
