@@ -24,7 +24,7 @@ class TrialState:
         id: its id, the same through every attempt.
         status: pending, running, paused, finished, stopped or failed; running also means "was running when the run was left", and pending
             "waits to be retried" or "to go on".
-        began_at: when its present attempt began.
+        began_at: when its present attempt began to train: with several workers, once all were there.
         retried: attempts that failed for a cause that can pass.
         retried_before: how many of them in earlier sessions.
         longest_wait_s: the longest that it let its driver wait for a report, in one attempt.

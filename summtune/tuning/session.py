@@ -88,9 +88,15 @@ class Session:
         if not self.in_hand(tune_id):
             return
         trial_id = self._trial_ids[tune_id]
-        settings = self.driver.start(trial_id, shunned=tuple(sorted(self.placement.shunned)) if self.placement is not None else ())
+        grouped = self.placement is not None and self.placement.allotment.workers > 1
+        shunned = tuple(sorted(self.placement.shunned)) if self.placement is not None else ()
+        settings = self.driver.start(trial_id, shunned=shunned, waits_for_room=grouped)
         self._attempts[tune_id] = self.driver.state.trials[trial_id].attempts
-        self.watchdog.began(tune_id, settings.training.timeout_s)
+        self.watchdog.began(tune_id, settings.training.timeout_s, waits_for_room=grouped)
+
+    def group_started(self, tune_id: str, *, reported: bool = False) -> bool:
+        """Whether all workers of `tune_id` are there, for which it waited; they are where it has reported."""
+        return self.driver.group_started(self._trial_ids[tune_id], reported=reported)
 
     def over(self, tune_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with `tune_id`, or is to be."""
