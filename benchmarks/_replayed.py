@@ -77,7 +77,7 @@ class Replayed:
         if rung is None:
             return "continue"
         there = self._rungs.setdefault(rung, Rung(maximize=False))
-        score, mark = self._rule.measure(self._stopping, scores, False)
+        score, mark = self._rule.measure(self._stopping, dict(enumerate(scores, start=1)), False)
         if self._rule.PAUSES:
             _, weak = pausing.at_arrival(self._rule, self._stopping, there, mark)
         else:

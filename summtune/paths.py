@@ -185,6 +185,11 @@ class RunPaths:
         return self.folder / ".stop.json"
 
     @property
+    def copied(self) -> Path:
+        """Says that this is a copy of a run that lives elsewhere."""
+        return self.folder / ".copied.json"
+
+    @property
     def info(self) -> Path:
         return self.folder / "sweep_info.json"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from summtune.cluster import addresses
+from summtune.errors import RunMistake
 
 if TYPE_CHECKING:
     from summtune.cluster.access import Access
@@ -51,6 +54,47 @@ def connected(address: str | None, *, plaintext: bool) -> Access:
     from summtune.cluster.access import Access
 
     return Access(chosen, plaintext=plaintext)
+
+
+def is_a_jobs(word: str, address: str | None, output_dir: str | None) -> bool:
+    """Whether a word means a cluster's job, where a verb takes runs of this machine, too.
+
+    It does where a cluster is given. Otherwise a run that is here is meant before a job; what was pulled here is no run, but its copy.
+    """
+    from summtune.cli.find import results_folder
+    from summtune.cluster.inside import current_job
+    from summtune.events.copies import copied_from
+    from summtune.paths import find_run
+
+    if address is not None:
+        return True
+    if current_job(os.environ) is not None:
+        return False  # a job has no business with other jobs; its environment may name the job server all the same
+    here = find_run(word, results_folder(output_dir))
+    if here is not None and copied_from(here) is None:
+        return False
+    return addresses.named_anywhere(None, os.environ) or addresses.listens_by_default()
+
+
+@contextmanager
+def nor_here(word: str, address: str | None, output_dir: str | None) -> Iterator[None]:
+    """Where nobody has named the cluster that doesn't know a job: say that there is no such run here, either.
+
+    Raises:
+        RunMistake: with both.
+    """
+    from summtune.cli.find import the_run
+
+    try:
+        yield
+    except RunMistake as mistake:
+        if addresses.named_anywhere(address, os.environ):
+            raise
+        try:
+            the_run(word, output_dir)
+        except RunMistake as neither:
+            raise RunMistake([*neither.problems, *mistake.problems]) from None
+        raise
 
 
 def on_cluster(verb: str, *words: str, address: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -60,14 +59,15 @@ def dashboard(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Say where a run is seen, and serve optuna-dashboard on its study."""
+    from summtune.cli.cluster_options import is_a_jobs, nor_here
     from summtune.cli.find import results_folder, the_run
-    from summtune.cluster.addresses import named_anywhere
     from summtune.paths import find_run
 
     here = find_run(run, results_folder(output_dir))
     pages, server = [], None
-    if address is not None or (here is None and named_anywhere(None, os.environ)):
-        pages.append(_of_job(run, address, plaintext=plaintext))
+    if is_a_jobs(run, address, output_dir):
+        with nor_here(run, address, output_dir):
+            pages.append(_of_job(run, address, plaintext=plaintext))
     if here is not None or not pages:
         found = the_run(run, output_dir)
         pages += [*([] if pages else [_of_ray(found)]), _of_wandb(found), _of_report(found)]

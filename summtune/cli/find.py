@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from summtune.cluster.agreement import STORAGE_VARIABLE
 from summtune.cluster.inside import current_job
 from summtune.config import run_finder
 from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake
-from summtune.paths import RunPaths
+from summtune.paths import RunPaths, find_run
 from summtune.space.naming import Unfit
 
 
@@ -22,6 +23,20 @@ def results_folder(output_dir: str | None) -> Path:
     folder = Path(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir).expanduser()
     job = current_job(os.environ)
     return job.placed(folder) if job else folder
+
+
+def seen_run(name_or_path: str, output_dir: str | None) -> RunPaths:
+    """The run to look at that is meant: of this machine, else of the cluster's storage where SUMMTUNE_STORAGE says that it is seen here.
+
+    Raises:
+        RunMistake: there is none (the message lists runs that there are), or a job on a cluster has no business there.
+    """
+    storage = os.environ.get(STORAGE_VARIABLE, "").strip()
+    if storage and find_run(name_or_path, results_folder(output_dir)) is None:
+        there = find_run(name_or_path, Path(storage).expanduser() / results_folder(output_dir))
+        if there is not None:
+            return there
+    return the_run(name_or_path, output_dir)
 
 
 def the_run(name_or_path: str, output_dir: str | None) -> RunPaths:

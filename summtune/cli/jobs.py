@@ -12,6 +12,7 @@ from summtune.cli.cluster_options import Address, Plaintext, connected, on_clust
 
 
 def jobs(
+    job: Annotated[str | None, typer.Argument(help="A job, a run, or a run's name: only what belongs to it.")] = None,
     address: Address = None,
     plaintext: Plaintext = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -26,12 +27,13 @@ def jobs(
     from summtune.tuning.lock import age
 
     access = connected(address, plaintext=plaintext)
-    from summtune.cluster.jobs import listed, waiting_for
+    from summtune.cluster.jobs import listed, of_the_run, reasons_to_wait
 
-    found = listed(access)
-    waiting = {job.id: waiting_for(access, job, found) for job in found}
+    known = listed(access)
+    found = known if job is None else of_the_run(known, job, url=access.url)
+    waiting = reasons_to_wait(access, known)
     if as_json:
-        typer.echo(json.dumps([{**asdict(job), "waits": waiting[job.id] or None} for job in found], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([{**asdict(one), "waits": waiting.get(one.id) or None} for one in found], ensure_ascii=False, indent=2))
         return 0
     if not found:
         typer.echo(f"{access.url} has no jobs.")
@@ -40,13 +42,15 @@ def jobs(
     for name in ("job", "what", "status", "since", "by", "why"):
         table.add_column(name, no_wrap=name == "job", overflow="fold")
     now = time.time()
-    for job in found:
-        since = job.ended or job.began
-        what = f"{job.verb} {job.name}" if job.name else job.command
-        why = waiting[job.id] or job.outcome
-        style = STYLES.get(job.status.lower(), "")
+    for one in found:
+        since = one.ended or one.began
+        what = f"{one.verb} {one.name}" if one.name else one.command
         when = f"{age(max(now - since, 0.0))} ago" if since else ""
-        table.add_row(job.id, what, Text(job.status.lower(), style=style), when, job.metadata.get("by", ""), why)
+        status = Text(one.status.lower(), style=STYLES.get(one.status.lower(), ""))
+        # Others' words: rich would take what stands in brackets for its own.
+        cells = (one.id, what, when, one.metadata.get("by", ""), waiting.get(one.id) or one.outcome)
+        job_id, command, ago, by, why = map(Text, cells)
+        table.add_row(job_id, command, status, ago, by, why)
     stream_console().print(table)
     typer.echo(f"\nLog of one:  {on_cluster('logs', '-f', found[0].id, address=address)}")
     return 0

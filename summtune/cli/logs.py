@@ -17,11 +17,11 @@ def logs(
 ) -> int:
     """Show the log of a cluster's job."""
     access = connected(address, plaintext=plaintext)
-    from summtune.cluster.jobs import listed, meant, waiting_for
+    from summtune.cluster.jobs import listed, meant, reasons_to_wait
 
     known = listed(access)
     found = meant(known, job, url=access.url)
-    if why := waiting_for(access, found, known):
+    if why := reasons_to_wait(access, known).get(found.id):
         typer.echo(f"{found.id} waits: {why}", err=True)
     if follow:
         return followed(access, found, address=address)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from summtune.cli.cluster_options import Address, CodeOption, Plaintext, Unauthenticated, connected
+from summtune.cli.cluster_options import Address, CodeOption, Environment, Plaintext, Unauthenticated, connected
 from summtune.cluster.parcel import DEFAULT_LIMIT_MB
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
+from summtune.events import copies
+from summtune.events.copies import Origin
 from summtune.objects import is_url
 
 if TYPE_CHECKING:
     from summtune.paths import RunPaths
+
+_NOTE = "note: "
+"""What lines of a sending job begin with that are meant for the person."""
 
 
 def pull(
@@ -25,11 +31,15 @@ def pull(
         typer.Argument(help="A run of the cluster, its job, or a run's name (the newest of that name); or s3://bucket/prefix/RUN."),
     ],
     into: Annotated[Path | None, typer.Option(help="Folder of runs here; left out: ./results, or OUTPUT_DIR.", metavar="FOLDER")] = None,
-    model: Annotated[bool, typer.Option("--model/--no-model", help="With the best model, or without.")] = True,
+    model: Annotated[
+        bool | None,
+        typer.Option("--model/--no-model", help="With the best model, or without; left out: with it, unless it is too much for a log."),
+    ] = None,
     limit_mb: Annotated[float, typer.Option(help="Most that goes through the cluster's log.", min=0)] = DEFAULT_LIMIT_MB,
     output_dir: Annotated[str | None, typer.Option(help="Folder of run directories in the cluster's storage.")] = None,
     address: Address = None,
     code: CodeOption = None,
+    environment: Environment = None,
     plaintext: Plaintext = False,
     allow_unauthenticated: Unauthenticated = False,
     send: Annotated[bool, typer.Option("--send", hidden=True)] = False,
@@ -42,40 +52,59 @@ def pull(
     from summtune.cli.find import results_folder
     from summtune.cluster import parcel
     from summtune.cluster.agreement import STORAGE_VARIABLE
-    from summtune.cluster.inside import current_job
+    from summtune.cluster.inside import Job
+    from summtune.cluster.unpacking import entered
 
     if send:
-        if current_job(os.environ) is None:
+        job = entered(os.environ)
+        if job is None:
             raise RunMistake(Problem("--send is what a cluster's job is told by `pull`.", "Leave it out."))
-        found, files = _there(run, output_dir, model=model)
-        parcel.send(found, files, sys.stdout, limit_mb)
+        parcel.send(*_sent(run, output_dir, limit_mb, model=model), sys.stdout, limit_mb)
         return 0
     place = into or results_folder(None)
     if is_url(run):
-        if address or output_dir or code:
+        if address or output_dir or code or environment:
             raise RunMistake(Problem("options of a cluster mean nothing for a run in an object store.", "Leave them out."))
-        return _from_the_store(run, place, model=model, as_json=as_json)
+        return _from_the_store(run, place, model=model is not False, as_json=as_json)
     storage = os.environ.get(STORAGE_VARIABLE, "").strip()
     if storage and address is None:
-        found, files = _there(run, str(Path(storage).expanduser() / results_folder(output_dir)), model=model)
-        folder = _free(place, found.folder.name)
+        seen = Job("", Path(storage).expanduser().resolve())
+        found, files = _there(run, str(seen.placed(results_folder(output_dir))), model=model is not False)
+        folder = place / found.folder.name
         if folder.resolve() == found.folder.resolve():
             raise RunMistake(Problem(f"{folder} is the run itself.", "Give another folder with `--into FOLDER`."))
+        _check_free(folder, found.events.read_bytes(), str(found.folder))
         parcel.copy(found, files, folder)
-        count = len(files)
-    else:
-        folder, count = _through_the_cluster(
-            run, place, output_dir, address, code, limit_mb, model=model, plaintext=plaintext, unauthenticated=allow_unauthenticated
-        )
-    return _pulled(folder, count, as_json=as_json)
+        origin = Origin(str(found.folder), ("pull", found.folder.name), ("resume", str(found.folder)))
+        return _pulled(folder, len(files), origin, as_json=as_json)
+    way = _Way(output_dir, address, code, environment or [], limit_mb, plaintext=plaintext, unauthenticated=allow_unauthenticated)
+    return _through_the_cluster(run, place, way, model=model, as_json=as_json)
 
 
 def _from_the_store(url: str, place: Path, *, model: bool, as_json: bool) -> int:
     from summtune.tuning.brought_back import bring_results, stored_run
 
     store = stored_run(url)
-    folder = _free(place, store.name)
-    return _pulled(folder, bring_results(store, folder, model=model), as_json=as_json)
+    folder = place / store.name
+    _check_not_driven(folder)
+    return _pulled(folder, bring_results(store, folder, model=model), Origin(url, ("pull", url), ("resume", url)), as_json=as_json)
+
+
+def _sent(run: str, output_dir: str | None, limit_mb: float, *, model: bool | None) -> tuple[RunPaths, list[Path]]:
+    """What a job prints: without the model where that would be too much, and nobody has asked for it."""
+    from summtune.cluster.packing import megabytes
+    from summtune.cluster.parcel import size_of
+
+    found, files = _there(run, output_dir, model=model is not False)
+    if model is None and size_of(files) > limit_mb * 1e6:
+        _, without = _there(run, output_dir, model=False)
+        left = size_of(files) - size_of(without)
+        typer.echo(
+            f"{_NOTE}the best model ({megabytes(left)}) stays there: {limit_mb:g} MB go through a job's log; "
+            f"`--limit-mb`, or copy it where the storage is seen: {found.folder}",
+        )
+        files = without
+    return found, files
 
 
 def _there(run: str, output_dir: str | None, *, model: bool) -> tuple[RunPaths, list[Path]]:
@@ -90,35 +119,38 @@ def _there(run: str, output_dir: str | None, *, model: bool) -> tuple[RunPaths, 
     return found, chosen(found, best.best_model if best else None)
 
 
-def _through_the_cluster(
-    word: str,
-    place: Path,
-    output_dir: str | None,
-    address: str | None,
-    code: str | None,
-    limit_mb: float,
-    *,
-    model: bool,
-    plaintext: bool,
-    unauthenticated: bool,
-) -> tuple[Path, int]:
+@dataclass(frozen=True)
+class _Way:
+    """How the cluster is asked: what the options say."""
+
+    output_dir: str | None
+    address: str | None
+    code: str | None
+    environment: list[str]
+    limit_mb: float
+    plaintext: bool
+    unauthenticated: bool
+
+
+def _through_the_cluster(word: str, place: Path, way: _Way, *, model: bool | None, as_json: bool) -> int:
     """Let a short job print the files, and read its log."""
     from summtune.cli.submit import chosen_code
     from summtune.cluster.packing import pack
+    from summtune.cluster.submission import named_variables
 
-    package = pack((), chosen_code(code))
-    access = connected(address, plaintext=plaintext)
-    access.check_authentication(allowed=unauthenticated)
+    secrets = named_variables(os.environ, way.environment)
+    package = pack((), chosen_code(way.code))
+    access = connected(way.address, plaintext=way.plaintext)
+    access.check_authentication(allowed=way.unauthenticated)
     from summtune.cluster import jobs, parcel
     from summtune.cluster.submission import Submission, further_identity, submit, variables
 
-    job = next((one for one in jobs.listed(access) if one.run and word in (one.id, one.run, one.name)), None)
+    job = next((one for one in jobs.called(jobs.listed(access), word) if one.run), None)
     run = job.run if job else word
-    folder = _free(place, run)
-    words = [run, "--send", "--limit-mb", f"{limit_mb:g}", *(() if model else ("--no-model",))]
-    there = output_dir or (job.metadata.get("output_dir") if job else None)
-    words += ["--output-dir", there] if there else []
-    sender = Submission(further_identity("pull", run), "pull", words, job.name if job else run, "", variables(os.environ), {}, {})
+    words = ["--send", "--limit-mb", f"{way.limit_mb:g}", *(() if model is None else ("--model" if model else "--no-model",))]
+    there = way.output_dir or (job.metadata.get("output_dir") if job else None)
+    words += [f"--output-dir={there}"] if there else []
+    sender = Submission(further_identity("pull", run), "pull", [*words, "--", run], run, "", variables(os.environ), secrets, {})
     submit(access, sender, package, slot=False)
     ended = jobs.waited_for(access, sender.id)
     log = access.said(lambda client: client.get_job_logs(sender.id))
@@ -127,28 +159,41 @@ def _through_the_cluster(
         if ended.exit_code == RunMistake.exit_code:
             raise RunMistake(Problem(f"the cluster can't send {run}: see above."))
         raise SurroundingsFailure(f"The cluster didn't send {run}: {ended.message or ended.status}.")
-    return folder, parcel.receive(log, folder)
+    for line in log.splitlines():
+        if line.startswith(_NOTE):
+            typer.echo(line, err=True)
+    found = parcel.received(log)
+    folder = place / found.name
+    _check_free(folder, found.events, access.url)
+    named = ("--address", access.url)
+    origin = Origin(access.url, ("pull", found.name, *named), ("resume", found.name, *named))
+    return _pulled(folder, found.unpack(folder), origin, as_json=as_json)
 
 
-def _free(place: Path, name: str) -> Path:
-    """The run's folder here. An earlier pull of the same run is brought up to date; a run that is driven here is left alone."""
+def _check_free(folder: Path, theirs: bytes, place: str) -> None:
+    """Make sure that the run may be brought there. An earlier copy is brought up to date; what has gone on here is left alone."""
+    from summtune.paths import RunPaths
+
+    _check_not_driven(folder)
+    copies.check_behind(RunPaths(folder), theirs, place)
+
+
+def _check_not_driven(folder: Path) -> None:
     from summtune.paths import RunPaths
     from summtune.tuning.lock import is_held
 
-    folder = place / name
-    if folder.exists() and not RunPaths(folder).events.is_file():
-        raise RunMistake(Problem(f"{folder} is there, and is no run.", "Give another folder with `--into FOLDER`."))
     if folder.exists() and is_held(RunPaths(folder).lock):
         raise RunMistake(Problem(f"{folder} is driven here: that is the run itself.", "There is nothing to pull."))
-    return folder
 
 
-def _pulled(folder: Path, count: int, *, as_json: bool) -> int:
+def _pulled(folder: Path, count: int, origin: Origin, *, as_json: bool) -> int:
+    """Mark what was brought as a copy, and say what it is."""
     from summtune.cli.next_step import called, command
     from summtune.cluster.packing import megabytes
     from summtune.cluster.parcel import size_of
     from summtune.paths import RunPaths
 
+    copies.mark(RunPaths(folder), origin)
     size = size_of([file for file in folder.rglob("*") if file.is_file()])
     if as_json:
         typer.echo(json.dumps({"run": folder.name, "folder": str(folder), "files": count, "bytes": size}, ensure_ascii=False, indent=2))

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from summtune.cli.cluster_options import Address, CodeOption, Environment, Follow, Plaintext, Unauthenticated
+from summtune.cli.cluster_options import Address, CodeOption, Environment, Follow, Plaintext, Unauthenticated, is_a_jobs, nor_here
 from summtune.cli.find import results_folder, the_run
-from summtune.cluster.addresses import named_anywhere
-from summtune.cluster.inside import current_job
-from summtune.cluster.unpacking import unpack
+from summtune.cluster.unpacking import entered
 from summtune.errors import Problem, RunMistake
+from summtune.events import copies
 from summtune.objects import ObjectStore, is_url
-from summtune.paths import RunPaths, find_run
+from summtune.paths import RunPaths
 
 
 def resume(
@@ -48,21 +47,19 @@ def resume(
     a job on that cluster goes on with a run that lies in the cluster's storage. A run in an object store (general.storage) is brought
     here first, or there.
     """
-    here = is_url(run) or find_run(run, results_folder(output_dir)) is not None
-    if address is not None or (not here and named_anywhere(None, os.environ)):
+    if address is not None or (not is_url(run) and is_a_jobs(run, address, output_dir)):
         from summtune.cli.resume_job import resume_job
 
         words = [*(("--count", str(count)) if count else ()), *(("--failed",) if failed else ())]
         words += [word for limit in budget or () for word in ("--budget", limit)]
-        return resume_job(
-            run, words, output_dir, address, code, environment or [],
-            plaintext=plaintext, allow_unauthenticated=allow_unauthenticated, follow=follow, as_json=as_json,
-        )  # fmt: skip
+        with nor_here(run, address, output_dir):
+            return resume_job(
+                run, words, output_dir, address, code, environment or [],
+                plaintext=plaintext, allow_unauthenticated=allow_unauthenticated, follow=follow, as_json=as_json,
+            )  # fmt: skip
     if follow or code is not None or environment or plaintext or allow_unauthenticated:
         raise RunMistake(Problem("options of a cluster's job mean nothing without a cluster.", "Add `--address URL`."))
-    job = current_job(os.environ)
-    if job is not None:
-        unpack(job, os.environ)
+    job = entered(os.environ)
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.screen import Screen, stream_console
     from summtune.errors import Interrupted
@@ -74,6 +71,7 @@ def resume(
         found, store, brought = _brought(run, output_dir)
     else:
         found, store, brought = the_run(run, output_dir), None, list[str]()
+        copies.make_it_a_run(found)
     check_free(found.lock)
     live = LiveRun(Screen(stream_console(err=as_json)), found)
     for told in brought:

@@ -43,20 +43,22 @@ def resume_job(
     from summtune.cluster import jobs
     from summtune.cluster.submission import Submission, further_identity, submit
 
-    before = next((job for job in jobs.listed(access) if job.run and word in (job.id, job.run, job.name)), None)
-    if before is not None and not before.over:
-        stop = on_cluster("stop", before.id, address=address)
-        raise RunMistake(Problem(f"{before.id} is {before.status.lower()} with that run.", f"Stop it first: `{stop}`."))
+    known = jobs.listed(access)
+    before = next((job for job in jobs.called(known, word) if job.run), None)
+    if before is not None and (under_way := next((job for job in known if job.run == before.run and not job.over), None)):
+        stop = on_cluster("stop", under_way.id, address=address)
+        raise RunMistake(Problem(f"{under_way.id} is {under_way.status.lower()} with that run.", f"Stop it first: `{stop}`."))
     run = before.run if before else ObjectStore.at(word).name if is_url(word) else word
     folder = output_dir or (before.metadata.get("output_dir") if before else None)
-    arguments = [word if is_url(word) else run, *words, *(("--output-dir", folder) if folder else ())]
+    arguments = [*words, *((f"--output-dir={folder}",) if folder else ()), "--", word if is_url(word) else run]
     name = before.name if before else run_title(Path(run))
     metadata = {"output_dir": folder} if folder else {}
     job = Submission(further_identity("resume", run), "resume", arguments, name, run, variables(os.environ), secrets, metadata)
     identity = submit(access, job, package, slot=jobs.has_slots(access))
-    if as_json and not follow:
+    if not as_json or follow:
+        typer.echo(f"{identity}: submitted to {access.url}", err=as_json)
+        typer.echo(f"Log        {on_cluster('logs', '-f', identity, address=address)}", err=as_json)
+    result = followed(access, jobs.get(access, identity), address=address, err=as_json) if follow else 0
+    if as_json:
         typer.echo(json.dumps({"id": identity, "run": run, "dashboard": dashboard(access.url, identity)}, ensure_ascii=False, indent=2))
-        return 0
-    typer.echo(f"{identity}: submitted to {access.url}", err=as_json)
-    typer.echo(f"Log        {on_cluster('logs', '-f', identity, address=address)}", err=as_json)
-    return followed(access, jobs.get(access, identity), address=address, err=as_json) if follow else 0
+    return result

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, WarmStart, strongest
-from summtune.cluster.inside import Job, current_job
-from summtune.cluster.unpacking import unpack
+from summtune.cluster.inside import Job
+from summtune.cluster.unpacking import entered
 
 
 def run(
@@ -28,9 +28,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
     """Run search spaces: draw, train, stop, score, and keep the best model."""
-    job = current_job(os.environ)
-    if job is not None:
-        unpack(job, os.environ)
+    job = entered(os.environ)
     assigned = strongest(
         count=count,
         base=base,

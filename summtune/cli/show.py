@@ -19,15 +19,21 @@ def show(
     """Print a run's leaderboard again; works while it runs, too. With --follow from any terminal or machine that sees the run's folder."""
     from dataclasses import asdict
 
-    from summtune.cli.find import the_run
+    from summtune.cli.find import seen_run
     from summtune.cli.next_step import called, command
     from summtune.cli.screen import print_summary, stream_console
+    from summtune.errors import Problem, RunMistake
     from summtune.events import standings
+    from summtune.events.copies import copied_from
     from summtune.reporting.leaderboard import figures, rows
     from summtune.reporting.views import best_model, last_iterations, most_trials, open_run
     from summtune.tuning.lock import is_held
 
-    found = the_run(run, output_dir)
+    found = seen_run(run, output_dir)
+    copied = copied_from(found)
+    if copied is not None and follow:
+        reason = f"{found.folder.name} is a copy that was pulled from {copied.place}: nothing more comes here."
+        raise RunMistake(Problem(reason, f"`{copied.how_to_pull}` brings what there is now."))
     if follow:
         from summtune.cli.watching import watch
 
@@ -41,6 +47,7 @@ def show(
             "run": found.folder.name,
             "folder": str(found.folder),
             "status": state.status,
+            "copied_from": copied.place if copied else None,
             "objective": state.objective,
             "objectives": [asdict(aim) for aim in state.objectives],
             "front": [point.id for point in standings.front(state)],
@@ -54,8 +61,11 @@ def show(
     console = stream_console()
     live = is_held(found.lock)
     status = "not finished: its driver died" if state.status == "running" and not live else state.status
+    if copied is not None:
+        status = f"{'under way' if state.status == 'running' else state.status} when it was pulled from {copied.place}"
     console.print(f"{found.folder.name}: {status}", markup=False)
     print_summary(console, found, state)
     if state.status != "finished" and not live:
-        console.print(f"\nNext      {command('resume', called(found))}", markup=False)
+        following = copied.how_to_pull if copied is not None else command("resume", called(found))
+        console.print(f"\nNext      {following}", markup=False)
     return 0

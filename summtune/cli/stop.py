@@ -13,6 +13,7 @@ import typer
 from summtune.cli.cluster_options import Address, Plaintext
 
 if TYPE_CHECKING:
+    from summtune.events.copies import Origin
     from summtune.events.fold import RunState
     from summtune.paths import RunPaths
 
@@ -29,13 +30,12 @@ def stop(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Begin no new trials: those that run are trained to their end, and the likeliest evaluated in full. `summtune resume` goes on."""
-    from summtune.cli.find import results_folder, the_run
-    from summtune.cluster.addresses import named_anywhere
-    from summtune.paths import find_run
+    from summtune.cli.cluster_options import is_a_jobs, nor_here
+    from summtune.cli.find import the_run
 
-    here = find_run(run, results_folder(output_dir)) is not None
-    if address is not None or (not here and named_anywhere(None, os.environ)):
-        return _stop_job(run, address, plaintext=plaintext, now=now, wait=wait, as_json=as_json)
+    if is_a_jobs(run, address, output_dir):
+        with nor_here(run, address, output_dir):
+            return _stop_job(run, address, plaintext=plaintext, now=now, wait=wait, as_json=as_json)
     return _stop_run(the_run(run, output_dir), now=now, wait=wait, as_json=as_json)
 
 
@@ -43,12 +43,14 @@ def _stop_run(found: RunPaths, *, now: bool, wait: bool, as_json: bool) -> int:
     """Leave the wish in the run's folder."""
     from summtune.cli.next_step import called, command
     from summtune.errors import Problem, RunMistake
+    from summtune.events.copies import copied_from
     from summtune.reporting.views import open_run
     from summtune.tuning import lock, stop_request
 
     state, _ = open_run(found)
     if not lock.is_held(found.lock):
-        raise _not_driven(found, state)
+        copied = copied_from(found)
+        raise _not_driven(found, state) if copied is None else _a_copy(found, copied)
     driver = lock.holder(found.lock)
     try:
         stop_request.ask(found, stop_request.StopRequest(now, f"process {os.getpid()} on {socket.gethostname()}"))
@@ -112,6 +114,13 @@ def _what_happens(running: list[str], *, now: bool) -> str:
     if not running:
         return "No trial runs. Full evaluations that are due are made, decoding ends after what it is at."
     return f"No new trials. Trained to their end first: {trials}. Then the likeliest are evaluated in full where that is due."
+
+
+def _a_copy(found: RunPaths, copied: Origin) -> Exception:
+    from summtune.errors import Problem, RunMistake
+
+    reason = f"{found.folder.name} is a copy that was pulled from {copied.place}."
+    return RunMistake(Problem(reason, "Stop the run where it lives: with `--address URL`, or by its folder."))
 
 
 def _not_driven(found: RunPaths, state: RunState) -> Exception:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from summtune.config.experiment import Experiment
 
 
+_SHOWING_ENDED = 130
+"""What a person's Ctrl-C ends following with: the job's own, too, where it was interrupted."""
+
+
 @dataclass(frozen=True)
 class _Ready:
     """A search space that was checked and packed."""
@@ -89,31 +93,33 @@ def submit(
     from summtune.cluster.submission import submit as hand_in
 
     slot = jobs.has_slots(access)
-    submitted, records = [], []
-    for one in ready:
-        name = one.experiment.name
-        identity, run = new_identity(name, datetime.now())
-        metadata = {"file": Path(one.experiment.file).name, "output_dir": one.experiment.base.settings.general.output_dir}
-        job = Submission(identity, "run", one.words, name, run, given, secrets, metadata)
-        submitted.append(hand_in(access, job, one.package, slot=slot))
-        link = dashboard(access.url, identity)
-        record = {
-            "id": identity,
-            "run": run,
-            "url": access.url,
-            "dashboard": link,
-            "bytes": one.package.size,
-            "packed": one.package.lines(),
-        }
-        records.append({**record, "on_cluster": list(one.left), "variables": sorted(given), "secrets": sorted(secrets), "queued": slot})
-        if not as_json:
-            typer.echo("\n".join(_said(records[-1], one.experiment.notices, address)))
+    records = list[dict[str, Any]]()
     result = 0
-    if follow:
-        for identity in submitted:
-            result = followed(access, jobs.get(access, identity), address=address, err=as_json) or result
-    if as_json:
-        typer.echo(json.dumps(records[0] if len(spaces) == 1 else records, ensure_ascii=False, indent=2))
+    try:
+        for one in ready:
+            name = one.experiment.name
+            identity, run = new_identity(name, datetime.now())
+            metadata = {"file": Path(one.experiment.file).name, "output_dir": one.experiment.base.settings.general.output_dir}
+            hand_in(access, Submission(identity, "run", one.words, name, run, given, secrets, metadata), one.package, slot=slot)
+            record = {
+                "id": identity,
+                "run": run,
+                "url": access.url,
+                "dashboard": dashboard(access.url, identity),
+                "bytes": one.package.size,
+                "packed": one.package.lines(),
+            }
+            records.append({**record, "on_cluster": list(one.left), "variables": sorted(given), "secrets": sorted(secrets), "queued": slot})
+            if not as_json:
+                typer.echo("\n".join(_said(records[-1], one.experiment.notices, address)))
+        for record in records if follow else ():
+            ended = followed(access, jobs.get(access, str(record["id"])), address=address, err=as_json)
+            result = result or ended
+            if ended == _SHOWING_ENDED:
+                break
+    finally:
+        if as_json and records:  # those that were submitted run, whatever became of the others
+            typer.echo(json.dumps(records[0] if len(spaces) == 1 else records, ensure_ascii=False, indent=2))
     return result
 
 
@@ -177,7 +183,7 @@ def _said(record: dict[str, Any], notices: tuple[str, ...], address: str | None)
         "",
         f"Dashboard  {record['dashboard']}",
         f"Log        {on_cluster('logs', '-f', identity, address=address)}",
-        f"Status     {on_cluster('jobs', address=address)}",
+        f"Status     {on_cluster('jobs', identity, address=address)}",
         f"Stop       {on_cluster('stop', identity, address=address)}",
         f"Results    {on_cluster('pull', identity, address=address)}",
     ]

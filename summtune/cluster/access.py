@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import aiohttp
 import requests
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
@@ -137,7 +138,7 @@ def _in_our_words(url: str) -> Iterator[None]:
         yield
     except AuthenticationError as error:
         raise RunMistake(Problem(f"the cluster at {url} refuses: {_last(error)}", "Check the token.")) from None
-    except (requests.RequestException, ConnectionError) as error:
+    except (requests.RequestException, aiohttp.ClientError, ConnectionError) as error:
         raise SurroundingsFailure(f"The cluster at {url} stopped answering: {_last(error)}. What it runs goes on without us.") from None
     except RuntimeError as error:
         raise SurroundingsFailure(f"The cluster at {url} refuses: {_last(error)}") from None

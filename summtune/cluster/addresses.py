@@ -60,6 +60,16 @@ def named_anywhere(given: str | None, environ: Mapping[str, str]) -> bool:
     return given is not None or any(url.startswith(("http://", "https://")) for url in urls)
 
 
+def listens_by_default() -> bool:
+    """Whether anything listens where a cluster is looked for that nobody has named: one on this machine, or a tunnel to one."""
+    parts = urlsplit(DEFAULT)
+    try:
+        socket.create_connection((str(parts.hostname), parts.port or 0), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def check_clear_text(address: Address, *, allowed: bool) -> None:
     """Refuse to send a token and secrets in clear text through a public network.
 
@@ -71,7 +81,7 @@ def check_clear_text(address: Address, *, allowed: bool) -> None:
         return
     assert parts.hostname is not None, "checked when it was chosen"
     for number in _numbers(parts.hostname):
-        if not number.is_loopback and not number.is_private:
+        if number.is_global:
             reason = f"{address.url} is a public address ({number}), and http is clear text: who listens reads the token and all secrets."
             remedy = (
                 "Use https, or a tunnel (`ssh -L 8265:127.0.0.1:8265 HEAD` and http://127.0.0.1:8265). `--plaintext` sends it all the same."

@@ -7,17 +7,14 @@ It must not know how files travel.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from summtune.config.experiment import Experiment
-from summtune.config.places import path_values
+from summtune.config.named_paths import named_paths
 from summtune.errors import Problem, SettingsMistake
 from summtune.paths import RunPaths
-from summtune.space.bundle import Bundle
-from summtune.space.parameters import Choice, Constant, Parameter
 
 MODEL_SUFFIXES = (".bin", ".gguf", ".jinja", ".json", ".model", ".py", ".safetensors", ".txt")
 """Of files directly in a checkpoint's folder: configuration, tokenizer, weights, code of its own; no states of optimisers, no folders."""
@@ -53,7 +50,7 @@ def contents(experiment: Experiment, on_cluster: Sequence[str]) -> Contents:
     wanted: list[Path] = [_plain(experiment.file), *_bases(experiment)]
     left: list[str] = []
     problems: list[Problem] = []
-    for key, value in _named(experiment):
+    for key, value in named_paths(experiment):
         path = _plain(value)
         if any(path.is_relative_to(prefix) for prefix in prefixes):
             left.append(str(path))
@@ -85,29 +82,6 @@ def _bases(experiment: Experiment) -> Iterator[Path]:
         for origin in resolved.origins.values():
             if origin.layer == "base" and origin.file:
                 yield _plain(origin.file)
-
-
-def _named(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """Every path that any trial may be given: (key, path)."""
-    settings: list[Mapping[str, Any]] = [resolved.flat for resolved in (experiment.base, *(one for _, one in experiment.models))]
-    settings += [dict(drawn) for drawn, _ in experiment.models]
-    spaces = [experiment.space, *([experiment.decode.space] if experiment.decode else [])]
-    pairs: Iterable[tuple[str, Any]] = (
-        *(pair for one in settings for pair in one.items()),
-        *(pair for space in spaces for parameter in space.parameters.values() for pair in _of_parameter(parameter)),
-    )
-    for key, value in pairs:
-        for path in path_values(key, value):
-            yield key, path
-
-
-def _of_parameter(parameter: Parameter) -> Iterator[tuple[str, Any]]:
-    if isinstance(parameter, Constant):
-        yield parameter.key, parameter.value
-    elif isinstance(parameter, Choice):
-        yield from ((parameter.key, value) for value in parameter.values)
-    elif isinstance(parameter, Bundle):
-        yield from (pair for _, settings in parameter.options for pair in settings)
 
 
 def _of_folder(folder: Path) -> list[Path]:

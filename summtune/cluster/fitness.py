@@ -179,9 +179,8 @@ def accelerators(node: Node) -> str:
 def _gpus(nodes: Sequence[Node]) -> Iterator[Finding]:
     having = [node for node in nodes if node["resources"].get("GPU")]
     if not having:
-        yield Finding(
-            "gpus", False, "none: trials run on CPUs", "Start Ray on nodes that have some, or name them: `--num-gpus N`.", fatal=False
-        )
+        says = "none now: trials run on CPUs, unless an autoscaler brings nodes that have some"
+        yield Finding("gpus", False, says, "Start Ray on nodes that have some, or name them: `--num-gpus N`.", fatal=False)
         return
     blind = [called(node) for node in having if str(node["versions"]["torch"] or "").endswith("+cpu")]
     says = ", ".join(f"{node['resources']['GPU']:g} {accelerators(node) or 'GPUs'} on {called(node)}" for node in having)

@@ -62,13 +62,18 @@ class Job:
             raise RunMistake(Problem(reason, "Name an object store, or a folder below that.", key="general.storage"))
 
 
+def in_job(environ: Mapping[str, str]) -> bool:
+    """Whether this process is, or was started by, the entrypoint of a job."""
+    return _JOB in environ
+
+
 def current_job(environ: Mapping[str, str]) -> Job | None:
     """The job that this process runs in; None where it runs in none.
 
     Raises:
         RunMistake: it does, and the cluster doesn't say where results lie.
     """
-    if _JOB not in environ:
+    if not in_job(environ):
         return None
     storage = environ.get(STORAGE_VARIABLE, "").strip()
     if not storage or not Path(storage).is_absolute():

@@ -98,6 +98,18 @@ def get(access: Access, identity: str) -> JobView:
     return _view(access.said(lambda client: client.get_job_info(identity)))
 
 
+def called(jobs: Sequence[JobView], word: str) -> list[JobView]:
+    """The jobs that have this id; where there is none those of this run; else those of runs of this name. In the order given."""
+    for found in (
+        [job for job in jobs if job.id == word],
+        [job for job in jobs if job.run == word],
+        [job for job in jobs if job.run and job.name == word],  # a job that only brings results here is none of the run's
+    ):
+        if found:
+            return found
+    return []
+
+
 def meant(jobs: Sequence[JobView], word: str, *, url: str, alive: bool = False) -> JobView:
     """The job that a person means by its id, its run, or a run's name; of several the newest that isn't over, else the newest.
 
@@ -110,16 +122,26 @@ def meant(jobs: Sequence[JobView], word: str, *, url: str, alive: bool = False) 
     Raises:
         RunMistake: there is none.
     """
-    for kind in ("id", "run", "name"):
-        found = [job for job in jobs if getattr(job, kind) == word]
-        if found:
-            runs = {job.run for job in found if job.run} if alive else set()
-            same = [job for job in jobs if job in found or job.run in runs]
-            return next((job for job in same if not job.over), found[0])
-    known = list(dict.fromkeys(one for job in jobs for one in (job.name, job.run, job.id) if one))
+    if found := called(jobs, word):
+        runs = {job.run for job in found if job.run} if alive else set()
+        same = [job for job in jobs if job in found or job.run in runs]
+        return next((job for job in same if not job.over), found[0])
+    known = list(dict.fromkeys(one for job in jobs for one in (job.name if job.run else "", job.run, job.id) if one))
     close = get_close_matches(word, known, n=1)
     hint = f"Did you mean {close[0]}?" if close else "`summtune jobs` lists them."
     raise RunMistake(Problem(f"the cluster at {url} has no job {word!r}.", hint if jobs else "It has none at all."))
+
+
+def of_the_run(jobs: Sequence[JobView], word: str, *, url: str) -> list[JobView]:
+    """All jobs of the runs that a word means, as `meant` takes it; of a job without a run, it alone.
+
+    Raises:
+        RunMistake: there is none.
+    """
+    meant(jobs, word, url=url)
+    found = called(jobs, word)
+    runs = {job.run for job in found if job.run}
+    return [job for job in jobs if job in found or job.run in runs]
 
 
 def folder_seen_here(job: JobView, environ: Mapping[str, str]) -> RunPaths | None:
@@ -145,27 +167,30 @@ def has_slots(access: Access) -> bool:
     return any(DRIVER_RESOURCE in one for one in resources)
 
 
-def waiting_for(access: Access, job: JobView, jobs: Sequence[JobView]) -> str:
-    """Why a pending job waits; empty for others."""
-    if job.status != "PENDING":
-        return ""
-    if job.metadata.get("slot") != DRIVER_RESOURCE:
-        return job.message
-    holders = [other.id for other in jobs if other.status == "RUNNING" and other.id in _slot_holders(access)]
-    ahead = sum(
-        other.status == "PENDING" and other.metadata.get("slot") == DRIVER_RESOURCE and (other.began or 0) < (job.began or 0)
-        for other in jobs
-    )
-    if not holders:
-        return job.message
-    queue = f"; {ahead} more {'wait' if ahead > 1 else 'waits'} before it" if ahead else ""
-    return f"for its turn ({DRIVER_RESOURCE}), held by {', '.join(holders)}{queue}"
+def reasons_to_wait(access: Access, jobs: Sequence[JobView]) -> dict[str, str]:
+    """Why each pending job waits, by its id.
+
+    Args:
+        access: the way to the cluster.
+        jobs: all of the cluster's.
+    """
+    pending = [job for job in jobs if job.status == "PENDING"]
+    if not pending:
+        return {}
+    takers = _slot_takers(access)
+    holders = [job.id for job in jobs if job.status == "RUNNING" and job.id in takers]
+    queue = sorted((job for job in pending if job.id in takers), key=lambda job: job.began or 0)
+    reasons = {job.id: job.message for job in pending}
+    for ahead, job in enumerate(queue if holders else ()):
+        before = f"; {ahead} more {'wait' if ahead > 1 else 'waits'} before it" if ahead else ""
+        reasons[job.id] = f"for its turn ({DRIVER_RESOURCE}), held by {', '.join(holders)}{before}"
+    return reasons
 
 
-def _slot_holders(access: Access) -> set[str]:
-    """Ids of jobs that hold the resource: Ray's actors say, so that jobs of `ray job submit` are among them."""
+def _slot_takers(access: Access) -> set[str]:
+    """Ids of jobs that hold the resource, or ask for it: Ray's actors say, so that jobs of `ray job submit` are among them."""
     prefix = "_ray_internal_job_actor_"
-    rows = access.listed("actors", class_name="JobSupervisor", state="ALIVE")
+    rows = access.listed("actors", class_name="JobSupervisor")
     return {str(row.get("name", "")).removeprefix(prefix) for row in rows if DRIVER_RESOURCE in (row.get("required_resources") or {})}
 
 

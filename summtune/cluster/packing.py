@@ -79,7 +79,7 @@ class Package:
         if self.size <= limit_mb * 1e6:
             return
         largest = sorted(self.members, key=lambda member: -member.size)[:_MANY]
-        culprits = "; ".join(f"{member.source} {megabytes(member.size)}" for member in largest if member.size > 0.05 * self.size)
+        culprits = "; ".join(f"{member.source} {megabytes(member.size)}" for member in largest)
         reason = f"the package has {megabytes(self.size)}, and {limit_mb:g} MB are the limit. The largest: {culprits}."
         remedy = "Put them where the cluster sees them and say `--on-cluster FOLDER`, name a model on the hub, or raise `--limit-mb`."
         raise RunMistake(Problem(reason, remedy))

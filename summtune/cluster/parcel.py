@@ -14,6 +14,7 @@ import io
 import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -67,39 +68,69 @@ def send(run: RunPaths, files: Sequence[Path], out: TextIO, limit_mb: float) -> 
         for file in files:
             archive.add(file, arcname=str(file.relative_to(run.folder)), recursive=False)
     content = packed.getvalue()
-    out.write(f"{_BEGIN}{hashlib.sha256(content).hexdigest()}\n")
+    out.write(f"{_BEGIN}{hashlib.sha256(content).hexdigest()} {run.folder.name}\n")
     out.write(base64.encodebytes(content).decode("ascii"))
     out.write(f"{_END}\n")
     out.flush()
 
 
-def receive(log: str, destination: Path) -> int:
-    """Unpack what `send` printed.
+@dataclass(frozen=True)
+class Parcel:
+    """What `send` printed, read back.
 
-    Returns:
-        The number of files.
+    Attributes:
+        name: of the run's folder there.
+        content: the archive.
+    """
+
+    name: str
+    content: bytes
+
+    def unpack(self, destination: Path) -> int:
+        """Unpack the files into a folder.
+
+        Returns:
+            Their number.
+        """
+        destination.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(self.content), mode="r:gz") as archive:
+            members = archive.getmembers()
+            archive.extractall(destination, filter="data")  # which refuses whatever would lie elsewhere
+        return len(members)
+
+    @property
+    def events(self) -> bytes:
+        """The run's event log as it was there."""
+        with tarfile.open(fileobj=io.BytesIO(self.content), mode="r:gz") as archive:
+            found = archive.extractfile(RunPaths(Path()).events.name)
+            assert found is not None, "a run is known by its event log"
+            return found.read()
+
+
+def received(log: str) -> Parcel:
+    """What `send` printed.
 
     Raises:
         SurroundingsFailure: it isn't there, or not whole.
+        RunMistake: it is called as no folder of a run is.
     """
-    digest, lines = "", []
+    head, lines = "", []
     for line in _between(log):
-        if digest:
+        if head:
             lines.append(line)
         else:
-            digest = line
+            head = line
+    digest, _, name = head.partition(" ")
     content = base64.b64decode("".join(lines))
-    if not digest or hashlib.sha256(content).hexdigest() != digest:
+    if not name or hashlib.sha256(content).hexdigest() != digest:
         raise SurroundingsFailure("What the cluster sent is not whole. Try once more; it can do no harm.")
-    destination.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-        members = archive.getmembers()
-        archive.extractall(destination, filter="data")  # which refuses whatever would lie elsewhere
-    return len(members)
+    if Path(name).name != name or name.startswith((".", "-")):  # jobs are the cluster's, and so may be whoever answers
+        raise RunMistake(Problem(f"the cluster calls the run {name!r}, which is no name of a folder.", "Nothing was brought."))
+    return Parcel(name, content)
 
 
 def _between(log: str) -> Iterator[str]:
-    """The digest, then the lines of base64."""
+    """Digest and name, then the lines of base64."""
     inside = False
     for line in log.splitlines():
         if line.startswith(_BEGIN):

@@ -24,6 +24,7 @@ from summtune.cluster.jobs import JOB_NAME
 from summtune.cluster.packing import Package
 from summtune.cluster.sealing import HOOK, SEALED, seal
 from summtune.config.environment import settings_variables
+from summtune.config.logins import hub_token, wandb_key
 from summtune.errors import Problem, RunMistake
 from summtune.paths import folder_name
 
@@ -91,12 +92,25 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def sealed_variables(environ: Mapping[str, str], named: Iterable[str]) -> dict[str, str]:
-    """Secrets that are set here, and what a person names; whatever is named is taken for a secret.
+    """Secrets that are set here, logins to W&B and the hub that lie in files here, and what a person names.
 
     Raises:
-        RunMistake: a named one isn't set here, or is not for a job to change.
+        RunMistake: as `named_variables`.
     """
     found = {name: environ[name] for name in SECRETS if environ.get(name)}
+    for name, login in (("WANDB_API_KEY", wandb_key(environ)), ("HF_TOKEN", hub_token())):
+        if login:
+            found.setdefault(name, login)
+    return found | named_variables(environ, named)
+
+
+def named_variables(environ: Mapping[str, str], named: Iterable[str]) -> dict[str, str]:
+    """What a person names; whatever is named is taken for a secret.
+
+    Raises:
+        RunMistake: one isn't set here, or is not for a job to change.
+    """
+    found = dict[str, str]()
     for name in named:
         if "=" in name:
             shown = name.partition("=")[0]

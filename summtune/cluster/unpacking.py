@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import summtune
-from summtune.cluster.inside import Job
+from summtune.cluster.inside import Job, current_job, in_job
 from summtune.cluster.sealing import open_here
 from summtune.config.places import PACKED_ROOT
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
@@ -48,18 +48,27 @@ class Manifest:
         return json.dumps(asdict(self))
 
 
-def unpack(job: Job, environ: MutableMapping[str, str]) -> None:
-    """Unpack files and secrets, if this job's folder is a package of ours; a job of `ray job submit` stays where it is.
+def entered(environ: MutableMapping[str, str]) -> Job | None:
+    """The job that this process runs in, with all that came along in its place; None where it runs in none.
 
     Raises:
-        RunMistake: another version of summtune made the package.
+        RunMistake: the cluster doesn't say where results lie, or another version of summtune made the package.
         SurroundingsFailure: the storage can't be written.
     """
+    if in_job(environ):
+        open_here(environ)  # which may say where results lie
+    job = current_job(environ)
+    if job is not None:
+        _unpack(job, environ)
+    return job
+
+
+def _unpack(job: Job, environ: MutableMapping[str, str]) -> None:
+    """Unpack the files, if this job's folder is a package of ours; a job of `ray job submit` stays where it is."""
     try:
         record = json.loads(Path(MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return
-    open_here(environ)
     manifest = Manifest(**record)
     if manifest.version != summtune.__version__:
         reason = f"the cluster has summtune {summtune.__version__}, and {manifest.version} submitted this."

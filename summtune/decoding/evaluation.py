@@ -19,6 +19,7 @@ from summtune.decoding.fitting import BatchSize
 from summtune.decoding.generation import Generated, by_length, generate_watched
 from summtune.decoding.proxy import Proxy, proxy
 from summtune.decoding.sharing import Alone, Sharing
+from summtune.errors import TrialFailure
 from summtune.metrics import Summaries
 from summtune.metrics._scoring import Scoring
 
@@ -40,6 +41,16 @@ class Evaluated:
     predictions: list[str]
     per_dialogue: dict[str, list[float]]
     evaluation_s: float
+
+    def check_finite(self) -> None:
+        """Refuse what can't be compared, nor written down as JSON.
+
+        Raises:
+            TrialFailure: a value is no finite number.
+        """
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise TrialFailure("diverged", f"{name} on the development set became {value}; a lower learning rate helps.")
 
 
 class Evaluator:

@@ -24,7 +24,7 @@ from summtune.events.salvage import Fault, fitting
 SomeEvent = TypeVar("SomeEvent", bound=Event)
 
 _SEAL = re.compile(rb', "line": (\d+), "crc32": "([0-9a-f]{8})"}$')
-_NAMED = re.compile(rb'"kind": "(?P<kind>\w+)".*?(?:"trial": "(?P<trial>\w+)"|$)')
+_NAMED = re.compile(rb'"kind": "(?P<kind>\w+)".*?(?:"trial": "(?P<trial>[\w-]+)"|$)')
 
 
 _TAIL_BYTES = 8192
@@ -45,6 +45,7 @@ class EventLog:
         self._clock = clock
         self._check = check
         self._number = _cut_torn_end(path)
+        self._appending = False
         self._unsynced = False
         self._stream = path.open("ab", buffering=0)  # nothing may linger in a buffer: what is written is on its way to the disk
 
@@ -61,18 +62,21 @@ class EventLog:
         """
         self._check()
         stamped = dataclasses.replace(event, time=round(self._clock(), 3))
-        end = self._stream.tell()
+        if self._appending:  # a second Ctrl-C ended the append before this one; whether its line was written only the file knows
+            self._number = _cut_torn_end(self._path)
+        self._appending = self._unsynced = True
+        end = self._stream.seek(0, os.SEEK_END)
         try:
             rest = as_line(stamped, self._number + 1)
             while rest:
                 rest = rest[self._stream.write(rest) :]  # a disk that fills up takes part of it first
-            self._unsynced = True
             if sync:
                 self._sync()
         except OSError as error:
             self._stream.truncate(end)  # what comes after, if the disk has room again, begins a line of its own
             raise self._unwritable(error) from error
         self._number += 1
+        self._appending = False
         return stamped
 
     def sync(self) -> None:

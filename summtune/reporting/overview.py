@@ -10,15 +10,23 @@ from typing import Any, Literal
 
 from summtune.errors import RunMistake
 from summtune.events import standings
+from summtune.events.copies import copied_from
 from summtune.events.fold import RunState
 from summtune.events.kinds import RunClosed
 from summtune.events.log import last_event
 from summtune.paths import RunPaths
 from summtune.reporting.views import open_run
 
-Status = Literal["running", "crashed", "interrupted", "failed", "finished", "unreadable"]
+Status = Literal["running", "crashed", "interrupted", "failed", "finished", "unreadable", "copy"]
 
-_NEXT: dict[str, str] = {"running": "show", "crashed": "resume", "interrupted": "resume", "failed": "resume", "finished": "show"}
+_NEXT: dict[str, str] = {
+    "running": "show",
+    "crashed": "resume",
+    "interrupted": "resume",
+    "failed": "resume",
+    "finished": "show",
+    "copy": "show",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,8 @@ class Overview:
 
     Attributes:
         run: its folder's name.
-        status: crashed means that its driver died; unreadable, that the log does not say what was asked.
+        status: crashed means that its driver died; unreadable, that the log does not say what was asked; copy, that a run was pulled here
+            that had not ended.
         ended, asked: trials, without the baseline.
         best: the best score, by `evaluation` (full or proxy).
         idle_s: seconds since its last event.
@@ -64,6 +73,8 @@ def overview(run: RunPaths, *, live: bool) -> Overview:
         state, warnings = open_run(run)
     except RunMistake as mistake:
         return Overview(run.folder.name, str(run.folder), "unreadable", idle_s=idle, notes=(str(mistake),))
+    if state.status == "running" and copied_from(run) is not None:
+        return _by_state(run, state, "copy", idle, tuple(warnings))
     status: Status = "running" if live else "crashed" if state.status == "running" else state.status  # type: ignore[assignment]  # a plain string there
     return _by_state(run, state, status, idle, tuple(warnings))
 

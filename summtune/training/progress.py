@@ -139,10 +139,8 @@ class Progress:
         self.train_s = time.perf_counter() - self.last_evaluation_ended
         self.evaluated = self.evaluator.evaluate(model)
         self.notices.say(self.evaluator.batch_size.notice)
+        self.evaluated.check_finite()
         metrics = self.evaluated.metrics
-        for name, value in metrics.items():
-            if not math.isfinite(value):
-                raise TrialFailure("diverged", f"{name} on the development set became {value}; a lower learning rate helps.")
         self.standing.iteration += 1
         self._judge(metrics[self.job.objective_name])
         return metrics

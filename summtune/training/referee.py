@@ -52,7 +52,7 @@ def score_in_full(folder: Path, settings: Settings, objective_name: str, cache: 
         DataMistake: the data can't be used.
         SettingsMistake: the device isn't there.
         MetricMistake: a metric doesn't do what it declares.
-        TrialFailure: not even one dialogue fits into memory.
+        TrialFailure: not even one dialogue fits into memory, or a metric is no finite number.
     """
     began = time.perf_counter()
     split = read_split(settings.data, "dev")
@@ -63,6 +63,7 @@ def score_in_full(folder: Path, settings: Settings, objective_name: str, cache: 
         columns: dict[str, list[Any]] = family.encode(loaded.tokenizer, texts, [several[0] for several in references], settings)
         evaluator = Evaluator(family, loaded.tokenizer, columns, texts, references, settings, cache)
         evaluated = evaluator.evaluate(loaded.model)
+    evaluated.check_finite()
     rows = prediction_rows([one.id for one in split.dialogues], [several[0] for several in references], evaluated, objective_name)
     notices = tuple(filter(None, [evaluator.batch_size.notice]))
     return Refereed(evaluated.metrics, rows, evaluator.description, time.perf_counter() - began, notices)

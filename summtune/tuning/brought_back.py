@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from summtune.errors import Problem, RunMistake, StorageFailure
-from summtune.events import standings
+from summtune.events import copies, standings
 from summtune.events.mending import read_run
 from summtune.objects import ObjectStore, unfit
 from summtune.paths import RunPaths, run_title
@@ -61,8 +61,8 @@ def bring_all(store: ObjectStore, folder: Path) -> list[str]:
         StorageFailure: the store gave way.
     """
     run = RunPaths(folder)
-    theirs, ours = _logs(store, run)
-    if len(ours) > len(theirs):
+    theirs = _log(store, run)
+    if len(copies.log_here(run, theirs, store.url)) > len(theirs):
         return [f"{folder} is there, and further than {store.url}: the run goes on from there."]
     names = store.sizes()
     told = []
@@ -90,9 +90,7 @@ def bring_results(store: ObjectStore, folder: Path, *, model: bool) -> int:
         StorageFailure: the store gave way.
     """
     run = RunPaths(folder)
-    theirs, ours = _logs(store, run)
-    if len(ours) > len(theirs):
-        raise RunMistake(Problem(f"{folder} is there, and further than {store.url}.", "Give another folder with `--into FOLDER`."))
+    copies.check_behind(run, _log(store, run), store.url)
     names = store.sizes()
     attempts, logs = run.trial("").attempts.name, run.logs.name
     chosen = [name for name in names if not _in_a_folder(name) and attempts not in name.split("/") and not name.startswith(f"{logs}/")]
@@ -111,18 +109,12 @@ def bring_results(store: ObjectStore, folder: Path, *, model: bool) -> int:
     return len(chosen)
 
 
-def _logs(store: ObjectStore, run: RunPaths) -> tuple[bytes, bytes]:
-    """The stored event log and the one here, of which one goes on from where the other ends."""
+def _log(store: ObjectStore, run: RunPaths) -> bytes:
+    """The stored event log."""
     theirs = store.read(run.events.name)
     if theirs is None:
         raise RunMistake(Problem(f"there is no run {store.url}."))
-    ours = run.events.read_bytes() if run.events.is_file() else b""
-    if not ours and run.folder.exists() and any(run.folder.iterdir()):
-        raise RunMistake(Problem(f"{run.folder} is there, and is no run.", "Give another folder."))
-    if not (theirs.startswith(ours) or ours.startswith(theirs)):
-        reason = f"{run.folder} is there, and has gone another way than {store.url}."
-        raise RunMistake(Problem(reason, "Rename it, or give another folder."))
-    return theirs, ours
+    return theirs
 
 
 def _bring(store: ObjectStore, names: Iterable[str], folder: Path) -> None:

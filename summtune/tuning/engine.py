@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray._private import ray_constants
 from ray.exceptions import RayError
 from ray.job_config import JobConfig
 from ray.tune import TuneError
 
 import summtune
 from summtune.config.labels import selects
-from summtune.errors import SurroundingsFailure
+from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
 from summtune.tuning import autoscaling, session
 from summtune.tuning.allotment import Allotment
@@ -118,15 +119,18 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
         log_file: where what Ray has to say in this process goes; None keeps it quiet.
 
     Raises:
+        RunMistake: RAY_ADDRESS is a job server's.
         SurroundingsFailure: Ray can't be started or reached.
     """
     prepare_environment()
     quiet(log_file)
     connected_here, address, passed_over = not ray.is_initialized(), os.environ.get("RAY_ADDRESS"), ""
     if connected_here:
+        _check_joinable(address)
         passed_over = "" if address else _other_cluster()
         try:
-            ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
+            with nullcontext() if address else on_loopback():
+                ray.init(address or "local", log_to_driver=False, logging_level=logging.ERROR, job_config=_described(name))
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
@@ -137,6 +141,34 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
         if connected_here:
             ray.shutdown()
         quiet(None)
+
+
+@contextmanager
+def on_loopback() -> Iterator[None]:
+    """Let a Ray that is started here, for this machine alone, listen on loopback: its ports ask for a token, those of its metrics don't.
+
+    Ray does so by itself on macOS and Windows, by the same constant; elsewhere it listens on all addresses, in case other nodes come.
+    Its variable, where a person has set it, decides.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    if ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR not in os.environ:
+        ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _check_joinable(address: str | None) -> None:
+    """Refuse the address of a job server, which people have in RAY_ADDRESS for `ray job submit`.
+
+    Raises:
+        RunMistake: it is one.
+    """
+    if address and address.startswith(("http://", "https://")):
+        reason = f"{address} is a cluster's job server, through which jobs are submitted; a process that drives a run can't join there."
+        remedy = "`summtune submit` lets the cluster run it; `env -u RAY_ADDRESS summtune …` uses this machine."
+        raise RunMistake(Problem(reason, remedy, key="RAY_ADDRESS"))
 
 
 def _described(name: str) -> JobConfig | None:

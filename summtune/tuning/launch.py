@@ -17,6 +17,7 @@ from summtune.config.budget import raised
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
+from summtune.config.named_paths import named_paths
 from summtune.config.stages import DecodeStage
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import CheckpointMistake, Problem, RunMistake, SettingsMistake
@@ -77,7 +78,7 @@ def start(
     with surroundings(str(place)), engine.connected(experiment.name, None) as cluster:
         allotment, awaited = _fitting(experiment, cluster, experiment.budget)
         root_store = _store(experiment)
-        reach.check(place, root_store, cluster, allotment)
+        reach.check(place, root_store, cluster, allotment, _read_by_trials(experiment))
         run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
         run.trials.mkdir()
@@ -169,7 +170,7 @@ def resume(
         with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment, awaited = _fitting(experiment, cluster, state.budget if limits is None else limits)
             store = store or _store(experiment, state.opened.run_id)
-            reach.check(run.folder, store, cluster, allotment)
+            reach.check(run.folder, store, cluster, allotment, _read_by_trials(experiment))
             # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
             # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
             done_with = state.status == "finished" or bool(state.stop)
@@ -209,7 +210,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment, awaited = _fitting(experiment, cluster)
             store = _store(experiment, state.opened.run_id)
-            reach.check(run.folder, store, cluster, allotment)
+            reach.check(run.folder, store, cluster, allotment, _read_by_trials(experiment))
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))
             state.apply(log.append(DecodeOpened(stage.to_record())))
@@ -226,6 +227,11 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
                 store=store,
             )
     return run
+
+
+def _read_by_trials(experiment: Experiment) -> dict[str, str]:
+    """The files and folders that a trial may read, and whose settings name them; metrics of people's own lie in the run's folder."""
+    return {path: key for key, path in named_paths(experiment) if key != "evaluation.metrics"}
 
 
 def _store(experiment: Experiment, run_id: str | None = None) -> ObjectStore | None:

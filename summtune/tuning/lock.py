@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -127,14 +127,23 @@ def _taken(path: Path) -> IO[str]:
 
 
 def _is_ours(path: Path, stream: IO[Any]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
-    except OSError:
-        return False
+    with suppress(OSError):
+        return _is_the_same(path, stream)
+    return False
+
+
+def _is_the_same(path: Path, stream: IO[Any]) -> bool:
+    return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
 
 
 def _check_ours(path: Path, stream: IO[Any]) -> None:
-    if not _is_ours(path, stream):
+    try:
+        ours = _is_the_same(path, stream)
+    except FileNotFoundError:
+        ours = False
+    except OSError as error:  # which says nothing of who drives the run
+        raise SurroundingsFailure(f"{path}: {error.strerror}. Nothing that was recorded is lost: `summtune resume` goes on.") from error
+    if not ours:
         taken = f" by {found}" if (found := holder(path)) else ""
         raise SurroundingsFailure(f"{path.parent}: the run was taken over{taken}; this process leaves it alone.")
 
@@ -142,10 +151,8 @@ def _check_ours(path: Path, stream: IO[Any]) -> None:
 def _beat(path: Path, descriptor: int, ended: threading.Event) -> None:
     """Give signs of life until the lock is let go."""
     while not ended.wait(BEAT_S):
-        try:
+        with suppress(OSError):  # a file system that is away for a moment; the next one may come through
             os.utime(descriptor)
-        except OSError:
-            return
 
 
 def check_free(path: Path) -> None:

@@ -10,11 +10,9 @@ Overridden, and why:
 from __future__ import annotations
 
 import logging
-import netrc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -23,6 +21,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from summtune.config.experiment import Experiment
+from summtune.config.logins import wandb_key
 from summtune.paths import RunPaths
 from summtune.tuning import session
 from summtune.tuning.searcher import TRIAL_KEY
@@ -81,12 +80,7 @@ def _no_mirror(notice: str) -> Mirror:
 
 def has_key() -> bool:
     """Whether W&B could log in from here without asking."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc.netrc(os.environ.get("NETRC", Path.home() / ".netrc")).authenticators("api.wandb.ai") is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+    return wandb_key(os.environ) is not None
 
 
 class NoMirror(Callback):  # type: ignore[misc]  # Ray ships no types

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from summtune.errors import StorageFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import Event
+from summtune.events.kinds import Event, Reported
 from summtune.events.trial_state import TrialState
 from summtune.objects import ObjectStore
 from summtune.paths import RunPaths
@@ -186,6 +186,7 @@ class Storage:
             self._log_length = len(log)
         kept = {promoted for promoted, _, _ in needed}
         kept |= {written for promoted, written, moved in needed if not (moved and promoted in whole)}
+        kept |= {name for trial in changed for name in self._unrecorded(trial, whole)}
         for name in whole - folders.keys() - kept:
             delete_folder(store, name)
             self._folders.pop(name, None)
@@ -227,7 +228,7 @@ class Storage:
         paths, trial = self._run.trial(trial_id), self._state.trials.get(trial_id)
         if trial is None:
             return
-        newest = next((report for report in reversed(trial.reports) if report.checkpoint is not None), None)
+        newest = _newest(trial)
         pairs = []
         done_with = trial.promoted and trial.status != "failed" and not self._keep_checkpoints
         if newest is not None and not done_with:
@@ -237,12 +238,29 @@ class Storage:
             pairs.append((paths.best_model, paths.attempt(best.attempt).best_model(best.iteration)))
         yield from ((self._name(promoted), self._name(written), trial.promoted) for promoted, written in pairs)
 
+    def _unrecorded(self, trial_id: str, whole: set[str]) -> Iterator[str]:
+        """Stored folders that are newer than all that is recorded of a trial under way.
+
+        A report may be about to name them, or the next attempt begins with them. Those that are here stay, and the newest in any case:
+        a shared folder may show it later than the store does.
+        """
+        paths, trial = self._run.trial(trial_id), self._state.trials.get(trial_id)
+        if trial is None or trial.over:
+            return
+        newest, first = _newest(trial), trial.reports[-1].attempt if trial.reports else 1
+        step = _number(str(newest.checkpoint)) if newest is not None else 0
+        for attempt in (paths.attempt(number) for number in range(first, trial.attempts + 1)):
+            for folder, recorded in ((attempt.checkpoints, step), (attempt.models, trial.iteration)):
+                inside = f"{self._name(folder)}/"
+                newer = sorted((name for name in whole if name.startswith(inside) and _number(name) > recorded), key=_number)
+                yield from (name for name in newer if name == newer[-1] or (self._run.folder / name).is_dir())
+
     def _folders_here(self, trial_id: str) -> Iterator[tuple[str, Path]]:
         """Whole folders of a trial that are needed: promoted ones, and of its attempts those that have been reported."""
         paths, trial = self._run.trial(trial_id), self._state.trials.get(trial_id)
         found = sealed_checkpoints(paths.checkpoints)
         found += [paths.best_model] if paths.best_model.is_dir() else []
-        newest = next((report for report in reversed(trial.reports) if report.checkpoint is not None), None) if trial else None
+        newest = _newest(trial) if trial else None
         if newest is not None and is_sealed(written := paths.folder / str(newest.checkpoint)) and written not in found:
             found.append(written)
         if trial is not None and (best := trial.best) is not None:
@@ -291,6 +309,17 @@ class Storage:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._run.folder).as_posix()
+
+
+def _newest(trial: TrialState) -> Reported | None:
+    """The last recorded evaluation that left a checkpoint."""
+    return next((report for report in reversed(trial.reports) if report.checkpoint is not None), None)
+
+
+def _number(name: str) -> int:
+    """Of a checkpoint its step, of a best model its iteration."""
+    number = name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _outside(folder: Path, names: tuple[str, ...]) -> list[Path]:

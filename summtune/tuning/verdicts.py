@@ -36,7 +36,7 @@ def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: Tr
         return None  # a mean of whole trainings and shortened ones would be none
     stopping = experiment.stopping
     rung = rule.rung(stopping, iteration, last_iteration(state, experiment, trial))
-    scores = [report.metrics[state.objective] for report in trial.reports]
+    scores = {report.iteration: report.metrics[state.objective] for report in trial.reports}
     if rung is None or not scores or trial.id in state.rungs.get(rung, {}):
         return None
     bracket = experiment.bracket(trial.point)

@@ -246,7 +246,18 @@ class _Fit:
 
 def _telling(failures: list[Exception]) -> TrialFailure:
     """Of the workers' failures the one that says most: once one has failed the others only find that it is gone."""
-    return min(map(_of_a_worker, failures), key=lambda failure: (failure.cause == "error", failure.cause == WORKER_LOST))
+    return _of_a_worker(min(failures, key=_how_little))
+
+
+def _how_little(error: Exception) -> int:
+    """How little a worker's failure says of the trial's.
+
+    A cause of its own says most; then that its process is gone; then an error, which may follow from that; and least, that another is gone:
+    the connections of one that merely raised an error close, too.
+    """
+    if isinstance(error, (RayTrainError, RayError)) and not isinstance(error, UserExceptionWithTraceback):
+        return 1
+    return {"error": 2, WORKER_LOST: 3}.get(_of_a_worker(error).cause, 0)
 
 
 def _of_a_worker(error: Exception) -> TrialFailure:

@@ -63,6 +63,15 @@ class Head:
         )
         return done.returncode, done.stdout, done.stderr
 
+    def by_variable(self, *words: str | Path, **more: str) -> tuple[int, str, str]:
+        """A command that is told the address by the environment, as whoever has exported it."""
+        command, environment = (
+            [sys.executable, "-m", "summtune", *map(str, words)],
+            self.environment(RAY_API_SERVER_ADDRESS=self.url, **more),
+        )
+        done = subprocess.run(command, cwd=self.home, env=environment, capture_output=True, text=True, timeout=600, check=False)
+        return done.returncode, done.stdout, done.stderr
+
     def ray(self, *words: str) -> str:
         """Ray's own command line."""
         environment = self.environment(RAY_AUTH_MODE="token", RAY_API_SERVER_ADDRESS=self.url)

@@ -77,7 +77,7 @@ def starts(name: str) -> list[list[str]]:
 
 def submissions(name: str) -> list[list[str]]:
     """What follows `ray job submit` in a file's head, as words."""
-    return [shlex.split(one) for one in re.findall(r"\bray job submit\s+(.*)", head(name))]
+    return [shlex.split(one) for one in re.findall(r"\bray job submit\s+(.*)", re.sub(r"\\\n", " ", head(name)))]
 
 
 def tool(package: str, name: str) -> Path:

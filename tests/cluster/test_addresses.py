@@ -48,7 +48,16 @@ def test_a_cluster_is_named_by_what_can_mean_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://10.1.2.3", "http://192.168.0.9", "https://8.8.8.8"]
+    "url",
+    [
+        "http://127.0.0.1:1",
+        "http://localhost:1",
+        "http://[::1]:1",
+        "http://10.1.2.3",
+        "http://192.168.0.9",
+        "https://8.8.8.8",
+        "http://100.64.0.7",
+    ],
 )
 def test_clear_text_is_for_private_networks(url: str) -> None:
     check_clear_text(Address(url, "--address"), allowed=False)

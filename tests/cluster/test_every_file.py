@@ -119,6 +119,10 @@ def test_the_head_of_a_file_shows_how_to_submit(name: str) -> None:
     assert given["entrypoint_num_cpus"] == 0
     assert json.loads(given["entrypoint_resources"]) == {DRIVER_RESOURCE: 1}
     assert given["entrypoint"][:2] == ("summtune", "run")
+    shown = [line.strip().split() for line in head(name).splitlines()]
+    assert ["summtune", "doctor"] in [words[:2] for words in shown]
+    assert ["summtune", "submit", "search_spaces/lr.yaml"] in [words[:3] for words in shown]
+    assert not any(words[:1] == ["export"] and words[1].startswith("RAY_ADDRESS=http") for words in shown), "`summtune run` would take it"
 
 
 @pytest.mark.parametrize("name", STARTING)

@@ -112,7 +112,11 @@ def test_what_stands_in_the_way_is_named_with_its_remedy(change: Change, name: s
         (set_on_second("hub/fault", "timed out"), "hub", "https://hub can't be reached from 10.0.0.2 (h2) (timed out)"),
         (set_on_second("wandb/fault", "timed out"), "W&B", "https://wandb can't be reached from 10.0.0.2 (h2) (timed out)"),
         (lambda record: record["nodes"][0]["resources"].pop("summtune_driver"), "turns", "no node declares summtune_driver"),
-        (lambda record: [one["resources"].pop("GPU") for one in record["nodes"]], "gpus", "none: trials run on CPUs"),
+        (
+            lambda record: [one["resources"].pop("GPU") for one in record["nodes"]],
+            "gpus",
+            "none now: trials run on CPUs, unless",
+        ),
     ],
 )
 def test_what_runs_can_live_with_is_a_remark(change: Change, name: str, says: str) -> None:

@@ -37,6 +37,12 @@ def test_to_stop_a_run_is_to_stop_the_job_that_goes_on_with_it() -> None:
     assert meant([second, first], first.id, url=URL, alive=True) is second
 
 
+def test_a_job_that_brought_a_runs_results_here_is_none_of_the_runs() -> None:
+    sender = replace(JOB, id="pull-lr-x", run="", verb="pull", began=30.0)
+    assert meant([sender, JOB], "lr", url=URL) is JOB, "its log is the run's, and not an archive"
+    assert meant([sender, JOB], "pull-lr-x", url=URL) is sender
+
+
 def test_a_job_that_there_is_not() -> None:
     with pytest.raises(RunMistake, match=r"the cluster at http://head:8265 has no job 'lrr'\. Did you mean lr\?"):
         meant([JOB], "lrr", url=URL)

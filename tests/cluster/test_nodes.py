@@ -25,6 +25,7 @@ import yaml
 from summtune.events import standings
 from tests.integration.conftest import TINY, merged, state_of
 from tests.s3 import S3
+from tests.small_training import rows, write_csv
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -54,14 +55,14 @@ class Nodes:
         self.environment = {**os.environ, **environment, **secret, "RAY_ADDRESS": self.address}
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def head(self) -> None:
-        self._start("head", ["--head", f"--port={self.address.partition(':')[2]}", f"--temp-dir={self.root / 'ray'}",
+    def head(self, cpus: int = 1) -> None:
+        self._start("head", ["--head", f"--num-cpus={cpus}", f"--port={self.address.partition(':')[2]}", f"--temp-dir={self.root / 'ray'}",
                              "--include-dashboard=false"], {})  # fmt: skip
 
     @contextmanager
     def node(self, name: str, *, blind_to: Path | None = None, **environment: str | None) -> Iterator[None]:
         """Another node; a variable that is None is taken from it."""
-        process = self._start(name, [f"--address={self.address}"], environment, blind_to)
+        process = self._start(name, [f"--address={self.address}", "--num-cpus=1"], environment, blind_to)
         try:
             yield
         finally:
@@ -79,8 +80,8 @@ class Nodes:
     def _start(
         self, name: str, options: list[str], environment: dict[str, str | None] | dict[str, str], blind_to: Path | None = None
     ) -> subprocess.Popen[bytes]:
-        command = [*RAY, "start", "--block", "--node-ip-address=127.0.0.1", f"--node-name={name}", "--num-cpus=1", "--disable-usage-stats",
-                   *options]  # fmt: skip
+        command = [*RAY, "start", "--block", "--node-ip-address=127.0.0.1", f"--node-name={name}", "--disable-usage-stats"]
+        command += options
         if blind_to is not None:
             inside = f"mount -t tmpfs tmpfs {shlex.quote(str(blind_to))} && exec {shlex.join(command)}"
             command = ["unshare", "--mount", "sh", "-c", inside]
@@ -108,15 +109,21 @@ class Nodes:
 
 
 @pytest.fixture
-def nodes(s3: S3) -> Iterator[Nodes]:
+def headless(s3: S3) -> Iterator[Nodes]:
+    """A cluster that has no node yet."""
     root = Path(tempfile.mkdtemp(prefix="sn-", dir="/tmp"))  # Ray's sockets need a short path
     cluster = Nodes(root, s3.environment)
     try:
-        cluster.head()
         yield cluster
     finally:
         cluster.close()
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def nodes(headless: Nodes) -> Nodes:
+    headless.head()
+    return headless
 
 
 def space(folder: Path, **changes: object) -> Path:
@@ -140,6 +147,37 @@ def test_a_node_that_does_not_see_the_folder_is_named(nodes: Nodes) -> None:
     assert "general.output_dir" in output
     assert ", head)" not in output
     assert list(results.iterdir()) == [], "nothing was begun, and nothing is left behind"
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace, and so root")
+def test_the_only_node_that_takes_trials_is_asked_too(headless: Nodes) -> None:
+    """As clusters commonly are: a head without CPUs for trials, and workers elsewhere, of which there is one so far."""
+    headless.head(cpus=0)
+    results = headless.root / "results"
+    results.mkdir()
+    with headless.node("second", blind_to=results):
+        code, output = headless.summtune("run", space(headless.root))
+    assert code == 2, output
+    assert ", second) does not see what is written to" in output
+    assert list(results.iterdir()) == []
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a mount namespace, and so root")
+def test_a_node_that_lacks_the_data_is_named_with_them(nodes: Nodes) -> None:
+    """No trial is spent on it: data that a trial can't read fail it for good."""
+    data = nodes.root / "data"
+    data.mkdir()
+    for split, count in (("train", 16), ("dev", 4)):
+        write_csv(data / f"{split}.csv", rows(count, start=0 if split == "train" else 100))
+    file = space(nodes.root, data={split: str(data / f"{split}.csv") for split in ("train", "dev")})
+    with nodes.node("second", blind_to=data):
+        code, output = nodes.summtune("run", file)
+    assert code == 2, output
+    said = " ".join(output.split())
+    for split in ("train", "dev"):
+        assert f"data.{split}: node " in said
+        assert f", second) has no {data / f'{split}.csv'}, which this machine has." in said
+    assert list((nodes.root / "results").iterdir()) == []
 
 
 def test_a_node_that_can_t_reach_the_store_is_named(nodes: Nodes, s3: S3) -> None:

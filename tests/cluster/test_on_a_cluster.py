@@ -7,8 +7,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,68 @@ def test_the_token_is_asked_for_in_words(head: Head, tmp_path: Path) -> None:
     assert said.startswith(f"the cluster at {head.url} doesn't take this token (403). Compare RAY_AUTH_TOKEN with that of the cluster")
 
 
+def test_jobs_of_others_are_listed_as_they_are_and_one_by_one(head: Head) -> None:
+    """Any words may stand in a job's command and metadata; rich would take what stands in brackets for its own."""
+    first, second = "odd-20260101-000000-abcd", "resume-odd-x"
+    for identity, command in ((first, "true"), (second, "sleep 600")):
+        metadata = json.dumps({"run": first, "job_name": "odd", "by": "[/mnt/a] [bart]", "verb": "run"})
+        head.ray("job", "submit", "--no-wait", "--submission-id", identity, "--metadata-json", metadata, "--", *command.split())
+    head.ray(
+        "job", "submit", "--no-wait", "--submission-id", "other", "--metadata-json", json.dumps({"by": "me"}), "--", "echo", "[/mnt/b]"
+    )
+    until(lambda: listed(head)[first]["status"] == "SUCCEEDED" and listed(head)[second]["status"] == "RUNNING")
+    code, out, err = head.summtune("jobs", COLUMNS="200")
+    assert code == 0, err
+    assert "echo '[/mnt/b]'" in out
+    assert "[/mnt/a] [bart]" in out
+    for word, ids in (("odd", {first, second}), (first, {first, second}), (second, {first, second}), ("other", {"other"})):
+        code, out, err = head.summtune("jobs", word, "--json")
+        assert (code, {job["id"] for job in json.loads(out)}) == (0, ids), err
+    code, out, err = head.summtune("resume", first)
+    assert code == 2
+    assert err.startswith(f"{second} is running with that run. Stop it first: `summtune stop {second} --address {head.url}`."), (
+        "by its older job"
+    )
+    code, out, err = head.by_variable("stop", second, "--wait")
+    assert (code, out.splitlines()[-1]) == (0, "Stopped: STOPPED."), err
+    code, out, err = head.summtune("jobs", "nobody")
+    assert code == 2
+    assert f"the cluster at {head.url} has no job 'nobody'." in err
+
+
+def test_a_way_to_the_cluster_that_lets_no_log_be_followed(head: Head) -> None:
+    """A proxy without websockets is no fault of ours, and is said with what the server answered."""
+    head.ray("job", "submit", "--no-wait", "--submission-id", "followed", "--", "true")
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.headers.get("Upgrade"):
+                return self.send_error(400, "no websockets here")
+            passed = {"Authorization": self.headers["Authorization"]} if self.headers["Authorization"] else {}
+            answer = requests.get(head.url + self.path, headers=passed, timeout=30)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+            return None
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    try:
+        words = [sys.executable, "-m", "summtune", "logs", "-f", "followed", "--address", f"http://127.0.0.1:{proxy.server_port}"]
+        done = subprocess.run(words, env=head.environment(), capture_output=True, text=True, timeout=120, check=False)
+    finally:
+        proxy.shutdown()
+        proxy.server_close()
+    assert done.returncode == 3, done.stderr
+    assert "fault" not in done.stderr
+    assert "400" in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) -> None:
@@ -151,6 +215,15 @@ def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) ->
     best = json.loads(run.summary.read_text(encoding="utf-8"))["best_model_path"]
     assert best.startswith(f"results/{identity}/"), "relative, as here"
     assert (mine / Path(best).relative_to(f"results/{identity}") / "config.json").is_file()
+    again, text, said = head.summtune("pull", "checked", "--into", tmp_path / "mine")
+    assert again == 0, text + said
+    with (mine / "events.jsonl").open("a", encoding="utf-8") as log:  # as if it had gone on here
+        log.write("{}\n")
+    again, text, said = head.summtune("pull", "checked", "--into", tmp_path / "mine")
+    assert again == 2, text + said
+    assert "is there, and further than" in said
+    again, text, said = head.summtune("logs", "checked")
+    assert "Trials    2: 2 finished" in text, "the run's log, and not that of the job that sent its results"
 
 
 def test_a_cluster_that_nobody_named_is_not_joined(head: Head) -> None:
@@ -162,6 +235,17 @@ def test_a_cluster_that_nobody_named_is_not_joined(head: Head) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120, check=False)
     address = (head.session.parent / "ray_current_cluster").read_text(encoding="utf-8").strip()
     assert done.stdout.split() == ["True", address, "1"], done.stderr
+
+
+def test_the_address_of_a_job_server_is_none_to_join(head: Head) -> None:
+    """People have it in RAY_ADDRESS for `ray job submit`."""
+    file = write_space(head, "local")
+    words = [sys.executable, "-m", "summtune", "run", str(file)]
+    done = subprocess.run(words, cwd=head.home, env=head.environment(RAY_ADDRESS=head.url), capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
+    assert f"RAY_ADDRESS: {head.url} is a cluster's job server, through which jobs are submitted" in said
+    assert "`summtune submit` lets the cluster run it" in said
 
 
 def _settings_here(head: Head, file: Path, acting: dict[str, str]) -> str:
@@ -184,9 +268,13 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
     code, out, err = head.summtune("submit", queued, "--json")
     assert code == 0, err
     second = json.loads(out)["id"]
+    said = head.ray("job", "submit", "--no-wait", "--entrypoint-resources", '{"summtune_driver": 1}', "--", "true")
+    third = re.search(r"raysubmit_\w+", said)
+    assert third is not None, said
     job = listed(head)[second]
     assert job["status"] == "PENDING"
     assert job["waits"] == f"for its turn (summtune_driver), held by {first[0]}"
+    assert until(lambda: listed(head)[third[0]]["waits"]) == f"{job['waits']}; 1 more waits before it", "one of Ray's own command, too"
 
     runs = head.storage / "results"
     log = until(lambda: next(iter(runs.glob("plain-*/events.jsonl")), None))

@@ -15,7 +15,8 @@ from summtune.cli.main import main
 from summtune.cluster.contents import contents
 from summtune.cluster.inside import Job
 from summtune.cluster.packing import Package, in_checkout, pack
-from summtune.cluster.unpacking import MANIFEST, unpack
+from summtune.cluster.sealing import SEALED, seal
+from summtune.cluster.unpacking import MANIFEST, entered
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.config.places import PACKED_ROOT
 from summtune.errors import RunMistake, SettingsMistake
@@ -151,6 +152,29 @@ def test_a_package_that_is_too_large_is_refused_with_the_culprits(project: Path)
         package.check_size(3)
 
 
+def test_many_files_of_one_size_are_culprits_all_the_same(tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"part{number}.csv").write_bytes(b"x" * 200_000)
+    with pytest.raises(RunMistake, match=r"The largest: .*part\d+\.csv 0\.2 MB; .*part\d+\.csv 0\.2 MB"):
+        pack(tmp_path.glob("*.csv"), "installed").check_size(3)
+
+
+def test_the_storage_may_come_along_as_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`submit --env SUMMTUNE_STORAGE`, to a cluster that names none, or another."""
+    storage = tmp_path / "storage"
+    sealed, pad = seal({"SUMMTUNE_STORAGE": str(storage)})
+    with zipfile.ZipFile(pack((), "installed").write(tmp_path / "package.zip", pad)) as archive:
+        archive.extractall(tmp_path / "job")
+    monkeypatch.chdir(tmp_path / "job")
+    for here in ({}, {"SUMMTUNE_STORAGE": "/elsewhere"}):
+        environ = {**here, SEALED: sealed, "RAY_JOB_CONFIG_JSON_ENV_VAR": '{"metadata": {"job_submission_id": "x"}}'}
+        job = entered(environ)
+        assert job is not None
+        assert (job.id, job.storage) == ("x", storage)
+        assert environ["SUMMTUNE_STORAGE"] == str(storage), "for whatever asks later"
+    assert entered({}) is None
+
+
 def test_the_same_contents_make_the_same_archive(project: Path, tmp_path: Path) -> None:
     package = packed(load_experiment(space(project), environ={}))
     one, other = package.write(tmp_path / "one.zip", b""), package.write(tmp_path / "other.zip", b"")
@@ -172,11 +196,13 @@ def job_folder(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     project.rename(project.with_name("gone"))
     monkeypatch.chdir(there)
     monkeypatch.setenv(PACKED_ROOT, "")  # so that it is restored afterwards
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", '{"metadata": {"job_submission_id": "tiny-20260101-000000-abcd"}}')
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(tmp_path / "storage"))
     return Job("tiny-20260101-000000-abcd", tmp_path / "storage")
 
 
 def test_a_job_reads_the_persons_paths_from_the_storage(job_folder: Job, project: Path) -> None:
-    unpack(job_folder, os.environ)
+    entered(os.environ)
     experiment = load_experiment(Path("spaces/tiny.yaml"), environ={})
     root = Path(os.environ[PACKED_ROOT])
     assert root.parent == job_folder.storage / ".packages"
@@ -190,11 +216,11 @@ def test_a_job_reads_the_persons_paths_from_the_storage(job_folder: Job, project
 
 def test_unpacking_twice_is_unpacking_once(job_folder: Job) -> None:
     there = Path.cwd()
-    unpack(job_folder, os.environ)
+    entered(os.environ)
     first = os.environ[PACKED_ROOT]
     before = {file: file.stat().st_mtime_ns for file in Path(first).rglob("*")}
     os.chdir(there)
-    unpack(job_folder, os.environ)
+    entered(os.environ)
     assert os.environ[PACKED_ROOT] == first
     assert {file: file.stat().st_mtime_ns for file in Path(first).rglob("*")} == before
 
@@ -203,7 +229,7 @@ def test_another_version_is_refused(job_folder: Job) -> None:
     manifest = json.loads(Path(MANIFEST).read_text(encoding="utf-8"))
     Path(MANIFEST).write_text(json.dumps({**manifest, "version": "9.9"}), encoding="utf-8")
     with pytest.raises(RunMistake, match=r"the cluster has summtune .*, and 9\.9 submitted this\. Install the same version on both"):
-        unpack(job_folder, os.environ)
+        entered(os.environ)
 
 
 def test_mistakes_are_found_before_anything_is_asked_of_a_cluster(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from summtune.cli.main import main
-from summtune.cluster.parcel import chosen, receive, send
+from summtune.cluster.parcel import chosen, received, send
 from summtune.errors import RunMistake, SurroundingsFailure
+from summtune.events.copies import copied_from
 from summtune.paths import RunPaths
-from summtune.reporting.views import open_run, write_views
+from summtune.reporting.views import best_model, open_run, write_views
 from tests.reporting.test_views import recorded
 
 
@@ -40,7 +42,10 @@ def log_of(run: RunPaths, model: Path | None = None, limit_mb: float = 1) -> str
 
 def test_what_is_sent_arrives_and_checkpoints_stay(run: RunPaths, tmp_path: Path) -> None:
     there = tmp_path / "there"
-    count = receive(log_of(run, run.trial("0001").best_model), there)
+    parcel = received(log_of(run, run.trial("0001").best_model))
+    assert parcel.name == run.folder.name
+    assert parcel.events == run.events.read_bytes()
+    count = parcel.unpack(there)
     found = sorted(str(file.relative_to(there)) for file in there.rglob("*") if file.is_file())
     assert len(found) == count
     assert {"events.jsonl", "sweep_summary.json", "trials/0001/training.log", "trials/0001/models/best_model/config.json"} <= set(found)
@@ -53,8 +58,14 @@ def test_a_torn_log_is_noticed(run: RunPaths, tmp_path: Path) -> None:
     lines = log.splitlines()
     for damaged in ("", "nothing here", "\n".join(lines[:4] + lines[5:])):
         with pytest.raises(SurroundingsFailure, match="What the cluster sent is not whole"):
-            receive(damaged, tmp_path / "there")
-    assert not (tmp_path / "there").exists()
+            received(damaged)
+
+
+@pytest.mark.parametrize("name", ["../above", "/etc", ".hidden", "--option", "a/b"])
+def test_a_name_that_leads_elsewhere_is_refused(run: RunPaths, name: str) -> None:
+    """Jobs and their names are those of whoever may submit to the cluster."""
+    with pytest.raises(RunMistake, match=r"which is no name of a folder"):
+        received(log_of(run).replace(f" {run.folder.name}\n", f" {name}\n"))
 
 
 def test_what_is_too_much_for_a_log_is_refused(run: RunPaths) -> None:
@@ -70,7 +81,48 @@ def test_pulling_from_a_storage_that_is_seen_here(
     assert main(["pull", "plain", "--output-dir", folder, "--into", "here"]) == 0
     assert capsys.readouterr().out.startswith(f"here/{run.folder.name}: ")
     assert (Path("here") / run.folder.name / "sweep_summary.json").is_file()
+    origin = copied_from(RunPaths(Path("here") / run.folder.name))
+    assert origin is not None
+    assert origin.place == str(run.folder.resolve())
+    assert main(["show", run.folder.name, "--output-dir", folder]) == 0, "seen from here, too"
+    assert run.folder.name in capsys.readouterr().out
     assert main(["pull", "plain", "--output-dir", folder, "--into", "here"]) == 0, "an earlier pull is brought up to date"
     capsys.readouterr()
     assert main(["pull", "plain", "--output-dir", folder, "--into", folder]) == 2
     assert "is the run itself. Give another folder with `--into FOLDER`." in capsys.readouterr().err
+
+
+def test_an_absolute_folder_does_not_lead_out_of_the_storage(
+    run: RunPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OUTPUT_DIR of this machine means nothing there."""
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(run.folder.parent / "storage"))
+    monkeypatch.setenv("OUTPUT_DIR", str(run.folder.parent))
+    assert main(["pull", "plain", "--into", "here"]) == 2
+    assert "lies outside the cluster's storage" in capsys.readouterr().err
+
+
+def test_a_model_that_is_too_much_for_a_log_stays_there_unless_it_was_asked_for(
+    run: RunPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state, _ = open_run(run)
+    best = best_model(run, state)
+    assert best is not None
+    weights = best.best_model / "model.safetensors"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(os.urandom(2_000_000))
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", '{"metadata": {"job_submission_id": "pull-x"}}')
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(run.folder.parent.parent))
+    sending = ["pull", "--send", "--limit-mb", "1", f"--output-dir={run.folder.parent.name}"]
+    assert main([*sending, "--", "plain"]) == 0
+    log = capsys.readouterr().out
+    assert log.startswith("note: the best model (2.0 MB) stays there: 1 MB go through a job's log;")
+    there = Path("there")
+    received(log).unpack(there)
+    assert (there / "sweep_summary.json").is_file()
+    assert not list(there.rglob("*.safetensors"))
+    assert main([*sending, "--model", "--", "plain"]) == 2
+    assert "are too much for a job's log (limit 1 MB)" in capsys.readouterr().err
+    assert main([*sending, "--limit-mb", "3", "--", "plain"]) == 0
+    received(capsys.readouterr().out).unpack(there)
+    assert list(there.rglob("*.safetensors"))

@@ -57,6 +57,19 @@ def test_settings_travel_in_clear_secrets_sealed_and_nothing_else_at_all() -> No
     assert sealed_variables(environ, ["MINE"]) == {"WANDB_API_KEY": CANARY, "HF_TOKEN": CANARY, "MINE": "x"}
 
 
+def test_logins_that_lie_in_files_go_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is logged in here is mirrored here, and would not be there."""
+    (tmp_path / "netrc").write_text(f"machine api.wandb.ai login user password {CANARY}\nmachine wandb.mine login user password own\n")
+    (tmp_path / "token").write_text("hf_of_mine")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+    netrc = {"NETRC": str(tmp_path / "netrc")}
+    assert sealed_variables(netrc, []) == {"WANDB_API_KEY": CANARY, "HF_TOKEN": "hf_of_mine"}
+    assert sealed_variables({**netrc, "WANDB_BASE_URL": "https://wandb.mine:8080"}, [])["WANDB_API_KEY"] == "own"
+    assert "WANDB_API_KEY" not in sealed_variables({**netrc, "WANDB_BASE_URL": "https://another"}, [])
+    assert sealed_variables({**netrc, "WANDB_API_KEY": "set"}, [])["WANDB_API_KEY"] == "set"
+
+
 def test_the_variable_itself_is_no_setting() -> None:
     from summtune.config.environment import read_environment
     from summtune.config.places import PACKED_ROOT

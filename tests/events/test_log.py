@@ -4,10 +4,13 @@ import sys
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from summtune.errors import RunMistake
+from summtune.events import log as log_module
 from summtune.events.kinds import KINDS, Ended, Event, PointDrawn, Reported, RunClosed, from_record
 from summtune.events.log import EventLog, last_event, read_events
 
@@ -129,6 +132,48 @@ def test_no_room_is_a_failure_of_the_surroundings_and_leaves_the_log_whole(tmp_p
     events, warnings = read_events(path)
     assert [event.kind for event in events] == ["run_closed"]
     assert warnings == []
+
+
+def interrupted_at(place: int, log: EventLog, event: Event) -> bool:
+    """Append an event; a Ctrl-C comes at one of the append's steps, counted from 0. Whether there was such a step."""
+    steps, before = count(), sys.gettrace()
+
+    def trace(frame: FrameType, what: str, _: object) -> Any:
+        if frame.f_code.co_filename != log_module.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if what == "opcode" and next(steps) == place:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        log.append(event)
+        return False
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+
+
+def test_an_interrupt_anywhere_in_an_append_leaves_the_log_whole(tmp_path: Path) -> None:
+    """It is the second Ctrl-C, and what is appended after it is the run's end."""
+    kept = []
+    for place in count():
+        log = EventLog(path := tmp_path / f"{place}.jsonl")
+        first = log.append(Ended("0001", "finished"))
+        came = interrupted_at(place, log, Ended("0002", "finished"))
+        last = log.append(RunClosed("interrupted"))
+        log.close()
+        events, warnings = read_events(path)
+        assert warnings == [], f"at step {place}"
+        assert [events[0], events[-1]] == [first, last]
+        kept.append(len(events) == 3)
+        if not came:
+            break
+    assert kept == sorted(kept), "from the write on it is there"
+    assert kept.count(True) > 10, "the sync is among the steps"
+    assert kept.count(False) > 10
 
 
 def test_every_kind_is_listed_under_its_own_name() -> None:

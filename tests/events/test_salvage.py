@@ -304,3 +304,16 @@ def test_workers_that_came_to_an_attempt_whose_start_is_lost_are_left_out() -> N
         "group_started of 0002 was left out: that its attempt began is lost",
         "group_started of 0002 was left out: its attempt was over",
     ]
+
+
+def test_what_a_damaged_line_of_a_repetition_was_about_is_told(tmp_path: Path) -> None:
+    run = RunPaths(tmp_path)
+    log = EventLog(run.events, clock=lambda: 5.0)
+    for event in ends_of_a_budget():
+        log.append(event)
+    log.close()
+    spoil(run, 8)
+    _, said = mended_run(run)
+    assert said[1] == "Event log, line 8: the line (trial_started of 0001-seed1) is damaged, and was left out: its checksum is another."
+    assert "Trial 0001-seed1 has lost a part of its record, and goes on from its last whole checkpoint." in said
+    assert not any("can't be told" in text for text in said)

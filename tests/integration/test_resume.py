@@ -8,9 +8,11 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from summtune.events import standings
@@ -191,11 +193,21 @@ def test_damaged_pickles_of_tune_do_not_matter(summtune_on_cluster: CommandLine,
     check_whole(run, trials=3)
 
 
+def listening(pid: int) -> list[str]:
+    """The addresses that a process and those that it has started listen on."""
+    driver = psutil.Process(pid)
+    sockets = [one for each in (driver, *driver.children(recursive=True)) for one in each.net_connections()]
+    return [one.laddr.ip.removeprefix("::ffff:") for one in sockets if one.status == "LISTEN"]
+
+
 def test_ctrl_c_stops_cleanly_and_loses_nothing(summtune: CommandLine, space_file: SpaceFile) -> None:
     """With a Ray of its own, as on a laptop."""
     file = space_file(**SEARCH)
     process = summtune.start("run", file)
     wait_until(summtune.folder / "results", has(Reported, 2), process)
+    addresses = listening(process.pid)
+    assert len(addresses) > 5, "Ray's processes, and the trials'"
+    assert all(ip_address(address).is_loopback for address in addresses), "nobody has asked for more"
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to Ray's processes and the trials' actors, too
     assert process.wait(60) == 130
     output = summtune.output()

@@ -40,12 +40,12 @@ def test_hyperband_s_verdict_is_rays_own() -> None:
 @pytest.mark.parametrize(("strict", "maximize", "score"), [(False, True, 0.7), (True, True, 0.4), (False, False, 0.2), (True, False, 0.4)])
 def test_strict_judges_the_evaluation_at_the_rung(strict: bool, maximize: bool, score: float) -> None:
     stopping = Stopping("hyperband", 3, 1, 20, strict=strict)
-    assert hyperband.measure(stopping, [0.2, 0.7, 0.4], maximize) == (score, score)
+    assert hyperband.measure(stopping, {1: 0.2, 2: 0.7, 3: 0.4}, maximize) == (score, score)
 
 
 def test_the_median_judges_from_min_iter_on() -> None:
     assert [iteration for iteration in range(1, 7) if median.rung(MEDIAN, iteration, 6) is not None] == [2, 3, 4, 5]
-    score, mark = median.measure(MEDIAN, [0.9, 0.2, 0.4], True)
+    score, mark = median.measure(MEDIAN, {1: 0.9, 2: 0.2, 3: 0.4}, True)
     assert (score, round(mark, 9)) == (0.9, 0.3), "the first evaluation is no part of the average"
     assert median.judge(MEDIAN, 0.1, [0.2, 0.3], True) == (None, False), "two others are too few"
     assert median.judge(MEDIAN, 0.1, [0.2, 0.3, 0.4], True) == (0.3, True)
@@ -61,13 +61,13 @@ def test_the_median_s_verdicts_are_rays_own(maximize: bool) -> None:
     controller = SimpleNamespace(get_live_trials=list)
     rng, marks, stopped = np.random.default_rng(3), dict[int, list[float]](), 0
     for _ in range(25):
-        curves = {SimpleNamespace(trial_id=str(rng.random()), status="RUNNING").trial_id: list[float]() for _ in range(2)}
+        curves = {SimpleNamespace(trial_id=str(rng.random()), status="RUNNING").trial_id: dict[int, float]() for _ in range(2)}
         trials = {name: _Trial(name) for name in curves}
         levels = {name: rng.normal() for name in curves}
         for iteration in range(1, 7):
             for name in list(trials):
-                curves[name].append(float(levels[name] + rng.normal() / 2))
-                said = theirs.on_trial_result(controller, trials[name], {"t": iteration, "score": curves[name][-1]})
+                curves[name][iteration] = float(levels[name] + rng.normal() / 2)
+                said = theirs.on_trial_result(controller, trials[name], {"t": iteration, "score": curves[name][iteration]})
                 if median.rung(MEDIAN, iteration, 20) is None:
                     assert said == "CONTINUE"
                     continue

@@ -19,6 +19,7 @@ from summtune.config.space_file import EarlyTerminateSpec
 from summtune.config.stopping import Stopping, stopping
 from summtune.events.kinds import Decided, Event, Reported
 from summtune.events.log import read_events
+from summtune.events.mending import mended_run
 from summtune.tuning.driver import Driver
 from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import drawn, worked
@@ -39,6 +40,11 @@ NEEDED = {"hyperband": {"min_iter": 1}}
 def of(name: str, iterations: int = 9) -> tuple[ModuleType, Stopping]:
     """A rule, and what it is told where a person says no more than has to be said."""
     return registry.load("search.stopping", name), stopping(EarlyTerminateSpec(type=name, **NEEDED.get(name, {})), iterations)
+
+
+def numbered(scores: list[float]) -> dict[int, float]:
+    """By iteration, as a rule is told."""
+    return dict(enumerate(scores, start=1))
 
 
 @every_rule
@@ -63,7 +69,7 @@ def test_no_trial_is_judged_at_its_last_iteration_or_after(name: str) -> None:
 @given(scores=SCORES, maximize=st.booleans())
 def test_the_first_to_arrive_is_never_stopped(name: str, scores: list[float], maximize: bool) -> None:
     rule, told = of(name)
-    score, _ = rule.measure(told, scores, maximize)
+    score, _ = rule.measure(told, numbered(scores), maximize)
     assert rule.judge(told, score, [], maximize) == (None, False)
 
 
@@ -84,20 +90,20 @@ def test_it_keeps_and_changes_nothing(name: str, scores: list[float], seen: list
 
     def said() -> tuple[object, object]:
         verdict = rule.places(told, len(seen), last=False) if rule.PAUSES else rule.judge(told, scores[-1], seen, maximize)
-        return rule.measure(told, scores, maximize), verdict
+        return rule.measure(told, by_iteration, maximize), verdict
 
-    given_scores, given_seen = list(scores), list(seen)
+    by_iteration, given_seen = numbered(scores), list(seen)
     first = said()
     assert said() == first
-    assert (scores, seen) == (given_scores, given_seen)
+    assert (by_iteration, seen) == (numbered(scores), given_seen)
 
 
 @every_rule
 @given(scores=SCORES)
 def test_to_minimise_is_to_measure_the_opposite(name: str, scores: list[float]) -> None:
     rule, told = of(name)
-    least, mark = rule.measure(told, scores, False)
-    assert (least, mark) == pytest.approx(tuple(-one for one in rule.measure(told, [-score for score in scores], True)))
+    least, mark = rule.measure(told, numbered(scores), False)
+    assert (least, mark) == pytest.approx(tuple(-one for one in rule.measure(told, numbered([-score for score in scores]), True)))
 
 
 @stopping_rule
@@ -184,6 +190,34 @@ def test_verdicts_are_the_same_after_any_number_of_restarts(name: str, metric: s
     assert any(stop for *_, stop in once) == (name != "none")
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if "min_iter" in registry.load("search.stopping", name).TAKES])
+def test_a_trial_is_judged_though_the_log_has_lost_one_of_its_evaluations(name: str, tmp_path: Path) -> None:
+    """What a rule is told of an evaluation says which one it is: it can't be counted off."""
+    space = f"""
+name: plain
+parameters: {{learning_rate: {{distribution: log_uniform_values, min: 1e-5, max: 1e-2}}}}
+run_cap: 6
+baseline: false
+early_terminate: {{type: {name}, min_iter: 3}}
+settings: {{training: {{num_train_epochs: 4}}}}
+"""
+    driver, log = open_driver(tmp_path / "run", space)
+    trial = drawn(driver)
+    step(driver, trial, 0.1)
+    step(driver, trial, 0.2)
+    log.close()
+    lines = driver.run.events.read_bytes().splitlines(keepends=True)
+    first = next(line for line in lines if b'"kind": "reported"' in line)
+    driver.run.events.write_bytes(b"".join(line.replace(b"0.1", b"0.7") if line == first else line for line in lines))
+    mended_run(driver.run)
+    driver, log = open_driver(tmp_path / "run", space)
+    assert [report.iteration for report in driver.state.trials[drawn(driver)].reports] == [2]
+    step(driver, trial, 0.3)
+    log.close()
+    (judged,) = [event for event in read_events(driver.run.events)[0] if isinstance(event, Decided)]
+    assert (judged.rung, judged.score, judged.mark or judged.score) == (3, 0.3, 0.3)
+
+
 RULE = '''"""A rule that stops whatever is below a half."""
 
 SUMMARY = "a half"
@@ -196,7 +230,7 @@ def rung(stopping, iteration, last):
 
 
 def measure(stopping, scores, maximize):
-    return scores[-1], scores[-1]
+    return scores[max(scores)], scores[max(scores)]
 
 
 def judge(stopping, score, seen, maximize):

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import json
 import os
@@ -133,10 +134,34 @@ def test_a_live_driver_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.M
     path = tmp_path / ".driver.lock"
     with lock.held(path):
         silent(path, 1000)
-        deadline = time.monotonic() + 5
-        while (holder := lock.holder(path)) is None or holder.silent_s > 500:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for_a_sign(path)
+
+
+def test_a_sign_of_life_that_failed_is_not_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system was away for a moment."""
+    monkeypatch.setattr(lock, "BEAT_S", 0.01)
+    failed = threading.Event()
+    touch = os.utime
+
+    def away_once(of: int | Path, times: tuple[float, float] | None = None) -> None:
+        if isinstance(of, int) and not failed.is_set():
+            failed.set()
+            raise OSError(errno.EIO, "Input/output error")
+        touch(of, times)
+
+    monkeypatch.setattr(os, "utime", away_once)
+    path = tmp_path / ".driver.lock"
+    with lock.held(path):
+        assert failed.wait(5)
+        silent(path, 1000)
+        wait_for_a_sign(path)
+
+
+def wait_for_a_sign(path: Path) -> None:
+    deadline = time.monotonic() + 5
+    while (holder := lock.holder(path)) is None or holder.silent_s > 500:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_nothing_is_not_held(tmp_path: Path) -> None:
@@ -168,3 +193,18 @@ def test_the_note_tells_where_the_run_is_seen_and_a_silent_machine_drives_nothin
         assert lock.driver(path) is not None
         os.utime(path, (0, time.time() - lock.LOST_S - 60))
         assert lock.driver(path) is None
+
+
+def test_a_folder_that_can_not_be_looked_into_is_not_said_to_be_driven_by_another(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "run", tmp_path / "aside"
+    folder.mkdir()
+    with lock.held(folder / ".driver.lock") as check:
+        folder.rename(aside)
+        folder.touch()  # where the way to the lock is no folder, as over a network that gave way it can't be asked
+        with pytest.raises(SurroundingsFailure, match=r"\.driver\.lock: Not a directory\. Nothing that was recorded is lost"):
+            check()
+        folder.unlink()
+        with pytest.raises(SurroundingsFailure, match="the run was taken over"):
+            check()
+        aside.rename(folder)
+        check()

@@ -18,7 +18,7 @@ OWN = Cluster("", job="", started_here=True)
 
 def test_a_store_that_can_be_written_is_left_as_it_was(s3_environment: S3, tmp_path: Path) -> None:
     store = ObjectStore.at(f"s3://{s3_environment.bucket()}/runs")
-    check(tmp_path, store, OWN, Allotment(1.0, 0.0))
+    check(tmp_path, store, OWN, Allotment(1.0, 0.0), {})
     assert store.sizes() == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -26,11 +26,11 @@ def test_a_store_that_can_be_written_is_left_as_it_was(s3_environment: S3, tmp_p
 def test_a_bucket_that_is_not_there_is_a_mistake(s3_environment: S3, tmp_path: Path) -> None:
     said = r"general\.storage: this machine can't write to s3://nobodys/runs: The specified bucket does not exist \(NO_SUCH_BUCKET\)"
     with pytest.raises(RunMistake, match=said):
-        check(tmp_path, ObjectStore.at("s3://nobodys/runs"), OWN, Allotment(1.0, 0.0))
+        check(tmp_path, ObjectStore.at("s3://nobodys/runs"), OWN, Allotment(1.0, 0.0), {})
 
 
 def test_a_server_that_is_down_is_no_mistake(s3_environment: S3, tmp_path: Path) -> None:
     store = ObjectStore.at(f"s3://{s3_environment.bucket()}/runs")
     said = rf"^this machine can't reach {store.url}: Could not connect to server \(NETWORK_CONNECTION\)\. Nothing was begun\."
     with s3_environment.down(), pytest.raises(SurroundingsFailure, match=said):
-        check(tmp_path, store, OWN, Allotment(1.0, 0.0))
+        check(tmp_path, store, OWN, Allotment(1.0, 0.0), {})

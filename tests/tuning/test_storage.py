@@ -16,7 +16,7 @@ from summtune.events.kinds import Noted, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.objects import ObjectStore
 from summtune.paths import RunPaths
-from summtune.training.checkpoints import verify
+from summtune.training.checkpoints import seal, verify
 from summtune.training.stored import stored_folders
 from summtune.tuning import storage as module
 from summtune.tuning.brought_back import bring_all, bring_results, stored_run
@@ -136,6 +136,64 @@ def test_what_workers_stored_is_deleted_once_the_stored_log_names_newer_ones(liv
     one.storage._round()
     assert f"trials/{trial}/attempts/1/checkpoints/checkpoint-10" not in names(store)
     assert f"trials/{trial}/attempts/1/checkpoints/checkpoint-20" in names(store)
+
+
+def test_what_workers_store_before_it_is_recorded_stays(live: Going, store: ObjectStore, tmp_path: Path) -> None:
+    """An evaluation's checkpoint and model before its report, and checkpoints between evaluations; as many of these as are kept here."""
+    one = live(tmp_path / "run")
+    trial = drawn(one.driver)
+    step(one.driver, trial, 0.3)
+    attempt, name = one.run.trial(trial).attempt(1), f"trials/{trial}/attempts/1"
+    uploads = Uploads(store.url, one.run.folder)
+    recorded = {f"{name}/checkpoints/checkpoint-10", f"{name}/models/best-1"}
+    between = [written(attempt.checkpoints / f"checkpoint-{number}") for number in (12, 14, 16)]
+    for folder in between:
+        assert uploads(folder) == ""
+    one.storage.heard(Noted(trial, "something"))
+    one.storage._round()
+    assert names(store) == {*recorded, *(f"{name}/checkpoints/{folder.name}" for folder in between)}
+    shutil.rmtree(between[0])  # `save_total_limit`
+    shutil.rmtree(between[2])  # there, and not seen here yet: the view of a shared folder may be late
+    for folder in (written(attempt.checkpoints / "checkpoint-8"), written(attempt.models / "best-2")):
+        assert uploads(folder) == ""
+    one.storage.heard(Noted(trial, "something"))
+    assert one.close() == []
+    assert names(store) == {
+        *recorded,
+        f"{name}/checkpoints/checkpoint-14",
+        f"{name}/checkpoints/checkpoint-16",
+        f"{name}/models/best-2",
+    }
+
+
+def test_what_was_never_recorded_goes_with_the_next_report_or_the_trial_s_end(live: Going, store: ObjectStore, tmp_path: Path) -> None:
+    one = live(tmp_path / "run")
+    trial = drawn(one.driver)
+    uploads = Uploads(store.url, one.run.folder)
+    uploads(written(one.run.trial(trial).attempt(1).checkpoints / "checkpoint-5"))
+    assert one.close() == []
+    attempt = f"trials/{trial}/attempts"
+    assert names(store) == {f"{attempt}/1/checkpoints/checkpoint-5"}
+    again = live(tmp_path / "run")
+    assert drawn(again.driver) == trial
+    again.storage._round()
+    assert names(store) == {f"{attempt}/1/checkpoints/checkpoint-5"}, "the second attempt begins with it"
+    step(again.driver, trial, 0.3)
+    again.storage._round()
+    assert names(store) == {f"{attempt}/2/checkpoints/checkpoint-10", f"{attempt}/2/models/best-1"}
+    uploads(written(again.run.trial(trial).attempt(2).checkpoints / "checkpoint-15"))
+    again.driver.over(trial)
+    assert again.close() == []
+    assert names(store) == {f"trials/{trial}/checkpoints/checkpoint-10", f"trials/{trial}/models/best_model"}
+
+
+def written(folder: Path) -> Path:
+    """A folder as a worker leaves it, of which the driver has not heard."""
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_text(f"weights of {folder.name}", encoding="utf-8")
+    if folder.name.startswith("checkpoint-"):
+        seal(folder)
+    return folder
 
 
 def test_a_run_whose_folder_is_gone_goes_on_from_its_last_checkpoint(live: Going, store: ObjectStore, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from summtune.tuning.worker_group import Smaller, _telling
 LOST = WorkerHealthCheckFailedError("A worker health check failed.", ActorDiedError())
 GONE = RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:25260.")
 
+TOLD_GONE = TrialFailure("worker_lost", "one of its workers was lost (RuntimeError: Connection closed by peer)")
+"""What a worker makes of it on its way out."""
+
 
 def raised(error: Exception) -> Exception:
     """As Ray Train hands on what a worker's function raised."""
@@ -31,6 +34,10 @@ def raised(error: Exception) -> Exception:
         ([raised(ValueError("odd")), LOST], "worker_lost", "the process of one of"),
         ([raised(SurroundingsFailure("the disk is full")), LOST], "surroundings", "the disk is full"),
         ([raised(ValueError("odd"))], "error", "ValueError: odd"),
+        ([raised(GONE), raised(ValueError("odd"))], "error", "ValueError: odd"),
+        ([raised(TOLD_GONE), raised(TrialFailure("error", "ValueError: odd"))], "error", "ValueError: odd"),
+        ([raised(TOLD_GONE), LOST], "worker_lost", "the process of one of the trial's workers ended without a word"),
+        ([raised(TOLD_GONE), raised(TrialFailure("diverged", "the loss became nan")), LOST], "diverged", "the loss became nan"),
     ],
 )
 def test_the_failure_that_says_most(failures: list[Exception], cause: str, message: str) -> None:

@@ -9,7 +9,7 @@ nearly all that come late. On recorded learning curves both find good settings l
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from summtune.config.stopping import Stopping
 
@@ -25,9 +25,9 @@ def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
     return iteration if iteration in stopping.rungs(last) else None
 
 
-def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tuple[float, float]:
+def measure(stopping: Stopping, scores: Mapping[int, float], maximize: bool) -> tuple[float, float]:
     """The best so far, for both."""
-    score = max(scores) if maximize else min(scores)
+    score = max(scores.values()) if maximize else min(scores.values())
     return score, score
 
 

@@ -6,7 +6,7 @@ with, and goes on. The rungs are W&B's. With `strict` a trial is judged by its e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from summtune.config.stopping import Stopping
 
@@ -22,9 +22,9 @@ def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
     return iteration if iteration in stopping.rungs(last) else None
 
 
-def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tuple[float, float]:
+def measure(stopping: Stopping, scores: Mapping[int, float], maximize: bool) -> tuple[float, float]:
     """The best so far, for both; with `strict` the last."""
-    score = scores[-1] if stopping.strict else max(scores) if maximize else min(scores)
+    score = scores[max(scores)] if stopping.strict else max(scores.values()) if maximize else min(scores.values())
     return score, score
 
 

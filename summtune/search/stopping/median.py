@@ -6,7 +6,7 @@ from `min_iter` on is judged, and averages begin there: the first evaluations sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 
 from summtune.config.stopping import Stopping
@@ -26,9 +26,10 @@ def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
     return iteration if stopping.min_iter <= iteration < min(stopping.max_iter, last) else None
 
 
-def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tuple[float, float]:
+def measure(stopping: Stopping, scores: Mapping[int, float], maximize: bool) -> tuple[float, float]:
     """The best so far; others are judged by the average from min_iter on."""
-    return max(scores) if maximize else min(scores), fmean(scores[stopping.min_iter - 1 :])
+    counted = [score for iteration, score in scores.items() if iteration >= stopping.min_iter]
+    return max(scores.values()) if maximize else min(scores.values()), fmean(counted)
 
 
 def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: bool) -> tuple[float | None, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from summtune.config.stopping import Stopping
 
@@ -18,9 +18,10 @@ def rung(stopping: Stopping, iteration: int, last: int) -> int | None:
     return None
 
 
-def measure(stopping: Stopping, scores: Sequence[float], maximize: bool) -> tuple[float, float]:
+def measure(stopping: Stopping, scores: Mapping[int, float], maximize: bool) -> tuple[float, float]:
     """Never asked: there is no rung."""
-    return scores[-1], scores[-1]
+    score = scores[max(scores)]
+    return score, score
 
 
 def judge(stopping: Stopping, score: float, seen: Sequence[float], maximize: bool) -> tuple[float | None, bool]:
