@@ -85,9 +85,9 @@ def test_two_workers_train_what_one_does_and_a_killed_one_is_replaced(tune_here:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_rungs_pause_groups_and_let_them_go_on(tune_here: Tune, space_file: SpaceFile) -> None:
-    """Two at a time on four CPUs; what a rung stops gives its workers back, and goes on in another group."""
+    """Two at a time on two CPUs, half of one for each worker; what a rung stops gives its workers back, and goes on in another group."""
     file = space_file(
-        **{**TWO, "settings": THREE_EPOCHS},
+        **{**TWO, "settings": THREE_EPOCHS, "resources": {"workers_per_trial": 2, "cpus_per_trial": 1}},
         parameters={"learning_rate": {"values": [1e-7, 1e-2, 1e-3]}},
         early_terminate={"type": "asha", "min_iter": 1, "eta": 2},
     )
