@@ -15,9 +15,10 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import Reported, RunOpened
 from summtune.events.log import EventLog
 from summtune.events.mending import mended_run
+from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import rows
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver
 
 EVENTS = REPORTS + 5
 """Of a trial: drawn, started, its reports, ended, told, promoted."""
@@ -65,7 +66,7 @@ def played(trials: int, looks: tuple[int, ...]) -> Played:
         before, per_event, memory = resident_mb(), dict[int, float](), dict[int, float]()
         began, finished, since = time.process_time(), 0, 0
         begins = {look - min(look // 2, 500) for look in looks}
-        while not isinstance(trial := driver.next_trial(), SpaceUsedUp):
+        while isinstance(trial := driver.next_trial(), TrialState):
             settings = driver.start(trial.id)
             for iteration in range(1, REPORTS + 1):
                 driver.report(

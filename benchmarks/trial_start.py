@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 
 from summtune.config.experiment import Experiment, load_experiment
+from summtune.events.mending import read_run
 from summtune.paths import AttemptPaths, cache_dir
-from summtune.reporting.views import open_run
 from summtune.tuning import engine
 from summtune.tuning.drive import Witness
 from summtune.tuning.launch import start
@@ -80,7 +80,7 @@ def _local(experiment: Experiment, folder: Path) -> list[tuple[bool, float, floa
         Per trial: whether it is its actor's first, seconds from the driver's start of it to the training's, load_s, first_step_s.
     """
     run = start(experiment, str(folder), [], Witness(lambda opened: None, lambda event, state: None, lambda: None, print))
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     seen: set[int] = set()
     rows = []
     for trial in sorted(state.searched, key=lambda trial: trial.started_at or 0.0):

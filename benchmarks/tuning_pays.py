@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 
 from summtune.events import standings
+from summtune.events.mending import read_run
 from summtune.inference.predict import predict
 from summtune.paths import RunPaths, shipped
-from summtune.reporting.views import open_run
 
 SEEDS = (1, 2, 3)
 RANDOM_POINTS = 20
@@ -42,7 +42,7 @@ def _one_search(output_dir: Path, seed: int) -> float:
     began = time.perf_counter()
     run = _run(output_dir, f"general.seed={seed}")
     took = time.perf_counter() - began
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     best, baseline = standings.best(state), state.baseline
     assert best is not None
     assert baseline is not None
@@ -61,7 +61,7 @@ def _one_search(output_dir: Path, seed: int) -> float:
 def _own_settings_among_random_points(output_dir: Path) -> None:
     alike = ("method=random", "early_terminate.type=none", "evaluation.strategy=full")
     run = _run(output_dir, *alike, f"count={RANDOM_POINTS}", "general.seed=4")
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     points = sorted(score for trial in state.searched if (score := state.score(trial)) is not None)
     baseline = state.baseline
     assert baseline is not None

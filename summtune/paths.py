@@ -235,8 +235,12 @@ class RunPaths:
         return TrialPaths(self.trials / trial_id)
 
     def retired_tune(self) -> Path:
-        """A free name for a Ray Tune folder that can't be restored and makes room for a new one."""
+        """A free name for a Ray Tune folder that is not restored, and makes room for a new one."""
         return self._free("tune.retired-{}")
+
+    def retired_tunes(self) -> list[Path]:
+        """Those that are still there."""
+        return sorted(self.folder.glob("tune.retired-*"))
 
     def _free(self, pattern: str) -> Path:
         number = 1

@@ -132,10 +132,10 @@ def _of_ray(run: RunPaths) -> Page:
 
 def _of_wandb(run: RunPaths) -> Page:
     from summtune.config.experiment import Experiment
-    from summtune.reporting.views import open_run
+    from summtune.events.mending import read_run
     from summtune.tuning import wandb_page
 
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     assert state.opened is not None
     return Page("wandb", *wandb_page.page(run, Experiment.from_record(state.opened.experiment).base.settings))
 

@@ -55,12 +55,12 @@ def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.config.experiment import Experiment
     from summtune.errors import Interrupted
-    from summtune.reporting.views import open_run
+    from summtune.events.mending import read_run
     from summtune.tuning.lock import check_free
 
     found = the_run(run, output_dir)
     check_free(found.lock)
-    state, _ = open_run(found)
+    state, _ = read_run(found)
     assert state.opened is not None
     stage = _stage(space, words, Experiment.from_record(state.opened.experiment).base.settings)
     live = LiveRun(screen, found)

@@ -15,10 +15,11 @@ from summtune.errors import NothingUsable
 from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Event, RunClosed
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths, run_title
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
-from summtune.reporting.views import open_run, write_views
+from summtune.reporting.views import write_views
 
 if TYPE_CHECKING:
     from summtune.tuning.drive import Opened, Witness
@@ -97,7 +98,7 @@ class LiveRun:
         """
         self.screen.end()
         assert self.run is not None
-        state, _ = open_run(self.run)
+        state, _ = read_run(self.run)
         print_summary(self.screen.console, self.run, state)
         title = run_title(self.run.folder)
         if standings.best(state) is None and standings.infeasible(state):
@@ -121,7 +122,7 @@ class LiveRun:
         """Say how to go on; where the run was let end in good order, what it has come to, too."""
         self.screen.end()
         if self.run is not None:
-            state, _ = open_run(self.run)
+            state, _ = read_run(self.run)
             if state.stop == "finishing":
                 print_summary(self.screen.console, self.run, state)
                 self.screen.say()

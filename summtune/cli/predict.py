@@ -34,10 +34,11 @@ def predict(
         raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
     folder = Path(run)
     if not (folder / SETTINGS_FILE).is_file():
-        from summtune.reporting.views import best_model, model_of_trial, open_run
+        from summtune.events.mending import read_run
+        from summtune.reporting.views import best_model, model_of_trial
 
         found = the_run(run, output_dir)
-        state, warnings = open_run(found)
+        state, warnings = read_run(found)
         for warning in warnings:
             typer.echo(f"note: {warning}", err=True)
         best = best_model(found, state) if trial is None else model_of_trial(found, state, trial)

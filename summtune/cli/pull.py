@@ -111,10 +111,11 @@ def _there(run: str, output_dir: str | None, *, model: bool) -> tuple[RunPaths, 
     """The run in the storage, and its files that are worth having."""
     from summtune.cli.find import the_run
     from summtune.cluster.parcel import chosen
-    from summtune.reporting.views import best_model, open_run
+    from summtune.events.mending import read_run
+    from summtune.reporting.views import best_model
 
     found = the_run(run, output_dir)
-    state, _ = open_run(found)
+    state, _ = read_run(found)
     best = best_model(found, state) if model else None
     return found, chosen(found, best.best_model if best else None)
 

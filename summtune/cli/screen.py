@@ -34,7 +34,7 @@ from summtune.events.kinds import (
 )
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
-from summtune.reporting.views import best_model, last_iteration, last_iterations, most_trials, shown_path
+from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
 from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
@@ -48,6 +48,7 @@ from summtune.reporting.wording import (
     value_text,
     warm_start_texts,
 )
+from summtune.search.trial_length import last_iteration
 
 MOST_SHARE = 0.05
 """Of the driver's time, what showing a run may take."""

@@ -25,8 +25,9 @@ def show(
     from summtune.errors import Problem, RunMistake
     from summtune.events import standings
     from summtune.events.copies import copied_from
+    from summtune.events.mending import read_run
     from summtune.reporting.leaderboard import figures, rows
-    from summtune.reporting.views import best_model, last_iterations, most_trials, open_run
+    from summtune.reporting.views import best_model, last_iterations, most_trials
     from summtune.tuning.lock import is_held
 
     found = seen_run(run, output_dir)
@@ -38,7 +39,7 @@ def show(
         from summtune.cli.watching import watch
 
         return watch(found, as_json=as_json)
-    state, warnings = open_run(found)
+    state, warnings = read_run(found)
     for warning in warnings:
         typer.echo(f"note: {warning}", err=True)
     if as_json:

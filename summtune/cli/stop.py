@@ -44,10 +44,10 @@ def _stop_run(found: RunPaths, *, now: bool, wait: bool, as_json: bool) -> int:
     from summtune.cli.next_step import called, command
     from summtune.errors import Problem, RunMistake
     from summtune.events.copies import copied_from
-    from summtune.reporting.views import open_run
+    from summtune.events.mending import read_run
     from summtune.tuning import lock, stop_request
 
-    state, _ = open_run(found)
+    state, _ = read_run(found)
     if not lock.is_held(found.lock):
         copied = copied_from(found)
         raise _not_driven(found, state) if copied is None else _a_copy(found, copied)
@@ -65,7 +65,7 @@ def _stop_run(found: RunPaths, *, now: bool, wait: bool, as_json: bool) -> int:
             typer.echo(f"Go on later with:  {command('resume', called(found))}")
     while wait and lock.is_held(found.lock):
         time.sleep(POLL_S)
-    state, _ = open_run(found)
+    state, _ = read_run(found)
     if as_json:
         record = {"run": found.folder.name, "folder": str(found.folder), "now": now, "trials_running": running, "status": state.status}
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))

@@ -19,8 +19,9 @@ from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.following import Follower, News
 from summtune.events.kinds import Event, RunClosed, RunOpened, RunResumed
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths
-from summtune.reporting.views import most_trials, open_run
+from summtune.reporting.views import most_trials
 
 if TYPE_CHECKING:
     from summtune.tuning.lock import Holder
@@ -41,7 +42,7 @@ def watch(run: RunPaths, *, as_json: bool) -> int:
     Raises:
         RunMistake: its event log doesn't say what the run was asked to do.
     """
-    open_run(run)  # which says what is wrong where it can't be shown
+    read_run(run)  # which says what is wrong where it can't be shown
     shown: _Records | _Watched = _Records() if as_json else _Watched(run)
     follower = Follower(run.events)
     next_look = 0.0

@@ -39,12 +39,6 @@ class Objective:
     def maximize(self) -> bool:
         return self.goal == "maximize"
 
-    def reached(self, score: float | None) -> bool:
-        """Whether a score is as good as the target."""
-        if self.target is None or score is None:
-            return False
-        return score >= self.target if self.maximize else score <= self.target
-
 
 def reported_name(written: str, known: Mapping[str, Goal | None]) -> str:
     """The name that evaluations report a metric under.

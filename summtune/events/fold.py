@@ -74,6 +74,7 @@ class RunState:
         repetitions: trials that train a point once more, by the trial that was the first to.
         spent: what it has used up.
         budget: what it may use up, by name.
+        past_target: whether the run goes on though its target is reached.
         search_ended: why no more trials are begun, where that is not because all that were asked for have been.
         unimproved: how many trials in a row have ended without improving the best, or with several objectives the front, the baseline and
             failed ones not among them.
@@ -107,6 +108,7 @@ class RunState:
     repetitions: dict[str, list[str]] = field(default_factory=dict)
     spent: Spending = field(default_factory=Spending)
     budget: dict[str, float] = field(default_factory=dict)
+    past_target: bool = False
     search_ended: SearchEnded | None = None
     unimproved: int = 0
     _rested: set[str] = field(default_factory=set)
@@ -116,7 +118,7 @@ class RunState:
     def objectives(self) -> tuple[Aim, ...]:
         """What is searched for; rungs, the choice of a trial's best evaluation, and the best of the run go by the first."""
         all_of_them = (self._experiment["objective"], *self._experiment.get("further_objectives", ()))
-        return tuple(Aim(str(one["name"]), one["goal"] == "maximize") for one in all_of_them)
+        return tuple(Aim(str(one["name"]), one["goal"] == "maximize", one.get("target")) for one in all_of_them)
 
     def losses(self, metrics: Metrics) -> Losses:
         """The objectives among an evaluation's metrics, less being better."""
@@ -250,6 +252,7 @@ class RunState:
                 self.count, self.folder = event.count, event.folder
                 self.status, self.reason, self.closed_at, self.stop = "running", "", None, ""
                 self.budget = self.budget if event.budget is None else dict(event.budget)
+                self.past_target = self.past_target or event.past_target
                 self.search_ended = None  # what ended it is looked for again
                 self.sessions += 1
                 self.ended = []
@@ -334,7 +337,7 @@ class RunState:
         trial.cause, trial.message, trial.ended_at = "", "", None
         trial.told, trial.promoted, trial.halted = False, False, ""
         if anew:
-            trial.reports, trial.best, trial.verdict = [], None, None
+            trial.reports, trial.best, trial.verdict, trial.first_attempt = [], None, None, trial.attempts + 1
             for scores in self.rungs.values():
                 scores.pop(trial_id, None)
             for rung in self.brackets.values():

@@ -17,14 +17,22 @@ class Aim:
     Attributes:
         name: that evaluations report it under.
         maximize: whether more is better.
+        target: what is good enough, if anything is.
     """
 
     name: str
     maximize: bool
+    target: float | None = None
 
     def loss(self, metrics: Mapping[str, float]) -> float:
         """Its value, less being better."""
         return -metrics[self.name] if self.maximize else metrics[self.name]
+
+    def reached(self, metrics: Mapping[str, float]) -> bool:
+        """Whether it is as good as the target."""
+        if self.target is None:
+            return False
+        return metrics[self.name] >= self.target if self.maximize else metrics[self.name] <= self.target
 
 
 def at_least_as_good(one: Losses, other: Losses) -> bool:

@@ -19,6 +19,12 @@ BUDGET = "budget"
 """The cause of a trial's end that is none of its own."""
 
 _TRIAL_ID = re.compile(r"\d+(-seed\d+)?")
+TARGET = "target"
+"""What ended a search whose target is reached."""
+
+SPACE = "space"
+"""What ended a search that found no further point in its space."""
+
 _UNITS = {"hours": "hours", "gpu_hours": "GPU hours", "epochs": "epochs"}
 
 
@@ -115,6 +121,7 @@ class RunResumed(Event):
         again: failed trials that are run again from their last checkpoint.
         anew: failed trials that are run again from their beginning.
         budget: what the run may use up from now on, by name; None leaves it as it was.
+        past_target: whether a person wants more trials though a target is reached; it ends nothing from now on.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -125,6 +132,7 @@ class RunResumed(Event):
     again: list[str] = field(default_factory=list)
     anew: list[str] = field(default_factory=list)
     budget: dict[str, float] | None = None
+    past_target: bool = False
 
 
 @dataclass(frozen=True)
@@ -276,27 +284,41 @@ class WentOn(Event):
 
 @dataclass(frozen=True)
 class SearchEnded(Event):
-    """No more trials are begun, though not all that were asked for have been: a budget is used up, or the run has stopped improving.
+    """No more trials are begun, though not all that were asked for have been: a budget is used up, the run has stopped improving, is as
+    good as it need be, or its space holds no other training.
 
     Attributes:
-        by: hours, gpu_hours, epochs, or patience_trials.
+        by: hours, gpu_hours, epochs, patience_trials, target, or space.
         limit: what was asked for.
-        used: what had been used up, or how many trials in a row had not improved the best.
+        used: what had been used up, how many trials in a row had not improved the best, what was reached (of several targets the first), or
+            how many points were drawn.
+        reached: with a target, which trial reached what.
     """
 
     kind: ClassVar[str] = "search_ended"
     by: str
     limit: float
     used: float
+    reached: str = ""
 
     @property
     def by_budget(self) -> bool:
         """Whether trials under way are stopped, too."""
-        return self.by != "patience_trials"
+        return self.by in _UNITS
+
+    @property
+    def by_space(self) -> bool:
+        """Whether there was merely nothing left to draw: trials that pause may go on all the same."""
+        return self.by == SPACE
 
     @property
     def reason(self) -> str:
         """Why, for a person."""
+        if self.by == TARGET:
+            return self.reached
+        if self.by_space:
+            drawn = f"{self.used:g} of {self.limit:g} trials were drawn"
+            return f"{drawn}, and no other was found in the space that would be another training"
         if not self.by_budget:
             return f"{self.used:g} trials in a row have not improved the best (patience_trials {self.limit:g})"
         return f"the budget of {self.limit:g} {_UNITS[self.by]} is used up ({self.used:.3g})"
@@ -304,6 +326,8 @@ class SearchEnded(Event):
     @property
     def remedy(self) -> str:
         """What `summtune resume` can be told to go on."""
+        if self.by_space:
+            return "a wider space is a run of its own, which `warm_start` lets learn from this one"
         return f"`--budget {self.by}=N` raises it" if self.by_budget else "`--count N` adds trials"
 
 

@@ -24,6 +24,7 @@ class TrialState:
         id: its id, the same through every attempt.
         status: pending, running, paused, finished, stopped or failed; running also means "was running when the run was left", and pending
             "waits to be retried" or "to go on".
+        first_attempt: the first of its present life; of those before, nothing counts once it is begun anew.
         began_at: when its present attempt began to train: with several workers, once all were there.
         retried: attempts that failed for a cause that can pass.
         retried_before: how many of them in earlier sessions.
@@ -51,6 +52,7 @@ class TrialState:
     cause: str = ""
     message: str = ""
     attempts: int = 0
+    first_attempt: int = 1
     started_at: float | None = None
     began_at: float | None = None
     retried: list[Retried] = field(default_factory=list)

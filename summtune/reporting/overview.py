@@ -14,8 +14,8 @@ from summtune.events.copies import copied_from
 from summtune.events.fold import RunState
 from summtune.events.kinds import RunClosed
 from summtune.events.log import last_event
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths
-from summtune.reporting.views import open_run
 
 Status = Literal["running", "crashed", "interrupted", "failed", "finished", "unreadable", "copy"]
 
@@ -70,7 +70,7 @@ def overview(run: RunPaths, *, live: bool) -> Overview:
         if found is not None:
             return found
     try:
-        state, warnings = open_run(run)
+        state, warnings = read_run(run)
     except RunMistake as mistake:
         return Overview(run.folder.name, str(run.folder), "unreadable", idle_s=idle, notes=(str(mistake),))
     if state.status == "running" and copied_from(run) is not None:

@@ -19,19 +19,10 @@ from summtune.config.experiment import Experiment
 from summtune.errors import Problem, RunMistake
 from summtune.events import standings
 from summtune.events.fold import RunState
-from summtune.events.mending import read_run
 from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths, TrialPaths
 from summtune.reporting.leaderboard import figures, of_seeds
-
-
-def open_run(run: RunPaths) -> tuple[RunState, list[str]]:
-    """A run's state as its event log tells it, with warnings about the log.
-
-    Raises:
-        RunMistake: the log can't be read, or is that of a run that ended before it began.
-    """
-    return read_run(run)
+from summtune.search.trial_length import last_iteration
 
 
 def write_views(run: RunPaths, state: RunState) -> None:
@@ -80,12 +71,6 @@ def last_iterations(state: RunState) -> dict[str, int]:
     assert state.opened is not None
     experiment = Experiment.from_record(state.opened.experiment)
     return {trial.id: last_iteration(state, experiment, trial) for trial in state.trials.values()}
-
-
-def last_iteration(state: RunState, experiment: Experiment, trial: TrialState) -> int:
-    """The evaluations that a trial was meant to make."""
-    origin = state.origin(trial)
-    return experiment.iterations({} if origin.baseline else origin.point)
 
 
 def most_trials(state: RunState) -> int:

@@ -75,6 +75,7 @@ class Search:
         self._count = count
         self._identity = identity or _as_text
         self._identities: dict[str, str] = {}  # a trial's never changes, and finding it out takes longest of all in a replay
+        self._nothing_left = False  # nor will there be: what has been trained only gets more
         self._begin()
 
     def _begin(self) -> None:
@@ -82,7 +83,6 @@ class Search:
         self._asked: dict[str, optuna.Trial] = {}
         self._trained: set[str] = set()
         self._drawn: set[str] = set()  # those of them that lie in the space
-        self._nothing_left = False
         self._observed: dict[str, set[int]] = {}
         self._paused: set[str] = set()
 

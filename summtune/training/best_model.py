@@ -84,11 +84,24 @@ def adopt_decoding(folder: Path, point: Mapping[str, Any], generation_config: st
     file = folder / SETTINGS_FILE
     record = json.loads(file.read_text(encoding="utf-8"))
     own = record.get("own_generation", record["settings"]["generation"])
-    generation = {**own, **{key.partition(".")[2]: value for key, value in point.items()}}
-    record |= {"settings": {**record["settings"], "generation": generation}, "own_generation": own}
+    record |= {"settings": {**record["settings"], "generation": _over(own, point)}, "own_generation": own}
     record |= {"full_metrics": dict(metrics)} if metrics else {}
     durable.write_text(folder / "generation_config.json", generation_config)
     durable.write_json(file, record)
+
+
+def decodes_with(folder: Path, point: Mapping[str, Any]) -> bool:
+    """Whether a best model's folder has adopted these settings of generation."""
+    try:
+        record = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        generation: dict[str, Any] = record["settings"]["generation"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return generation == _over(record.get("own_generation", generation), point)
+
+
+def _over(own: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    return {**own, **{key.partition(".")[2]: value for key, value in point.items()}}
 
 
 def prediction_rows(ids: Sequence[str], references: Sequence[str], evaluated: Evaluated, objective_name: str) -> list[dict[str, Any]]:

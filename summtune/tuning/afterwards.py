@@ -4,12 +4,14 @@ what came of that. `finals` does the work; as in the driver itself, all is on re
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from summtune.config.stages import DecodeStage
 from summtune.events import kinds, standings
 from summtune.events.trial_state import TrialState
-from summtune.training.best_model import add_full_metrics, adopt_decoding, write_predictions
+from summtune.training.best_model import add_full_metrics, adopt_decoding, decodes_with, write_predictions
 from summtune.training.referee import Refereed
-from summtune.tuning import promotion
+from summtune.tuning import trial_files
 from summtune.tuning.decode_race import Race, Tried
 from summtune.tuning.driver import Driver
 
@@ -41,16 +43,24 @@ def scored(driver: Driver, trial_id: str, found: Refereed) -> None:
     write_predictions(paths.predictions, found.rows)
     add_full_metrics(paths.best_model, found.metrics)
     driver.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
-    promotion.write_results(paths, trial, driver.state)
+    trial_files.write_results(paths, trial, driver.state)
 
 
 def races(driver: Driver) -> dict[str, Race]:
-    """Trials whose models are to be decoded with other settings, and how far each has come."""
+    """Trials whose models are to be decoded with other settings, and how far each has come.
+
+    Also those whose folders don't have the decoding that is on record, since the driver was killed before.
+    """
     if driver.state.decode is None:
         return {}
     stage = DecodeStage.from_record(driver.state.decode)
-    trials = [trial for trial in standings.to_decode(driver.state, stage.top_k) if driver.run.trial(trial.id).best_model.is_dir()]
-    return {trial.id: _race(driver, trial) for trial in trials if len(trial.decoded) - trial.decoded_before < stage.count}
+    trials = [trial for trial in standings.to_decode(driver.state, stage.top_k) if len(trial.decoded) - trial.decoded_before < stage.count]
+    found = {trial.id: _race(driver, trial) for trial in trials if driver.run.trial(trial.id).best_model.is_dir()}
+    for trial in driver.state.trials.values():
+        if trial.id not in found and not _is_adopted(driver, trial) and driver.run.trial(trial.id).best_model.is_dir():
+            race = _race(driver, trial)
+            found[trial.id] = replace(race, stage={**race.stage, "count": len(race.past)})  # nothing but the best once more
+    return found
 
 
 def decoded(driver: Driver, trial_id: str, tried: Tried) -> None:
@@ -58,20 +68,32 @@ def decoded(driver: Driver, trial_id: str, tried: Tried) -> None:
     trial, paths = driver.state.trials[trial_id], driver.run.trial(trial_id)
     if tried.decoded is not None:
         driver.record(tried.decoded)
-        promotion.write_decodings(paths, trial)
-    if tried.rows:
+        trial_files.write_decodings(paths, trial)
+    if tried.rows:  # the model first: that predictions.csv has these scores says that all is done
+        adopt_decoding(paths.best_model, tried.point, tried.generation_config, trial.decoding.metrics if trial.decoding is not None else {})
         write_predictions(paths.predictions, tried.rows)
-        adopt_decoding(paths.best_model, tried.point, tried.generation_config, tried.decoded.metrics if tried.decoded else {})
-        promotion.write_results(paths, trial, driver.state)
+        trial_files.write_results(paths, trial, driver.state)
 
 
 def _with_models(driver: Driver, point: TrialState) -> list[TrialState]:
     return [trial for trial in standings.trainings(driver.state, point) if driver.run.trial(trial.id).best_model.is_dir()]
 
 
-def _race(driver: Driver, trial: TrialState) -> Race:
-    metrics, own = driver.state.full_metrics(trial), driver.state.own_metrics(trial)
+def _is_adopted(driver: Driver, trial: TrialState) -> bool:
+    """Whether a trial's folder decodes as its score says: its model, and what its predictions are."""
+    if trial.decoding is None or driver.state.own_metrics(trial) is None:  # the latter where a damaged log has lost its full evaluation
+        return True
+    return decodes_with(driver.run.trial(trial.id).best_model, trial.decoding.point) and _scores(driver, trial) is not None
+
+
+def _scores(driver: Driver, trial: TrialState) -> list[float] | None:
+    metrics = driver.state.full_metrics(trial)
     assert metrics is not None
+    return trial_files.scores_on_record(driver.run.trial(trial.id), driver.state.objective, metrics[driver.state.objective])
+
+
+def _race(driver: Driver, trial: TrialState) -> Race:
+    own = driver.state.own_metrics(trial)
     assert own is not None
     assert driver.state.decode is not None
     return Race(
@@ -86,6 +108,6 @@ def _race(driver: Driver, trial: TrialState) -> Race:
         past=tuple(trial.decoded[trial.decoded_before :]),
         before=trial.decoded_before,
         best_point=trial.decoding.point if trial.decoding is not None else {},
-        best_scores=promotion.scores_on_record(driver.run.trial(trial.id), driver.state.objective, metrics[driver.state.objective]),
+        best_scores=_scores(driver, trial) if _is_adopted(driver, trial) else None,
         best_is_feasible=not driver.state.violations(trial),
     )

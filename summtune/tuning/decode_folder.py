@@ -18,7 +18,7 @@ from summtune.paths import cache_dir
 from summtune.training.best_model import adopt_decoding
 from summtune.training.referee import score_in_full
 from summtune.training.reopened import stored_settings
-from summtune.tuning.decode_race import Race, Tried, decoding_record, race
+from summtune.tuning.decode_race import Race, decoding_record, race
 
 DECODINGS = "decodings.jsonl"
 
@@ -67,13 +67,13 @@ def decode_folder(folder: Path, stage: DecodeStage, objective: str, *, maximize:
         best_scores=[float(row[objective]) for row in before.rows],
     )
     tried: list[Decoded] = []
-    best: Tried | None = None
+    best: Decoded | None = None
     for one in race(asked):
         assert one.decoded is not None, "the scores of the model's own decoding are at hand"
+        if one.decoded.best:
+            best = one.decoded
+            adopt_decoding(folder, one.point, one.generation_config, best.metrics)  # at once: a person may end this at any time
         durable.append_line(folder / DECODINGS, {**decoding_record(one.decoded), "time": time.time()})
         tried.append(one.decoded)
-        best = one if one.decoded.best else best
         told(one.decoded)
-    if best is not None and best.decoded is not None:
-        adopt_decoding(folder, best.point, best.generation_config, best.decoded.metrics)
-    return Outcome(before.metrics[objective], best.decoded if best else None, len(tried), sum(one.dropped for one in tried))
+    return Outcome(before.metrics[objective], best, len(tried), sum(one.dropped for one in tried))

@@ -13,7 +13,7 @@ from summtune import durable, registry
 from summtune.config.experiment import Experiment, settings_over
 from summtune.config.settings import Settings
 from summtune.errors import TrialFailure
-from summtune.events import kinds, standings
+from summtune.events import kinds
 from summtune.events.fold import RunState
 from summtune.events.log import EventLog
 from summtune.events.trial_state import TrialState
@@ -21,7 +21,8 @@ from summtune.paths import RunPaths
 from summtune.search.ending import search_end
 from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word, told_score
-from summtune.tuning import disk_room, own_metrics, promotion, stop_request, verdicts
+from summtune.search.trial_length import last_iteration
+from summtune.tuning import disk_room, own_metrics, promotion, resuming, stop_request, trial_files, verdicts
 from summtune.tuning.failures import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
@@ -31,13 +32,13 @@ Watcher = Callable[[kinds.Event, RunState], None]
 
 
 @dataclass(frozen=True)
-class SpaceUsedUp:
-    """What `next_trial` answers when there is nothing more to train."""
+class NoMore:
+    """What `next_trial` answers when no more trials are begun, for whatever reason: all have been, a stop, the search's end."""
 
 
 @dataclass(frozen=True)
-class NotYet(SpaceUsedUp):
-    """What it answers when there is nothing now, and what comes next depends on trials that are under way."""
+class NotYet:
+    """What it answers when there is none now, and what comes next depends on trials that are under way."""
 
 
 class Driver:
@@ -74,6 +75,7 @@ class Driver:
         self._storage = storage
         # Trials that paused, and whose attempt Ray Tune has not ended yet: what it says of that end must not be taken for the next one's.
         self._leaving: set[str] = set()
+        self._begun: set[str] = set()  # trials of which an attempt began in this session
         self._weighed = False
         self._rule = registry.load("search.stopping", experiment.stopping.type)
         self._search = Search(
@@ -102,7 +104,7 @@ class Driver:
         self.state.apply(event)
         self._watch(event, self.state)
 
-    def next_trial(self, *, at_once: bool = False) -> TrialState | SpaceUsedUp:
+    def next_trial(self, *, at_once: bool = False) -> TrialState | NotYet | NoMore:
         """The trial to run next.
 
         One that was left behind or is to be tried again, the baseline, one that goes on after a pause, a new point, or a promising one
@@ -112,7 +114,7 @@ class Driver:
             at_once: don't let the one that is to be tried again pause first.
         """
         if self.state.stop:
-            return SpaceUsedUp()
+            return NoMore()
         self._look_for_end()
         self._end_left_behind()
         for trial_id in self._waiting:
@@ -126,12 +128,13 @@ class Driver:
         known = self._to_go_on()
         if isinstance(known, TrialState):
             return known
-        if not (self.state.drawn >= self.state.count or self.state.search_ended or self.target_reached):
+        if not (self.state.drawn >= self.state.count or self.state.search_ended):
             number = self.state.last_number
             trial_id = f"{number + 1:04d}"
             proposal = self._search.propose(trial_id, number)
             if proposal is not None:
                 return self._draw(trial_id, proposal.point, proposal.params)
+            self._look_for_end()
         if known is not None:
             return known
         if self.state.statuses["paused"]:
@@ -143,9 +146,17 @@ class Driver:
                 return NotYet()
         return self._repeat()
 
+    def ends_without_a_trial(self) -> bool:
+        """Whether no trial is to be begun any more; to be asked while nothing runs. Those that wait for what will not come end here."""
+        self._look_for_end()
+        self._end_left_behind()
+        if self._pausing_is_over and not self._waiting:
+            self._end_paused()
+        return bool(self.state.stop) or self.complete
+
     def _to_go_on(self, *, last_call: bool = False) -> TrialState | NotYet | None:
         """A paused trial that goes on, as soon as its attempt that paused has ended; none once the search has ended."""
-        if self.state.search_ended or self.target_reached:
+        if self._pausing_is_over:
             return None
         trial = verdicts.to_go_on(self.state, self.experiment, self._rule, last_call=last_call)
         if trial is not None:
@@ -156,7 +167,7 @@ class Driver:
             self._search.go_on(trial, self.state)
         return trial
 
-    def _end_paused(self) -> SpaceUsedUp:
+    def _end_paused(self) -> NotYet | NoMore:
         """Nothing is left that could let the paused trials go on."""
         if self._leaving:
             return NotYet()
@@ -164,9 +175,9 @@ class Driver:
             if trial.paused:
                 self.record(verdicts.end(self.state, trial, None))
                 self._conclude(trial)
-        return SpaceUsedUp()
+        return NoMore()
 
-    def _repeat(self) -> TrialState | SpaceUsedUp:
+    def _repeat(self) -> TrialState | NotYet | NoMore:
         """A promising point with another seed. Each is a trial of its own, which neither sampler nor rungs hear of."""
         match self._next_repetition():
             case Repetition(of, seed):
@@ -175,7 +186,7 @@ class Driver:
                 return self.state.trials[trial_id]
             case Wait():
                 return NotYet()
-        return SpaceUsedUp()
+        return NoMore()
 
     def _next_repetition(self) -> Repetition | Wait | None:
         if not self.state.further_seeds or self._budget_is_used_up:
@@ -214,21 +225,24 @@ class Driver:
         trial = self.state.trials[trial_id]
         paths = self.run.trial(trial_id)
         attempt = max(trial.attempts, *paths.attempt_numbers(), 0) + 1  # a log that lost its end knows fewer than there are
-        found, iteration = promotion.to_resume(paths, trial)
+        found, iteration = resuming.to_resume(paths, trial)
         if self._storage is not None:
             for notice in self._storage.bring_back(trial, checkpoint=iteration < trial.iteration):
                 self.note(trial_id, notice)
-                found, iteration = promotion.to_resume(paths, trial)
+                found, iteration = resuming.to_resume(paths, trial)
         for notice in found.notices:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
         done_again = trial.iteration > iteration
         self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, 0.0 if waits_for_room else self._gpus))
+        self._begun.add(trial_id)
         if done_again:
             self._search.replay(self.state)  # a study can't be untold what no longer counts
+        if not trial.reports:
+            promotion.clear_away(paths)
         paths.attempt(attempt).folder.mkdir(parents=True, exist_ok=True)
         settings = self.settings_of(trial)
-        promotion.write_settings(paths, settings)
+        trial_files.write_settings(paths, settings)
         best = trial.best
         orders = Orders(
             attempt=attempt,
@@ -298,10 +312,12 @@ class Driver:
             elif trial.over:
                 if not (trial.told and trial.promoted):
                     self._conclude(trial)
-                if trial.scored is not None:
-                    promotion.write_results(self.run.trial(trial.id), trial, self.state)
-                if not promotion.is_written(self.run.trial(trial.id), trial):
-                    promotion.write_settings(self.run.trial(trial.id), self.settings_of(trial))
+                if trial.scored is not None or trial.decoded:
+                    trial_files.write_results(self.run.trial(trial.id), trial, self.state)
+                if trial.decoded:
+                    trial_files.write_decodings(self.run.trial(trial.id), trial)
+                if not trial_files.is_written(self.run.trial(trial.id), trial):
+                    trial_files.write_settings(self.run.trial(trial.id), self.settings_of(trial))
                     self._promote(trial)
 
     def over(self, trial_id: str, failure: TrialFailure | None = None) -> None:
@@ -318,7 +334,7 @@ class Driver:
                 self._halt(trial)
                 failure = None  # nothing is left to go on with
         if failure is not None and not self._budget_is_used_up and self.retries.allowed(trial, failure):
-            began = trial.status == "running"
+            began = trial.status == "running" and trial_id in self._begun
             self.record(kinds.Retried(trial_id, trial.attempts if began else 0, failure.cause, failure.message))
             self._waiting.append(trial_id)
             return
@@ -336,17 +352,6 @@ class Driver:
         return self._search.study
 
     @property
-    def target_reached(self) -> bool:
-        """Whether some trial, as the search is told of it, is as good as `metric.target`; with several objectives as all targets given."""
-        aims = [one for one in self.experiment.objectives if one.target is not None]
-        if not aims:
-            return False
-        if len(self.experiment.objectives) == 1 and not self.state.repetitions:
-            return (best := standings.likeliest(self.state)) is not None and aims[0].reached(self.state.score(best))
-        known = [trial.best.metrics for trial in standings.candidates(self.state) if trial.best is not None]
-        return any(all(aim.reached(metrics[aim.name]) for aim in aims) for metrics in known)
-
-    @property
     def hopeless(self) -> str:
         """Why the run had better stop: its first trials failed alike, and none has ever reported. Empty while that is not so."""
         alike = alike_from_the_first(self.state)
@@ -361,7 +366,7 @@ class Driver:
     @property
     def complete(self) -> bool:
         """Whether all that was asked for has ended."""
-        used_up = self._all_drawn or self.target_reached or self.state.search_ended is not None
+        used_up = self._all_drawn or self.state.search_ended is not None
         baseline_done = not self.experiment.baseline or self.state.baseline is not None or self._budget_is_used_up
         through = used_up and baseline_done and not self.state.under_way
         return through and self._next_repetition() is None
@@ -375,21 +380,42 @@ class Driver:
         return self.state.search_ended is not None and self.state.search_ended.by_budget
 
     @property
+    def _pausing_is_over(self) -> bool:
+        return self.state.search_ended is not None and not self.state.search_ended.by_space
+
+    @property
     def _why_ended(self) -> str:
         return self.state.search_ended.reason if self.state.search_ended is not None else ""
 
     def _look_for_end(self) -> None:
-        """Record it where a budget is used up or nothing has improved for long, as soon as it is so and makes a difference."""
-        before = self.state.search_ended
-        if before is not None and before.by_budget:
+        """Record why no more trials are begun before all have been, as soon as there is a reason and it makes a difference."""
+        if self._budget_is_used_up:
             return
-        end = search_end(self.state)
-        if end is not None and (not self.complete if end.by_budget else before is None and not self._all_drawn):
+        ends = (search_end(self.state), self._end_of_space())
+        end = next((one for one in ends if one is not None and self._makes_a_difference(one)), None)
+        if end is not None:
             self.record(end)
+
+    def _makes_a_difference(self, end: kinds.SearchEnded) -> bool:
+        before = self.state.search_ended
+        if end.by_budget:
+            return not self.complete
+        if end.by_space:
+            return before is None
+        if end.by == kinds.TARGET and self.state.statuses["paused"]:
+            return before is None or before.by_space
+        return before is None and not self._all_drawn
+
+    def _end_of_space(self) -> kinds.SearchEnded | None:
+        """Where no other training is left though there were to be more; than a finite space has points only if a person asked for more."""
+        if not self._search.used_up:
+            return None
+        asked = self.state.count if self.state.count > self.experiment.count else self.experiment.most_trials
+        return kinds.SearchEnded(kinds.SPACE, asked, self.state.drawn) if self.state.drawn < asked else None
 
     def _halt(self, trial: TrialState) -> bool:
         """Whether a budget ends a trial at its last report. Its last evaluation of all is its own end."""
-        if not self._budget_is_used_up or trial.iteration >= verdicts.last_iteration(self.state, self.experiment, trial):
+        if not self._budget_is_used_up or trial.iteration >= last_iteration(self.state, self.experiment, trial):
             return False
         assert self.state.search_ended is not None
         if not trial.halted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -256,6 +257,17 @@ def restorable(run: RunPaths) -> bool:
     return run.tune.is_dir() and bool(tune.Tuner.can_restore(str(run.tune.resolve()))) and any(run.tune.glob("experiment_state-*.json"))
 
 
+def make_room(run: RunPaths) -> None:
+    """Delete a folder of Ray Tune's that is not restored: the event log has all that a new one needs.
+
+    It is moved aside first, so that one which a kill, or NFS, leaves half deleted is never taken for whole; that goes the next time.
+    """
+    if run.tune.exists():
+        run.tune.rename(run.retired_tune())
+    for retired in run.retired_tunes():
+        shutil.rmtree(retired, ignore_errors=True)
+
+
 def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback], *, restore: bool, work: Work = training) -> None:
     """Let Ray Tune work until the driver has no more trials, or the loop is asked to end.
 
@@ -268,8 +280,7 @@ def run_tune(run: RunPaths, allotment: Allotment, callbacks: list[tune.Callback]
     """
     tuner = _restored_tuner(run, allotment, work) if restore else None
     if tuner is None:
-        if run.tune.exists():
-            run.tune.rename(run.retired_tune())
+        make_room(run)
         tuner = _new_tuner(run, allotment, callbacks, work)
     try:
         tuner.fit()

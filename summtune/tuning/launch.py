@@ -29,6 +29,7 @@ from summtune.families._checkpoints import check_available
 from summtune.objects import ObjectStore
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
+from summtune.search.ending import reaches_target
 from summtune.tuning import autoscaling, engine, failures, lock, own_metrics, reach, resources, stop_request
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.autoscaling import Outlook
@@ -150,8 +151,8 @@ def resume(
             witness.note("No trial of the run has failed: there is none to run again.")
         if state.status == "finished" and not more and not again and not anew and limits is None:
             if not failed:
-                ended = f" It ended since {state.search_ended.reason}: {state.search_ended.remedy}." if state.search_ended else ""
-                witness.note(f"The run is finished: there is nothing to go on with (`--count N` adds trials).{ended}")
+                how = f"It ended since {end.reason}: {end.remedy}." if (end := state.search_ended) else "`--count N` adds trials."
+                witness.note(f"The run is finished: there is nothing to go on with. {how}")
             for told in _stored(run, state, store):
                 witness.note(told)
             return run
@@ -167,6 +168,8 @@ def resume(
         untaught = not state.trials and not state.lost and len(state.taught) < len(experiment.warm_start)
         lessons = warm_start.lessons(experiment, facts.fingerprints) if untaught else []
         count = state.count + more
+        reached = bool(more) and reaches_target(state) is not None
+        beyond = ("the target is reached already: it ends this run no more.",) if reached and not state.past_target else ()
         with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment, awaited = _fitting(experiment, cluster, state.budget if limits is None else limits)
             store = store or _store(experiment, state.opened.run_id)
@@ -179,9 +182,9 @@ def resume(
             restorable = not rebuilt and engine.restorable(run)
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events, check=check)
-            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits)))
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits, reached)))
             learned = _teach(log, state, lessons)
-            said = (*warnings, *changed, *learned, *awaited)
+            said = (*warnings, *changed, *learned, *awaited, *beyond)
             drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=said, store=store)
     return run
 

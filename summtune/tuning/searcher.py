@@ -2,7 +2,8 @@
 
 Overridden, and why:
 - `_setup_study`: the study is the run's own, rebuilt from the event log; OptunaSearch would make a fresh one.
-- `suggest`: asks the driver, which records the point before it is trained, and says nothing while the cluster is full.
+- `suggest`: asks the driver, which records the point before it is trained, and says nothing while the cluster is full, or has no
+  node at all and there is no end to be told of.
 - `on_trial_result`: does nothing; the scheduler has already handed the result to the driver, also where it stops the trial.
 - `on_trial_complete`: a trial that a rung stopped is told as PRUNED; OptunaSearch tells COMPLETE with a truncated value.
 - `save`, `restore`: nothing to save; OptunaSearch pickles the study.
@@ -17,7 +18,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from summtune.tuning import session
-from summtune.tuning.driver import NotYet, SpaceUsedUp
+from summtune.tuning.driver import NoMore, NotYet
 
 TRIAL_KEY = "trial"
 
@@ -40,13 +41,13 @@ class RememberingOptunaSearch(OptunaSearch):  # type: ignore[misc]  # Ray ships 
         live = session.current()
         with live:
             live.look_up()  # here, too: Ray Tune asks in a loop of its own while nothing runs that it knows of
-            if live.fault is not None or not live.has_room():
+            if live.fault is not None or not (live.has_room() or live.may_end):
                 return None
             # Ray Tune waits in a loop of its own while nothing else runs; a person who wants an end shall not wait for a pause to pass.
             trial = live.driver.next_trial(at_once=live.stop_asked())
             if isinstance(trial, NotYet):
                 return None
-            if isinstance(trial, SpaceUsedUp):
+            if isinstance(trial, NoMore):
                 # Once it is told so Ray Tune never asks again; a trial that still runs may have to be tried again.
                 return None if live.may_go_on else str(Searcher.FINISHED)
             live.bind(trial_id, trial.id)

@@ -152,13 +152,27 @@ class Session:
         """Whether a trial runs, which may have to be tried again, or waits for that; once a person wants an end nothing is."""
         return bool(self._in_hand or self.driver.waiting) and not self.driver.state.stop
 
+    @property
+    def may_end(self) -> bool:
+        """Whether nothing is in hand and a person wants an end, or there is nothing more to train: for that no room is needed.
+
+        Ray Tune waits in a loop of its own then, which looks at no signal; it ends when given a trial, or told that there are no more.
+        """
+        return not self._in_hand and (self.stop_asked() or self.driver.ends_without_a_trial())
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether any trial in hand has an actor, or had one."""
+        return any(tune_id in self._attempts for tune_id in self._in_hand.values())
+
     def look_up(self) -> None:
         """Look after the trials in hand, and see whether a person wants an end.
 
-        At once, Ray Tune's loop ends here; otherwise as soon as it has no trial left.
+        At once, Ray Tune's loop ends here; otherwise as soon as it has no trial left that has begun: what only waits for room is a new one.
         """
         self.watchdog.look(self)
-        if not self._stopped and self.driver.hear() == "now":
+        wish = self.driver.hear()
+        if not self._stopped and (wish == "now" or (wish and self._in_hand and not self._has_begun)):
             self._stopped = True
             self._stop()
 

@@ -94,7 +94,7 @@ class Storage:
                 if report.checkpoint is None:
                     continue
                 written = paths.folder / report.checkpoint
-                if any(self._fetched(folder, sealed=True) for folder in (paths.checkpoints / written.name, written)):
+                if any(self._fetched(folder, sealed=True) for folder in (written, paths.checkpoints / written.name)):
                     told.append(f"The checkpoint of iteration {report.iteration} of {trial.id} was brought back from {self.store.url}.")
                     break
             best = trial.best

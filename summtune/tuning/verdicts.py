@@ -13,13 +13,8 @@ from summtune.events.fold import RunState
 from summtune.events.kinds import BUDGET, Decided, Ended
 from summtune.events.trial_state import TrialState
 from summtune.search import pausing
+from summtune.search.trial_length import last_iteration
 from summtune.tuning.failures import PASSING
-
-
-def last_iteration(state: RunState, experiment: Experiment, trial: TrialState) -> int:
-    """The evaluation that a trial ends with if nothing stops it."""
-    origin = state.origin(trial)
-    return experiment.iterations({} if origin.baseline else origin.point)
 
 
 def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: TrialState, iteration: int) -> Decided | None:

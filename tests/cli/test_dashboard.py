@@ -17,11 +17,11 @@ import pytest
 
 from summtune.cli.main import main
 from summtune.config.experiment import load_experiment
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths
 from summtune.reporting import study_server
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
-from summtune.reporting.views import open_run
 from summtune.tuning import lock, wandb_page
 from tests.reporting.test_views import recorded
 
@@ -30,7 +30,7 @@ from tests.reporting.test_views import recorded
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
     monkeypatch.chdir(tmp_path)
     found = recorded(tmp_path)
-    state, _ = open_run(found)
+    state, _ = read_run(found)
     write_study(found, state)
     write_page(found, state)
     return found
@@ -69,7 +69,7 @@ def test_optuna_dashboard_shows_the_study_and_its_successor_and_ends_with_ctrl_c
     assert study["study_name"] == run.folder.name
     assert len(json.loads(answer(f"{url}/api/studies/0"))["trials"]) == 4
     before = sorted(path.name for path in run.folder.iterdir())
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     del state.trials["0003"]
     write_study(run, state)
     assert len(json.loads(answer(f"{url}/api/studies/0"))["trials"]) == 3, "the driver has put another journal there"

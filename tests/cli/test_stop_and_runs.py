@@ -14,8 +14,9 @@ import pytest
 from summtune.cli.main import main
 from summtune.events.kinds import RunResumed, TrialStarted
 from summtune.events.log import EventLog
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths
-from summtune.reporting.views import open_run, write_views
+from summtune.reporting.views import write_views
 from summtune.tuning import lock
 from tests.reporting.test_views import recorded
 
@@ -120,7 +121,7 @@ def test_runs_says_what_became_of_each_newest_first(folder: Path, capsys: pytest
 
 def test_a_closed_run_is_read_from_its_summary_and_one_that_is_older_from_its_log(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = recorded(folder)
-    write_views(run, open_run(run)[0])
+    write_views(run, read_run(run)[0])
     whole = listed(capsys)
     lines = run.events.read_bytes().splitlines(keepends=True)
     stamp = run.events.stat()

@@ -47,9 +47,10 @@ def test_a_cluster_of_two_nodes_that_is_fit_and_then_is_not(head: Head, server: 
         assert f"{summtune.__version__} travels with each job" in of(record, "summtune")[0]["says"]
         assert not list(head.storage.glob(".summtune-doctor*")), "nothing is left behind"
     with joined(head, OTHER, SUMMTUNE_STORAGE=str(other_storage)):
-        code, out, _ = head.summtune("doctor", HF_ENDPOINT=server)
-        assert code == 3
+        code, out, err = head.summtune("doctor", HF_ENDPOINT=server)
+        assert code == 3, err
         lines = out.splitlines()
+        assert lines, err
         assert lines[0].split()[:4] == ["node", "Python", "Ray", "torch"]
         (bad,) = [line for line in lines if line.startswith("BAD")]
         assert f"SUMMTUNE_STORAGE is {other_storage} on {OTHER} (" in bad

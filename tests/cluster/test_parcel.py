@@ -12,8 +12,9 @@ from summtune.cli.main import main
 from summtune.cluster.parcel import chosen, received, send
 from summtune.errors import RunMistake, SurroundingsFailure
 from summtune.events.copies import copied_from
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths
-from summtune.reporting.views import best_model, open_run, write_views
+from summtune.reporting.views import best_model, write_views
 from tests.reporting.test_views import recorded
 
 
@@ -21,7 +22,7 @@ from tests.reporting.test_views import recorded
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPaths:
     monkeypatch.chdir(tmp_path)
     found = recorded(tmp_path)
-    state, _ = open_run(found)
+    state, _ = read_run(found)
     write_views(found, state)
     trial = found.trial("0001")
     for file, text in (
@@ -105,7 +106,7 @@ def test_an_absolute_folder_does_not_lead_out_of_the_storage(
 def test_a_model_that_is_too_much_for_a_log_stays_there_unless_it_was_asked_for(
     run: RunPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     best = best_model(run, state)
     assert best is not None
     weights = best.best_model / "model.safetensors"

@@ -44,7 +44,7 @@ def test_a_budget_ends_a_run_and_a_higher_one_goes_on(tune_here: Tune, resume_he
     assert run.trial(best.id).best_model.is_dir()
 
     said = resume_here(run).notes[-1]
-    assert said.startswith("The run is finished: there is nothing to go on with (`--count N` adds trials). It ended since the budget of 6 ")
+    assert said.startswith("The run is finished: there is nothing to go on with. It ended since the budget of 6 ")
     assert said.endswith("`--budget epochs=N` raises it.")
     with pytest.raises(RunMistake, match=r"of 6 epochs are used up, so that no trial would be begun. Raise it: `--budget epochs=N`"):
         resume_here(run, more=3)
@@ -99,3 +99,19 @@ def test_rungs_count_the_evaluations_that_max_steps_leaves(tune_here: Tune, spac
     events = read_events(run.events)[0]
     assert {event.rung for event in events if isinstance(event, Decided)} == {2}
     assert {event.gpus for event in events if isinstance(event, TrialStarted)} == {0.0}
+
+
+@pytest.mark.slow
+def test_a_target_ends_a_run_and_more_trials_are_trained_whatever_was_reached(
+    tune_here: Tune, resume_here: Callable[..., Heard], space_file: SpaceFile
+) -> None:
+    one_at_a_time = {**SEARCH, "run_cap": 2, "resources": {"max_concurrent_trials": 1}, "baseline": False}
+    run, _ = tune_here(space_file(**one_at_a_time, metric={"name": "loss", "target": 1000.0}))
+    state = state_of(run)
+    assert (state.status, len(state.searched)) == ("finished", 1)
+    assert state.reason.startswith("trial 0001 reached loss ")
+    assert resume_here(run).notes[-1].endswith("(target 1000): `--count N` adds trials.")
+    heard = resume_here(run, more=1)
+    state = state_of(run)
+    assert (state.status, len(state.searched), state.search_ended) == ("finished", 3, None)
+    assert "the target is reached already: it ends this run no more." in heard.notices

@@ -228,7 +228,7 @@ def test_a_finished_run_can_have_more_trials(tune_here: Any, resume_here: Any, s
     assert len(state_of(run).searched) == 1
     nothing = resume_here(run)
     assert nothing.events == []
-    assert nothing.notes == ["The run is finished: there is nothing to go on with (`--count N` adds trials)."]
+    assert nothing.notes == ["The run is finished: there is nothing to go on with. `--count N` adds trials."]
     heard = resume_here(run, more=2)
     assert heard.resumed == "rebuild"
     state = check_whole(run, trials=3, epochs=1)

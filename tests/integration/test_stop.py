@@ -141,7 +141,7 @@ def test_failed_trials_are_run_again(tune_here: Any, resume_here: Any, space_fil
     assert started[lost.id].iteration == lost.iteration
     assert started[lost.id].resumed.startswith("checkpoints/checkpoint-")
     assert (started[broken.id].iteration, started[broken.id].resumed) == (0, "")
-    assert resume_here(run).notes == ["The run is finished: there is nothing to go on with (`--count N` adds trials)."]
+    assert resume_here(run).notes == ["The run is finished: there is nothing to go on with. `--count N` adds trials."]
 
 
 @pytest.mark.slow

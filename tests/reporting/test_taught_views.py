@@ -11,10 +11,11 @@ from optuna.storages.journal import JournalFileBackend
 
 from summtune.events.kinds import PointDrawn, Reported, TrialStarted
 from summtune.events.log import EventLog
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
-from summtune.reporting.views import open_run, write_views
+from summtune.reporting.views import write_views
 from tests.tuning.playing import LESSON, make_run
 
 
@@ -30,7 +31,7 @@ def taught(folder: Path) -> RunPaths:
 
 def test_the_study_for_the_dashboard_marks_them(tmp_path: Path) -> None:
     run = taught(tmp_path / "run")
-    write_study(run, open_run(run)[0])
+    write_study(run, read_run(run)[0])
     study = optuna.load_study(study_name="plain", storage=JournalStorage(JournalFileBackend(str(run.study))))
     assert [(one.user_attrs.get("earlier_run"), one.user_attrs["trial"], one.state.name) for one in study.trials] == [
         ("earlier", "0000", "PRUNED"),
@@ -46,7 +47,7 @@ def test_the_study_for_the_dashboard_marks_them(tmp_path: Path) -> None:
 
 def test_summary_and_page_say_who_taught_it(tmp_path: Path) -> None:
     run = taught(tmp_path / "run")
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     write_views(run, state)
     write_page(run, state)
     summary = json.loads(run.summary.read_text(encoding="utf-8"))

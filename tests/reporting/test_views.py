@@ -12,11 +12,12 @@ from summtune.errors import RunMistake
 from summtune.events import kinds
 from summtune.events.fold import fold
 from summtune.events.log import EventLog, read_events
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths, create_run
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
-from summtune.reporting.views import best_model, last_iterations, open_run, shown_path, write_views
+from summtune.reporting.views import best_model, last_iterations, shown_path, write_views
 
 SPACE = """
 name: plain
@@ -55,7 +56,7 @@ def recorded(tmp_path: Path, output_dir: str = "./results") -> RunPaths:
 
 def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: Path) -> None:
     run = recorded(tmp_path)
-    state, warnings = open_run(run)
+    state, warnings = read_run(run)
     assert warnings == []
     write_views(run, state)
     summary = json.loads(run.summary.read_text(encoding="utf-8"))
@@ -106,13 +107,13 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
 @pytest.mark.parametrize(("output_dir", "shown"), [("./outputs", "outputs/{run}/report.html"), ("/data/out", "{folder}/report.html")])
 def test_paths_start_where_the_run_was_started(tmp_path: Path, output_dir: str, shown: str) -> None:
     run = recorded(tmp_path, output_dir)
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     assert shown_path(run, state, run.report) == shown.format(run=run.folder.name, folder=run.folder)
 
 
 def test_the_leaderboard_ranks_what_has_a_score_and_marks_the_best(tmp_path: Path) -> None:
     run = recorded(tmp_path)
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     assert [(row.trial, row.rank, row.best, row.baseline) for row in rows(state)] == [
         ("0001", 1, True, False),
         ("0000", 2, False, True),
@@ -128,7 +129,7 @@ def test_the_leaderboard_ranks_what_has_a_score_and_marks_the_best(tmp_path: Pat
 
 def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -> None:
     run = recorded(tmp_path)
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     write_page(run, state)
     page = run.report.read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
@@ -159,7 +160,7 @@ def test_what_failed_and_what_was_tried_again_stands_in_the_summary_in_the_resul
     log.append(kinds.Ended("0004", "finished"))
     log.append(kinds.RunClosed("failed", "The first 3 trials failed alike."))
     log.close()
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     lines = summary_lines(run, state, figures(state, last_iterations(state)))
     assert "          0003 failed (diverged): loss is <NaN>" in lines
     assert "Retried   0004 1 retry: attempt 1 failed (worker_lost): its node was lost" in lines
@@ -180,7 +181,7 @@ def test_what_failed_and_what_was_tried_again_stands_in_the_summary_in_the_resul
 
 def test_what_trials_had_to_say_stands_in_the_summary_and_on_the_page(tmp_path: Path) -> None:
     run = recorded(tmp_path)
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     write_page(run, state)
     assert "<h2>Notes</h2>" not in run.report.read_text(encoding="utf-8")
     for trial in ("0001", "0002"):
@@ -194,7 +195,7 @@ def test_what_trials_had_to_say_stands_in_the_summary_and_on_the_page(tmp_path: 
 
 def test_the_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     run = recorded(tmp_path)
-    state, _ = open_run(run)
+    state, _ = read_run(run)
     write_study(run, state)
     write_study(run, state)  # a view: made anew each time, never added to
     backend = optuna.storages.journal.JournalFileBackend(str(run.study))
@@ -210,4 +211,4 @@ def test_a_run_that_ended_before_it_began_is_a_mistake_not_a_fault(tmp_path: Pat
     run = create_run(tmp_path, "plain", datetime(2026, 11, 22))
     run.events.touch()
     with pytest.raises(RunMistake, match=r"the run was never opened: its event log is empty. Start it again with `summtune run`\."):
-        open_run(run)
+        read_run(run)

@@ -23,7 +23,7 @@ from summtune.events.mending import mended_run
 from summtune.events.trial_state import TrialState
 from summtune.paths import RunPaths
 from summtune.search.study import Search
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver
 from tests.tuning.test_driver import worked
 
 EPOCHS = 4
@@ -146,7 +146,7 @@ def play(
     choices = choices or random.Random(0)
     running: list[str] = []
     while True:
-        while len(running) < at_once and not isinstance(trial := driver.next_trial(), SpaceUsedUp):
+        while len(running) < at_once and isinstance(trial := driver.next_trial(), TrialState):
             driver.start(trial.id)
             running.append(trial.id)
             look(driver)

@@ -15,7 +15,7 @@ from summtune.events.log import EventLog, SomeEvent, read_events
 from summtune.reporting.leaderboard import Figures, figures
 from summtune.reporting.page import write_page
 from summtune.reporting.views import last_iterations, most_trials, write_views
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore
 from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import cut_after, drawn, step
 
@@ -77,7 +77,7 @@ def test_a_budget_of_epochs_ends_the_run_and_stops_what_is_under_way(runs: Runs)
     assert step(driver, other, 0.1)
     assert driver.state.search_ended is None
     assert not step(driver, one, 0.6), "the seventh epoch"
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     driver.over(one)
     assert not driver.complete, "the other is under way"
     assert not step(driver, other, 0.2), "it ends at its next evaluation"
@@ -161,7 +161,7 @@ def test_without_a_report_the_next_question_finds_it(runs: Runs) -> None:
     trial = drawn(driver)
     runs.now += 4000
     driver.note(trial, "fp32 is used.")
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert not step(driver, trial, 0.5)
 
 
@@ -179,7 +179,7 @@ def test_killed_when_the_budget_was_used_up(runs: Runs) -> None:
         assert [(trial.status, trial.cause) for trial in again.state.trials.values()] == [("stopped", "budget")] * 3
         assert again.complete
         assert again.waiting == []
-        assert isinstance(again.next_trial(), SpaceUsedUp)
+        assert isinstance(again.next_trial(), NoMore)
         assert again.state.trials[fresh].best is None
         assert event_line(of(again, Ended)[-1], again.state, 4).startswith(
             f"{fresh}  stopped: the budget of 3 epochs is used up (3), before"
@@ -221,7 +221,7 @@ def test_a_run_that_has_stopped_improving_begins_no_more_trials(runs: Runs) -> N
     for _ in range(2):
         step(driver, first, 0.3)
     driver.over(first)
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert step(driver, under_way, 0.95), "what is under way goes on"
     assert driver.state.search_ended is not None
     assert driver.state.search_ended.reason == "2 trials in a row have not improved the best (patience_trials 2)"

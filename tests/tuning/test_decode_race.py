@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -145,6 +146,8 @@ def test_an_interrupted_race_goes_on_as_if_nothing_had_happened(asked: Race, out
     assert lasting(list(race(replace(left, best_scores=kept)))) == lasting(outcome[4:])
     (again,) = islice(race(replace(left, best_scores=None)), 1)
     assert (again.decoded, again.rows) == (None, best.rows), "where its summaries are gone the best is decoded again"
+    over = replace(left, stage={**asked.stage, "count": len(left.past)}, best_scores=None)
+    assert list(race(over)) == [again], "also where no setting is left to try"
 
 
 def test_settings_of_a_later_stage_are_numbered_on(asked: Race) -> None:
@@ -160,8 +163,6 @@ def test_a_setting_beyond_a_limit_is_never_the_best(asked: Race, winner: tuple[T
 
 
 def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, winner: tuple[Tried, Decoded], tmp_path: Path) -> None:
-    import shutil
-
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
     tried, best = winner
@@ -188,8 +189,6 @@ def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, winner: 
 
 
 def test_a_folder_by_itself(asked: Race, stage: DecodeStage, outcome: list[Tried], tmp_path: Path) -> None:
-    import shutil
-
     folder = tmp_path / "model"
     shutil.copytree(asked.folder, folder)
     told: list[Decoded] = []
@@ -205,6 +204,25 @@ def test_a_folder_by_itself(asked: Race, stage: DecodeStage, outcome: list[Tried
     )
     again = decode_folder(folder, stage, OBJECTIVE, maximize=True, told=told.append)
     assert again.own == pytest.approx(found.best.score), "it begins from what the folder decodes by now"
+
+
+def test_a_folder_keeps_the_best_so_far_when_a_person_ends_it(asked: Race, stage: DecodeStage, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(asked.folder, folder)
+
+    def told(one: Decoded) -> None:
+        if one.best:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        decode_folder(folder, stage, OBJECTIVE, maximize=True, told=told)
+    last = json.loads((folder / DECODINGS).read_text(encoding="utf-8").splitlines()[-1])
+    assert last["best"]
+    assert last["setting"] < 10, "else this test shows less than it says"
+    kept = stored_settings(folder).generation
+    assert {key: getattr(kept, key.partition(".")[2]) for key in last["point"]} == last["point"]
+    config = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    assert config["max_length"] == last["point"]["generation.max_length"]
 
 
 GPT2 = {"architecture": "gpt2", "config_overrides": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 256}}

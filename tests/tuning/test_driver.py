@@ -13,10 +13,11 @@ from summtune.errors import TrialFailure
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Event, Noted, Reported
 from summtune.events.log import EventLog, read_events
+from summtune.events.trial_state import TrialState
 from summtune.paths import AttemptPaths
 from summtune.training.checkpoints import seal
 from summtune.training.trainer import PROGRESS_FILE
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries
 from tests.tuning.driving import open_driver
@@ -76,7 +77,7 @@ def step(driver: Driver, trial: str, score: float, *, best: bool = True) -> bool
 
 def drawn(driver: Driver) -> str:
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     driver.start(trial.id)
     return trial.id
 
@@ -85,7 +86,7 @@ def test_the_baseline_comes_first_is_never_stopped_and_does_not_count(opened: Op
     driver = opened(tmp_path / "run")
     ids = [drawn(driver) for _ in range(4)]
     assert ids == ["0000", "0001", "0002", "0003"]
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.state.baseline is driver.state.trials["0000"]
     assert driver.state.trials["0000"].point == {"training.learning_rate": driver.experiment.base.settings.training.learning_rate}
     assert step(driver, "0001", 0.9)
@@ -318,8 +319,8 @@ def test_replaying_the_log_gives_the_very_state(opened: Opened, tmp_path: Path) 
     facts = [(one.number, one.state, one.params, one.value, one.intermediate_values) for one in driver.study.trials]
     assert facts == [(one.number, one.state, one.params, one.value, one.intermediate_values) for one in again.study.trials]
     first, second = driver.next_trial(), again.next_trial()
-    assert not isinstance(first, SpaceUsedUp)
-    assert not isinstance(second, SpaceUsedUp)
+    assert isinstance(first, TrialState)
+    assert isinstance(second, TrialState)
     assert first.point == second.point
 
 
@@ -330,7 +331,7 @@ def test_no_more_trials_are_begun_once_the_target_is_reached(opened: Opened, tmp
     for score in (0.1, 0.2, 0.3, 0.6):
         assert step(driver, first, score)
     driver.over(first)
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert not driver.complete, "the baseline still runs"
     for score in (0.1, 0.2, 0.3, 0.4):
         step(driver, baseline, score)
@@ -344,7 +345,7 @@ def test_the_baseline_s_own_point_is_not_drawn_again(opened: Opened, tmp_path: P
     driver = opened(tmp_path / "run")
     assert drawn(driver) == "0000"
     points = []
-    while not isinstance(trial := driver.next_trial(), SpaceUsedUp):
+    while isinstance(trial := driver.next_trial(), TrialState):
         points.append((trial.point["training.num_train_epochs"], trial.point["training.max_grad_norm"]))
     assert points == [(2, 0.5), (2, 1.0), (4, 0.5)], "4 and 1.0 are tiny-kobart's own"
 

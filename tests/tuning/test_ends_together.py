@@ -18,7 +18,7 @@ from summtune.reporting.overview import overview
 from summtune.reporting.views import write_views
 from summtune.tuning import failures, launch, stop_request
 from summtune.tuning.drive import Witness
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore, NotYet
 from summtune.tuning.stop_request import StopRequest
 from tests.tuning.driving import open_driver
 from tests.tuning.playing import LOST, events_of
@@ -110,9 +110,9 @@ def test_a_trial_that_waits_to_be_tried_again_ends_when_the_budget_does(opened: 
     step(driver, one, 0.1)
     driver.over(one, LOST)
     assert driver.waiting == [one]
-    assert isinstance(driver.next_trial(), SpaceUsedUp), "it pauses"
+    assert isinstance(driver.next_trial(), NoMore), "it pauses"
     train(driver, other, 0.1, 0.2, 0.3)
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.waiting == []
     assert ends(driver)[one] == ("stopped", "budget", "the budget of 4 epochs is used up (4)")
     assert driver.complete
@@ -130,7 +130,7 @@ def test_a_lost_repetition_is_tried_again_as_any_trial(opened: Opened) -> None:
     other = drawn(driver)
     assert other == "0001-seed1", "while it pauses"
     train(driver, other, 0.2, 0.2, 0.2)
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NotYet)
     assert not driver.complete
     driver.retries = replace(driver.retries, first_pause_s=0.0)
     assert drawn(driver) == repetition
@@ -148,7 +148,7 @@ def test_a_wish_to_stop_leaves_repetitions_for_later(opened: Opened) -> None:
     repetition = drawn(driver)
     stop_request.ask(driver.run, StopRequest(False, "me"))
     driver.hear()
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     train(driver, repetition, 0.1, 0.2, 0.3)
     assert not driver.complete
     driver.close("interrupted")
@@ -208,7 +208,7 @@ def test_patience_that_has_run_out_does_not_keep_failed_trials_from_running_agai
     again = opened(words, RunResumed(9, "rebuild", [], "", [failed]))
     assert drawn(again) == failed
     train(again, failed, 0.1, 0.1, 0.1)
-    assert isinstance(again.next_trial(), SpaceUsedUp)
+    assert isinstance(again.next_trial(), NoMore)
     (ended,) = events_of(again.run, SearchEnded)
     assert ended.by == "patience_trials"
     assert again.complete

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from summtune.cli.screen import leaderboard, summary_lines
 from summtune.events import standings
-from summtune.events.kinds import Decoded, Noted, Scored
+from summtune.events.kinds import Decoded, DecodeOpened, Noted, Scored
 from summtune.events.log import read_events
 from summtune.reporting.faithfulness import faithfulness
 from summtune.reporting.leaderboard import figures, rows
@@ -145,4 +146,72 @@ def test_a_trial_whose_full_evaluation_is_beyond_a_limit_makes_room(tmp_path: Pa
     afterwards.scored(driver, "0001", Refereed({**found.metrics, KEY: 0.9}, found.rows, {}, 1.0))
     assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0002"]
     assert isinstance(driver.state.trials["0001"].scored, Scored)
+    log.close()
+
+
+@pytest.mark.parametrize(
+    "torn", [["models"], ["predictions.csv"], ["models", "predictions.csv"], ["decodings.jsonl", "training_results.json"]]
+)
+@pytest.mark.parametrize("tried", [1, 2])
+def test_a_driver_killed_on_the_way_of_a_better_decoding_is_caught_up_with(tmp_path: Path, torn: list[str], tried: int) -> None:
+    """What the log says of a model is what its folder decodes: with settings left, and after the last."""
+    staged = SPACE + "decode: {run_cap: 2, top_k: 1, parameters: {num_beams: {values: [1, 3, 4]}}}\n"
+    driver, log = open_driver(tmp_path / "run", staged)
+    for score in (0.1, 0.5, 0.3, 0.4, 0.2):
+        trained(driver, score)
+    for trial, score in (("0000", 0.15), ("0001", 0.35), ("0003", 0.30)):
+        afterwards.scored(driver, trial, refereed(score))
+    paths = driver.run.trial("0001")
+    assert list(afterwards.races(driver)) == ["0001"]
+    before, after = tmp_path / "before", tmp_path / "after"
+    points = [{"generation.num_beams": beams} for beams in (3, 4)][:tried]
+    metrics = {"loss": 1.0, "rouge_combined_f1": 0.6}
+    for number, point in enumerate(points, start=1):
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.copytree(paths.folder, before)
+        score = 0.5 + number / 10
+        metrics = {"loss": 1.0, "rouge_combined_f1": score}
+        better = Decoded("0001", number, point, {}, dialogues=1, score=score, best=True, metrics=metrics)
+        afterwards.decoded(driver, "0001", Tried(better, point, refereed(score).rows, f'{{"num_beams": {number}}}'))
+    shutil.copytree(paths.folder, after)
+    log.close()
+    for name in torn:
+        if (before / name).is_dir():
+            shutil.copytree(before / name, paths.folder / name, dirs_exist_ok=True)
+        else:
+            (paths.folder / name).unlink()
+            if (before / name).exists():
+                shutil.copyfile(before / name, paths.folder / name)
+
+    driver, log = open_driver(tmp_path / "run", staged)
+    races = afterwards.races(driver)
+    whole = "decodings.jsonl" in torn
+    assert list(races) == (["0001"] if tried < 2 or not whole else [])
+    for race in races.values():
+        assert (len(race.past), race.best_point, race.best_scores) == (tried, points[-1], [metrics["rouge_combined_f1"]] if whole else None)
+    if not whole:
+        again = Tried(None, points[-1], refereed(metrics["rouge_combined_f1"]).rows, f'{{"num_beams": {tried}}}')
+        afterwards.decoded(driver, "0001", again)
+    assert list(afterwards.races(driver)) == (["0001"] if tried < 2 else [])
+    for file in after.rglob("*"):
+        if file.is_file():
+            assert (paths.folder / file.relative_to(after)).read_bytes() == file.read_bytes(), file
+    log.close()
+
+
+def test_a_decoding_that_its_folder_lacks_is_put_there_whoever_is_decoded_next(tmp_path: Path) -> None:
+    """Another stage, with fewer checkpoints, was opened in between: nothing else is tried on this one."""
+    staged = SPACE + "decode: {run_cap: 2, top_k: 2, parameters: {num_beams: {values: [1, 3, 4]}}}\n"
+    driver, log = open_driver(tmp_path / "run", staged)
+    for score in (0.1, 0.5, 0.3):
+        trained(driver, score)
+    for trial, score in (("0000", 0.15), ("0001", 0.35), ("0002", 0.30)):
+        afterwards.scored(driver, trial, refereed(score))
+    metrics = {"loss": 1.0, "rouge_combined_f1": 0.6}
+    better = Decoded("0002", 1, {"generation.num_beams": 4}, {}, dialogues=1, score=0.6, best=True, metrics=metrics)
+    driver.record(better)  # and then it was killed
+    assert driver.state.decode is not None
+    driver.record(DecodeOpened({**driver.state.decode, "top_k": 1}))
+    races = afterwards.races(driver)
+    assert {trial: (race.stage["count"], race.best_scores) for trial, race in races.items()} == {"0001": (2, [0.35]), "0002": (0, None)}
     log.close()

@@ -179,9 +179,10 @@ def test_patience_is_over_the_front_and_a_target_over_all_objectives_that_have_o
     driver, log = open_driver(tmp_path / "aimed", space)
     for one in ((0.1, 0.5), (0.4, 0.4), (0.2, 0.2)):
         trained(driver, *one)
-        assert not driver.target_reached
+        assert driver.state.search_ended is None
     trained(driver, 0.3, 0.3)
-    assert driver.target_reached
+    assert driver.state.search_ended is not None
+    assert driver.state.search_ended.reason == "trial 0003 reached rouge_combined_f1 0.3 (target 0.3), latency_s 0.3 (target 0.3)"
     log.close()
 
 

@@ -13,7 +13,8 @@ from summtune.cli.live_run import LiveRun
 from summtune.cli.screen import Screen, stream_console
 from summtune.events import standings
 from summtune.events.log import EventLog
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.events.trial_state import TrialState
+from summtune.tuning.driver import Driver
 from tests.tuning.driving import open_driver
 from tests.tuning.playing import score_at, step
 
@@ -61,7 +62,7 @@ def player(driver: Driver) -> Play:
     def play(trials: int) -> None:
         for _ in range(trials):
             trial = driver.next_trial()
-            assert not isinstance(trial, SpaceUsedUp)
+            assert isinstance(trial, TrialState)
             driver.start(trial.id)
             while trial.iteration < 4 and step(driver, trial):
                 pass
@@ -109,7 +110,7 @@ def test_what_is_decided_together_is_synced_together(opened: Open, monkeypatch: 
     synced: list[int] = []
     monkeypatch.setattr("os.fsync", synced.append)
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     driver.start(trial.id)
     for iteration in range(1, 5):
         score = score_at(trial, iteration)
@@ -128,7 +129,7 @@ def reported(trial: Any, iteration: int, score: float) -> Any:
 def test_a_report_is_on_disk_before_its_trial_goes_on(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = opened(more="baseline: false")
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     driver.start(trial.id)
     sizes: list[int] = []
     monkeypatch.setattr("os.fsync", lambda descriptor: sizes.append(driver.run.events.stat().st_size))

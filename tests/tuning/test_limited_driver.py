@@ -45,7 +45,7 @@ def test_a_trial_beyond_a_limit(tmp_path: Path, capsys: pytest.CaptureFixture[st
     driver, log = open_driver(tmp_path / "run", SPACE)
     trained(driver, 0.1, 0.0)
     trained(driver, 0.9, 0.05)
-    assert not driver.target_reached, "a target that is reached beyond a limit is not reached"
+    assert driver.state.search_ended is None, "a target that is reached beyond a limit is not reached"
     trained(driver, 0.3, 0.02)
     events = read_events(driver.run.events)[0]
     ended = {event.trial: event for event in events if isinstance(event, Ended)}

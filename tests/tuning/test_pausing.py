@@ -11,7 +11,8 @@ from summtune.cli.screen import event_line
 from summtune.events.fold import fold
 from summtune.events.kinds import Decided, Ended, Told, TrialStarted, WentOn
 from summtune.events.log import EventLog, read_events
-from summtune.tuning.driver import Driver, NotYet, SpaceUsedUp
+from summtune.events.trial_state import TrialState
+from summtune.tuning.driver import Driver, NoMore, NotYet
 from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import drawn, step
 
@@ -46,7 +47,7 @@ def test_a_trial_pauses_and_goes_on_once_it_is_among_the_best(opened: tuple[Driv
     assert driver.state.trials[first].status == "paused"
     second = evaluated(driver, 0.2)
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     assert trial.id == first, "the best of two, rather than a new point"
     assert trial.status == "pending"
     driver.start(first)
@@ -68,7 +69,7 @@ def test_those_that_never_go_on_end_with_the_search(opened: tuple[Driver, EventL
         assert step(driver, trial, 0.3)
         driver.over(trial)
     assert not driver.complete
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.complete
     assert [driver.state.trials[trial].status for trial in trials] == ["finished", "finished", "stopped", "stopped"]
     events = read_events(driver.run.events)[0]
@@ -80,7 +81,7 @@ def test_with_too_few_to_compare_the_best_goes_on_at_the_last_call(tmp_path: Pat
     driver, log = open_driver(tmp_path / "run", SPACE.replace("run_cap: 4", "run_cap: 1"))
     only = evaluated(driver, 0.1)
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     assert trial.id == only
     log.close()
 
@@ -95,7 +96,7 @@ def test_the_baseline_is_compared_with_and_somebody_else_goes_on(tmp_path: Path)
     step(driver, baseline, 0.9)
     driver.over(baseline)
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     assert trial.id == only
     log.close()
 
@@ -104,7 +105,7 @@ def test_a_driver_that_dies_between_the_word_and_the_deed_goes_on_alike(tmp_path
     driver, log = open_driver(tmp_path / "run", SPACE)
     first, _ = evaluated(driver, 0.5), evaluated(driver, 0.2)
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     log.close()
     again, log = open_driver(tmp_path / "run", SPACE)
     assert again.state.trials[first].status == "pending"
@@ -122,7 +123,7 @@ def test_patience_counts_each_trial_that_comes_to_rest_once(tmp_path: Path) -> N
     step(driver, first, 0.4)
     driver.over(first)
     assert driver.state.unimproved == 2, "the first has come to rest once more, and is no better"
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.state.search_ended is not None
     assert driver.state.search_ended.by == "patience_trials"
     assert driver.complete

@@ -13,7 +13,7 @@ from summtune.events.fold import fold
 from summtune.events.kinds import Ended, Reported, Retried, RunResumed, TrialStarted
 from summtune.events.log import EventLog, read_events
 from summtune.events.trial_state import TrialState
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries
 from tests.tuning.driving import open_driver
@@ -223,6 +223,21 @@ BROKEN = [
 ]
 
 
+def test_an_attempt_of_the_session_before_is_not_said_to_have_failed_in_this_one(opened: Opened) -> None:
+    """The actor that it is given after a resume never comes up: it is asked for again at once, as for any trial that had not begun."""
+    trial = drawn(opened())
+    again = opened(resumed=True)
+    again.retries = Retries(3)
+    again.brought_back(trial)
+    assert again.state.trials[trial].status == "running", "by the log of the session before"
+    again.over(trial, LOST)
+    (retried,) = again.state.trials[trial].retried
+    assert retried.attempt == 0
+    assert drawn(again) == trial, "without a pause"
+    again.over(trial, LOST)
+    assert again.state.trials[trial].retried[-1].attempt == 2
+
+
 def test_a_run_whose_first_trials_fail_alike_had_better_stop(opened: Opened) -> None:
     driver = opened()
     failed(driver, *BROKEN[:2])
@@ -243,7 +258,7 @@ def test_a_run_that_was_resumed_has_another_go(opened: Opened) -> None:
     assert driver.hopeless
     again = opened(resumed=True)
     assert again.hopeless == ""
-    assert not isinstance(again.next_trial(), SpaceUsedUp)
+    assert isinstance(again.next_trial(), TrialState)
 
 
 @pytest.mark.parametrize(

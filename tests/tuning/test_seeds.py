@@ -15,6 +15,7 @@ from summtune.events import standings
 from summtune.events.fold import fold
 from summtune.events.kinds import Decided, PointDrawn, RunResumed, Told
 from summtune.events.log import read_events
+from summtune.events.trial_state import TrialState
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
@@ -22,7 +23,7 @@ from summtune.reporting.views import best_model, last_iterations, most_trials, w
 from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.referee import Refereed
 from summtune.tuning import afterwards
-from summtune.tuning.driver import Driver, NotYet, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore, NotYet
 from tests.tuning.driving import open_driver
 from tests.tuning.test_driver import drawn, step
 from tests.tuning.test_limited_driver import trained as limited
@@ -60,7 +61,7 @@ def searched(driver: Driver) -> None:
 
 def repeat_all(driver: Driver) -> list[str]:
     repeated = []
-    while not isinstance(trial := driver.next_trial(), SpaceUsedUp):
+    while isinstance(trial := driver.next_trial(), TrialState):
         driver.start(trial.id)
         train(driver, trial.id)
         repeated.append(trial.id)
@@ -179,7 +180,7 @@ def test_killed_at_any_moment_of_it_the_same_are_repeated(tmp_path: Path) -> Non
         log.close()
         driver, log = open_driver(tmp_path / "often", SPACE)
         trial = driver.next_trial()
-        assert not isinstance(trial, SpaceUsedUp)
+        assert isinstance(trial, TrialState)
         log.close()
         driver, log = open_driver(tmp_path / "often", SPACE)
         assert drawn(driver) == trial.id, "it is handed out again"
@@ -217,11 +218,11 @@ def test_a_budget_ends_it_too(tmp_path: Path) -> None:
     searched(driver)
     assert driver.state.spent.epochs == 7, "0003 was stopped after its first"
     trial = driver.next_trial()
-    assert not isinstance(trial, SpaceUsedUp)
+    assert isinstance(trial, TrialState)
     driver.start(trial.id)
     train(driver, trial.id)
     assert driver.state.search_ended is not None
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert driver.complete
     in_full(driver)
     best = driver.state.trials["0001"]

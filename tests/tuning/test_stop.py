@@ -10,8 +10,9 @@ from summtune.cli.screen import event_line
 from summtune.events.fold import fold
 from summtune.events.kinds import RunResumed, StopAsked
 from summtune.events.log import EventLog, read_events
+from summtune.events.trial_state import TrialState
 from summtune.tuning import stop_request
-from summtune.tuning.driver import Driver, SpaceUsedUp
+from summtune.tuning.driver import Driver, NoMore
 from summtune.tuning.session import Session
 from summtune.tuning.stop_request import StopRequest
 from tests.tuning.driving import open_driver
@@ -30,7 +31,7 @@ def test_a_wish_is_put_on_record_once_and_no_new_trial_is_drawn(live: tuple[Driv
     assert driver.hear() == ""
     stop_request.ask(driver.run, StopRequest(False, "me"))
     assert [driver.hear(), driver.hear()] == ["finishing", "finishing"]
-    assert isinstance(driver.next_trial(), SpaceUsedUp)
+    assert isinstance(driver.next_trial(), NoMore)
     assert [step(driver, first, score) for score in (0.1, 0.2, 0.3, 0.4)] == [True] * 4, "what runs is trained to its end"
     driver.over(first)
     assert not driver.complete
@@ -59,7 +60,7 @@ def test_the_next_session_knows_nothing_of_it(live: tuple[Driver, EventLog]) -> 
     assert (state.stop, state.status) == ("", "running")
     again, log = open_driver(driver.run.folder, SPACE)
     assert again.hear() == ""
-    assert not isinstance(again.next_trial(), SpaceUsedUp)
+    assert isinstance(again.next_trial(), TrialState)
     log.close()
 
 
@@ -71,7 +72,7 @@ def test_trials_that_were_left_behind_are_not_begun_either(live: tuple[Driver, E
     assert again.waiting == ["0000"]
     stop_request.ask(again.run, StopRequest(False, "me"))
     again.hear()
-    assert isinstance(again.next_trial(), SpaceUsedUp)
+    assert isinstance(again.next_trial(), NoMore)
     log.close()
 
 

@@ -15,9 +15,9 @@ from summtune.events.fold import fold
 from summtune.events.kinds import Noted, RunResumed
 from summtune.events.log import EventLog, read_events
 from summtune.objects import ObjectStore
-from summtune.paths import RunPaths
+from summtune.paths import AttemptPaths, RunPaths
 from summtune.training.checkpoints import seal, verify
-from summtune.training.stored import stored_folders
+from summtune.training.stored import put_folder, stored_folders
 from summtune.tuning import storage as module
 from summtune.tuning.brought_back import bring_all, bring_results, stored_run
 from summtune.tuning.driver import Driver
@@ -25,7 +25,7 @@ from summtune.tuning.storage import Storage
 from summtune.tuning.uploads import Uploads
 from tests.s3 import S3
 from tests.tuning.driving import open_driver
-from tests.tuning.test_driver import SPACE, drawn, step
+from tests.tuning.test_driver import SPACE, drawn, step, worked
 
 
 class Live:
@@ -232,14 +232,18 @@ def test_a_torn_upload_is_passed_over(live: Going, store: ObjectStore, tmp_path:
     assert not (again.run.trial(trial).attempt(1).models / "best-1").exists()
 
 
-@pytest.mark.parametrize("damage", ["gone", "changed"])
+@pytest.mark.parametrize("damage", ["gone", "changed", "gone, and the store still has one of before it was begun anew"])
 def test_a_checkpoint_that_is_gone_here_is_brought_back(live: Going, store: ObjectStore, tmp_path: Path, damage: str) -> None:
     one = live(tmp_path / "run")
     trial = drawn(one.driver)
     step(one.driver, trial, 0.3)
     one.close()
     attempt = one.run.trial(trial).attempt(1)
-    if damage == "gone":
+    if "before" in damage:
+        worked(AttemptPaths(tmp_path / "before" / "trial" / "attempts" / "1"), 1, best=False)
+        before = next((tmp_path / "before").rglob("checkpoint-10"))
+        put_folder(store, before, f"trials/{trial}/checkpoints/checkpoint-10")
+    if damage.startswith("gone"):
         shutil.rmtree(attempt.folder)
     else:
         (attempt.checkpoints / "checkpoint-10" / "model.safetensors").write_text("weights of 9")
