@@ -58,6 +58,11 @@ class AttemptPaths:
         return self.folder / "train"
 
     @property
+    def group(self) -> Path:
+        """Which workers share the training, written once all of them are there."""
+        return self.folder / "group.json"
+
+    @property
     def models(self) -> Path:
         return self.folder / "models"
 

@@ -83,7 +83,9 @@ class ResourcesSpec(Section):
     cpus_per_trial: Annotated[Real, Field(gt=0.0)] | None = Field(
         None, description="CPUs, of all workers together; left out: a fair share."
     )
-    max_concurrent_trials: PositiveInt | None = Field(None, description="Trials at a time; left out: as many as fit.")
+    max_concurrent_trials: PositiveInt | None = Field(
+        None, description="Trials at a time, full evaluations and decoding at the end too; left out: as many as fit."
+    )
     max_failures: NaturalInt = Field(
         2, description="Retries, with no evaluation in between, of a trial whose process or node was lost, or that hung; 0: none."
     )

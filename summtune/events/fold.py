@@ -19,6 +19,7 @@ from summtune.events.kinds import (
     DecodeOpened,
     Ended,
     Event,
+    GroupStarted,
     Halted,
     Metrics,
     Noted,
@@ -280,6 +281,8 @@ class RunState:
                 trial.attempts, trial.halted = event.attempt, ""
                 trial.started_at = trial.started_at or event.time
                 trial.began_at = event.time
+            case GroupStarted():
+                self.trials[event.trial].began_at = event.time  # it had nothing to report while it waited for room
             case Retried():
                 trial = self.trials[event.trial]
                 self._become(trial, "pending")

@@ -167,7 +167,7 @@ class TrialStarted(Event):
         attempt: from 1.
         iteration: the evaluation that it begins after; 0 where there was none.
         resumed: the checkpoint that it begins from, relative to the trial's folder; empty for a fresh start.
-        gpus: GPUs of its allotment; fractions too.
+        gpus: GPUs that it holds from now on; fractions too. Several workers hold theirs from `GroupStarted` on.
     """
 
     kind: ClassVar[str] = "trial_started"
@@ -175,6 +175,20 @@ class TrialStarted(Event):
     attempt: int
     iteration: int
     resumed: str = ""
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class GroupStarted(Event):
+    """All workers of an attempt that has several are there. From here on it trains; before, it may have waited for room.
+
+    Attributes:
+        gpus: GPUs that they hold together.
+    """
+
+    kind: ClassVar[str] = "group_started"
+    trial: str
+    attempt: int
     gpus: float = 0.0
 
 
@@ -477,7 +491,7 @@ class RunClosed(Event):
 
 _ALL = (
     *(RunOpened, Taught, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, WentOn, Told, Ended, Promoted),
-    *(SearchEnded, Halted, Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
+    *(GroupStarted, SearchEnded, Halted, Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
 )
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}

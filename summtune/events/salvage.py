@@ -15,6 +15,7 @@ from summtune.events.kinds import (
     Decoded,
     Ended,
     Event,
+    GroupStarted,
     Halted,
     Noted,
     PointDrawn,
@@ -125,6 +126,12 @@ class Sorter:
                     return f"attempt {trial.attempts} had begun before"
                 trial.attempts, trial.over, trial.halted = event.attempt, False, False
                 trial.iterations = tuple(one for one in trial.iterations if one <= event.iteration)
+            case GroupStarted():
+                trial = self._trials[event.trial]
+                if event.attempt > trial.attempts:
+                    return "that its attempt began is lost"
+                if trial.over or event.attempt < trial.attempts:
+                    return "its attempt was over"
             case Reported():
                 return self._take_report(line, event)
             case Halted():

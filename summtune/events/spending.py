@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from summtune.events.kinds import Decided, Ended, Event, Reported, Retried, RunClosed, RunOpened, RunResumed, TrialStarted
+from summtune.events.kinds import Decided, Ended, Event, GroupStarted, Reported, Retried, RunClosed, RunOpened, RunResumed, TrialStarted
 
 HOUR_S = 3600.0
 
@@ -54,6 +54,8 @@ class Spending:
                 self._attempts[event.trial] = (self.now, event.gpus)
                 kept = self._trained.get(event.trial, {})
                 self._trained[event.trial] = {iteration: epochs for iteration, epochs in kept.items() if iteration <= event.iteration}
+            case GroupStarted():
+                self._attempts[event.trial] = (self.now, event.gpus)
             case Reported():
                 trained = self._trained.setdefault(event.trial, {})
                 epochs = event.metrics.get("epoch", 0.0)

@@ -25,7 +25,7 @@ class TrialState:
         status: pending, running, paused, finished, stopped or failed; running also means "was running when the run was left", and pending
             "waits to be retried" or "to go on".
         first_attempt: the first of its present life; of those before, nothing counts once it is begun anew.
-        began_at: when its present attempt began.
+        began_at: when its present attempt began to train: with several workers, once all were there.
         retried: attempts that failed for a cause that can pass.
         retried_before: how many of them in earlier sessions.
         longest_wait_s: the longest that it let its driver wait for a report, in one attempt.

@@ -91,9 +91,9 @@ def drive(
     engine.quiet(run.logs / "ray.log")
     lock.tell(run.lock, cluster.dashboard, cluster.job)
 
-    def room() -> int:
+    def room(share: Allotment = allotment) -> int:
         nodes = cluster.nodes(allotment.label_selector)
-        return resources.concurrency(allotment, nodes, experiment.resources.max_concurrent_trials, grows=cluster.grows)
+        return resources.concurrency(share, nodes, experiment.resources.max_concurrent_trials, grows=cluster.grows)
 
     mirrored = mirror.wandb_mirror(experiment, run)
     notices = (*warnings, *experiment.notices, *mirrored.notices)
@@ -138,7 +138,13 @@ def drive(
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed, store.url if store else ""))
         open_session(session)
         with engine.interruptible(note_interruption):
-            finals = Finals(driver, placement, lambda: interrupted or driver.hear() == "now", witness.note)
+            finals = Finals(
+                driver,
+                placement,
+                lambda: room(allotment.of_a_worker),
+                lambda: interrupted or driver.hear() == "now",
+                witness.note,
+            )
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore", work=work)
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
@@ -146,6 +152,9 @@ def drive(
             if mirrored.init is not None and (fault := mirrored_scores.send(state, mirrored.init)):
                 witness.note(fault)
             driver.close("finished")
+        elif finals.undone and not (interrupted or state.stop):
+            driver.close("failed", " ".join(finals.undone))
+            raise SurroundingsFailure(f"{' '.join(finals.undone)} Nothing recorded is lost; `summtune resume` tries it again.")
         elif interrupted or state.stop:
             driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")
         else:

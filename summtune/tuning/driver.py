@@ -211,12 +211,13 @@ class Driver:
         if trial_id in self._waiting:
             self._waiting.remove(trial_id)
 
-    def start(self, trial_id: str, *, shunned: tuple[str, ...] = ()) -> Settings:
+    def start(self, trial_id: str, *, shunned: tuple[str, ...] = (), waits_for_room: bool = False) -> Settings:
         """An attempt at a trial begins: write its orders, which say where to begin and whom to beat.
 
         Args:
             trial_id: the trial.
             shunned: ids of the nodes that its workers must not be on.
+            waits_for_room: whether it holds no GPUs before `group_started`.
 
         Returns:
             Its settings.
@@ -233,7 +234,7 @@ class Driver:
             self.note(trial_id, notice)
         resumed = str(found.folder.relative_to(paths.folder)) if found.folder else ""
         done_again = trial.iteration > iteration
-        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, self._gpus))
+        self.record(kinds.TrialStarted(trial_id, attempt, iteration, resumed, 0.0 if waits_for_room else self._gpus))
         self._begun.add(trial_id)
         if done_again:
             self._search.replay(self.state)  # a study can't be untold what no longer counts
@@ -255,6 +256,19 @@ class Driver:
         )
         durable.write_json(paths.progress, orders.to_record(), synced=False)
         return settings
+
+    def group_started(self, trial_id: str, *, reported: bool = False) -> bool:
+        """Whether all workers of an attempt are there, by what its actor has written; if so it is on record from here on.
+
+        Args:
+            trial_id: whose attempt; it waited for them.
+            reported: they are, since it has: a network file system may show late what was written.
+        """
+        attempt = self.state.trials[trial_id].attempts
+        if not (reported or self.run.trial(trial_id).attempt(attempt).group.exists()):
+            return False
+        self.record(kinds.GroupStarted(trial_id, attempt, self._gpus))
+        return True
 
     def settings_of(self, trial: TrialState) -> Settings:
         """The trial's complete settings, with the run's copies of people's own metrics."""

@@ -6,9 +6,9 @@ It must not decide which trials those are (the driver does), nor how a model is 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ from summtune.events.trial_state import TrialState
 from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
-from summtune.tuning.decode_race import Tried, race
+from summtune.tuning.allotment import Allotment
+from summtune.tuning.decode_race import Race, Tried, race
 from summtune.tuning.driver import Driver
-from summtune.tuning.failures import SURROUNDINGS, WORKER_LOST
+from summtune.tuning.failures import PASSING, SURROUNDINGS, UNSEEN
 from summtune.tuning.placement import Placement
-from summtune.tuning.tasks import RETRIES, in_parallel, streamed
+from summtune.tuning.second_tries import SecondTries
+from summtune.tuning.sight import wait_until_seen
+from summtune.tuning.tasks import in_parallel, streamed
 
 
 @dataclass(frozen=True)
@@ -32,41 +35,49 @@ class Finals:
     Attributes:
         driver: says which trials, and takes what comes of them.
         placement: of trials; a task has a worker's share.
+        at_once: how many tasks may be under way, now.
         stop_asked: whether a person wants an end at once.
         say: told what begins.
+        undone: what was wanted, and could not be done for causes that can pass by themselves: a sentence each.
     """
 
     driver: Driver
     placement: Placement
+    at_once: Callable[[], int]
     stop_asked: Callable[[], bool]
     say: Callable[[str], None]
+    undone: list[str] = field(default_factory=list)
 
     def work_off(self) -> bool:
         """Evaluate what could be the best in full, then decode the best with other settings.
 
         Returns:
-            Whether nothing is left to do; a person may have wanted an end before.
+            Whether nothing is left to do; a person may have wanted an end before, or something is `undone`.
 
         Raises:
             SurroundingsFailure: disk or cluster gave way.
         """
-        return self._score() and self._decode()
+        return self._score() and self._decode() and not self.undone
 
     def _score(self) -> bool:
-        driver, tried = self.driver, set[str]()
-        while trials := [trial for trial in afterwards.to_score(driver) if trial.id not in tried]:
+        driver, over, tries = self.driver, set[str](), SecondTries()
+        said = False
+        while trials := [trial for trial in afterwards.to_score(driver) if trial.id not in over]:
             if self.stop_asked():
                 return False
-            if not tried:
+            if not said:
                 self.say(f"Evaluating the likeliest in full: {', '.join(trial.id for trial in trials)}")
-            work = {trial.id: (driver.run.trial(trial.id).best_model, *self._how(trial)) for trial in trials}
-            share = self.placement.of_a_worker
-            for trial_id, result in in_parallel(f"{driver.run.folder.name}.score", _score, work, share, self.stop_asked):
-                tried.add(trial_id)
+            said = True
+            work = {trial.id: (driver.run.folder, driver.run.trial(trial.id).best_model, *self._how(trial)) for trial in trials}
+            name = f"{driver.run.folder.name}.score"
+            for trial_id, result in in_parallel(name, _score, work, self._share, self.at_once, self.stop_asked):
                 if isinstance(result, Refereed):
+                    over.add(trial_id)
                     afterwards.scored(driver, trial_id, result)
-                else:
-                    self._failed(trial_id, result, "evaluated in full, and can't be the best")
+                elif not self._is_tried_again(tries, trial_id, result):
+                    over.add(trial_id)
+                    self._failed(trial_id, result, "evaluated in full", "can't be the best")
+            tries.pause(self.stop_asked)
         return True
 
     def _how(self, trial: TrialState) -> tuple[dict[str, Any], str, int]:
@@ -74,24 +85,26 @@ class Finals:
         return self.driver.settings_of(trial).model_dump(mode="json"), self.driver.state.objective, self._threads
 
     def _decode(self) -> bool:
-        driver, over, lost = self.driver, set[str](), Counter[str]()
+        driver, over, tries = self.driver, set[str](), SecondTries()
+        said = False
         while races := {trial_id: race for trial_id, race in afterwards.races(driver).items() if trial_id not in over}:
             if self._end_decoding():
                 return False
-            if not over and not lost:
+            if not said:
                 self.say(f"Decoding the best checkpoints with other settings: {', '.join(races)}")
-            work = {trial_id: (replace(asked, threads=self._threads),) for trial_id, asked in races.items()}
-            share = self.placement.of_a_worker
-            for trial_id, result in streamed(f"{driver.run.folder.name}.decode", race, work, share, self._end_decoding):
+            said = True
+            work = {trial_id: (driver.run.folder, replace(asked, threads=self._threads)) for trial_id, asked in races.items()}
+            name = f"{driver.run.folder.name}.decode"
+            for trial_id, result in streamed(name, _race, work, self._share, self.at_once, self._end_decoding):
                 if result is None:
                     over.add(trial_id)
                 elif isinstance(result, Tried):
+                    tries.got_on(trial_id)
                     afterwards.decoded(driver, trial_id, result)
-                elif result.cause == WORKER_LOST and lost[trial_id] < RETRIES:
-                    lost[trial_id] += 1
-                else:
+                elif not self._is_tried_again(tries, trial_id, result):
                     over.add(trial_id)
-                    self._failed(trial_id, result, "decoded with other settings, and keeps its best so far")
+                    self._failed(trial_id, result, "decoded with other settings", "keeps its best so far")
+            tries.pause(self._end_decoding)
         return True
 
     def _end_decoding(self) -> bool:
@@ -102,12 +115,31 @@ class Finals:
     def _threads(self) -> int:
         return self.placement.allotment.threads
 
-    def _failed(self, trial_id: str, failure: TrialFailure, what: str) -> None:
+    def _share(self) -> Allotment:
+        return self.placement.of_a_worker
+
+    def _is_tried_again(self, tries: SecondTries, trial_id: str, failure: TrialFailure) -> bool:
+        """Whether what failed so is begun again, on another node where its own is to blame."""
+        if failure.cause == UNSEEN:
+            self.placement.shun(failure, partial(self.driver.note, trial_id), self.at_once)
+        return tries.allowed(trial_id, failure)
+
+    def _failed(self, trial_id: str, failure: TrialFailure, what: str, so: str) -> None:
         if failure.cause == SURROUNDINGS:
             raise SurroundingsFailure(f"{failure.message} Nothing recorded is lost; `summtune resume` goes on.")
-        self.driver.note(trial_id, f"{trial_id} could not be {what} ({failure.cause}): {failure.message}")
+        if failure.cause in PASSING:
+            self.undone.append(f"{trial_id} could not be {what} so far ({failure.cause}): {failure.message.rstrip('.')}.")
+        else:
+            self.driver.note(trial_id, f"{trial_id} could not be {what}, and {so} ({failure.cause}): {failure.message}")
 
 
-def _score(folder: Path, settings: dict[str, Any], objective: str, threads: int) -> Refereed:
+def _score(run_folder: Path, folder: Path, settings: dict[str, Any], objective: str, threads: int) -> Refereed:
     """Executed on the cluster."""
+    wait_until_seen(folder, run_folder)
     return score_in_full(folder, Settings.model_validate(settings), objective, cache_dir(), threads)
+
+
+def _race(run_folder: Path, asked: Race) -> Iterator[Tried]:
+    """Executed on the cluster."""
+    wait_until_seen(Path(asked.folder), run_folder)
+    yield from race(asked)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ray import tune
 from ray.util.placement_group import NODE_ID_LABEL_KEY
 
+from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.tuning.allotment import Allotment
 
 
@@ -38,6 +39,23 @@ class Placement:
         bundle = self.allotment.bundle if self.allotment.workers == 1 else {"memory": 1}
         selector = elsewhere(self.allotment.label_selector, self.shunned)
         return tune.PlacementGroupFactory([bundle], **({"bundle_label_selector": [selector]} if selector else {}))
+
+    def shun(self, failure: TrialFailure, note: Callable[[str], None], room: Callable[[], int]) -> None:
+        """Give the node of a failure nothing any more; it would be free at once, and be given the next.
+
+        Args:
+            failure: it does not see the run's folder.
+            note: says a sentence to the person.
+            room: what there is left for.
+
+        Raises:
+            SurroundingsFailure: there is no other node.
+        """
+        self.shunned.add(failure.node)
+        told = "No trial is given to that node any more. Mount it there before the run is resumed: a resume asks every node."
+        note(f"{failure.message} {told}")
+        if not room():
+            raise SurroundingsFailure(f"{failure.message} No other node is left. Mend that; `summtune resume` goes on.")
 
 
 def elsewhere(selector: Mapping[str, str], shunned: Iterable[str]) -> dict[str, str]:

@@ -79,7 +79,7 @@ class RememberingASHAScheduler(ASHAScheduler):  # type: ignore[misc]  # Ray ship
             )
             for text in result[NOTICES_KEY]:
                 live.driver.note(report.trial, text)
-            live.watchdog.heard(trial.trial_id)
+            live.watchdog.heard(trial.trial_id, live)
             goes_on = live.driver.report(report)
             tune_controller._reuse_actors = live.may_reuse_actor(report.node)
             return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 from types import TracebackType
 
 from summtune.errors import NothingUsable, SurroundingsFailure, TrialFailure
@@ -87,9 +88,15 @@ class Session:
         if not self.in_hand(tune_id):
             return
         trial_id = self._trial_ids[tune_id]
-        settings = self.driver.start(trial_id, shunned=tuple(sorted(self.placement.shunned)) if self.placement is not None else ())
+        grouped = self.placement is not None and self.placement.allotment.workers > 1
+        shunned = tuple(sorted(self.placement.shunned)) if self.placement is not None else ()
+        settings = self.driver.start(trial_id, shunned=shunned, waits_for_room=grouped)
         self._attempts[tune_id] = self.driver.state.trials[trial_id].attempts
-        self.watchdog.began(tune_id, settings.training.timeout_s)
+        self.watchdog.began(tune_id, settings.training.timeout_s, waits_for_room=grouped)
+
+    def group_started(self, tune_id: str, *, reported: bool = False) -> bool:
+        """Whether all workers of `tune_id` are there, for which it waited; they are where it has reported."""
+        return self.driver.group_started(self._trial_ids[tune_id], reported=reported)
 
     def over(self, tune_id: str, failure: TrialFailure | None = None) -> None:
         """Ray Tune is done with `tune_id`, or is to be."""
@@ -116,23 +123,14 @@ class Session:
             # The next trial would meet the same full disk: the run is left, with this trial unfinished.
             raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
         if failure.cause == failures.UNSEEN:
-            self._shun(self._trial_ids[tune_id], failure)
+            assert self.placement is not None
+            self.placement.shun(failure, partial(self.driver.note, self._trial_ids[tune_id]), self._room_now)
         self.over(tune_id, failure)
 
-    def _shun(self, trial_id: str, failure: TrialFailure) -> None:
-        """Give a node no trial any more; it would be free at once, and be given the next.
-
-        Raises:
-            SurroundingsFailure: there is no other.
-        """
-        assert self.placement is not None
-        self.placement.shunned.add(failure.node)
-        told = "No trial is given to that node any more. Mount it there before the run is resumed: a resume asks every node."
-        self.driver.note(trial_id, f"{failure.message} {told}")
+    def _room_now(self) -> int:
         self._counted = -math.inf
         self._look_at_cluster()
-        if not self._slots:
-            raise SurroundingsFailure(f"{failure.message} No other node is left. Mend that; `summtune resume` goes on.")
+        return self._slots
 
     def has_room(self) -> bool:
         """Whether another trial can run now. Ours to say, since Tune's own limiter counts paused trials, too."""

@@ -16,7 +16,7 @@ LATE_S, LOOK_EVERY_S = 10.0, 0.2
 
 
 def wait_until_seen(file: Path, run_folder: Path) -> None:
-    """Wait for a file that the driver has written in the run's folder.
+    """Wait for a file or folder that the driver has put into the run's folder.
 
     Raises:
         TrialFailure: it doesn't come: this node is to blame.
@@ -27,7 +27,7 @@ def wait_until_seen(file: Path, run_folder: Path) -> None:
 
 
 def appears(file: Path, within_s: float) -> bool:
-    """Whether a file is seen here, at once or in a while."""
+    """Whether a file or folder is seen here, at once or in a while."""
     deadline = time.monotonic() + within_s
     while not _is_there(file):
         if time.monotonic() > deadline:
@@ -38,6 +38,6 @@ def appears(file: Path, within_s: float) -> bool:
 
 def _is_there(file: Path) -> bool:
     try:
-        return file.is_file()
+        return file.exists()
     except OSError:  # a folder on the way that it may not look into
         return False

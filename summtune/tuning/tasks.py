@@ -5,7 +5,8 @@ It must not know what the work is, nor write anything for the run: results go to
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -19,23 +20,25 @@ from summtune.tuning.failures import WORKER_LOST, failure_of
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""
 
-RETRIES = 3
-"""How often a task begins again whose process or node was lost.
-
-Counted here and not by Ray's `max_retries`: a task that the memory monitor ended is not counted there, and begun again without end.
-"""
-
 
 def in_parallel(
-    what: str, work: Callable[..., Any], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
+    what: str,
+    work: Callable[..., Any],
+    of: Mapping[str, tuple[Any, ...]],
+    share: Callable[[], Allotment],
+    at_once: Callable[[], int],
+    stop_asked: Callable[[], bool],
 ) -> Iterator[tuple[str, Any]]:
     """Results, or TrialFailures, by name, as they come; fewer than were asked for where a person wants an end.
+
+    Nothing is begun again by itself, not by Ray either: tasks that its memory monitor ended it would begin again without end.
 
     Args:
         what: Ray's dashboard calls each task by this and its name.
         work: executed on the cluster.
         of: its arguments, by name.
-        allotment: what each has.
+        share: what one that begins now has, and on which nodes.
+        at_once: how many may be under way now. Ray itself would begin as many as fit, however few trials a person wants side by side.
         stop_asked: whether a person wants an end.
 
     Raises:
@@ -43,31 +46,30 @@ def in_parallel(
     """
 
     def begin(name: str) -> Any:
-        return ray.remote(_guarded).options(name=f"{what} {name}", **_options(allotment)).remote(work, *of[name])
+        return ray.remote(_guarded).options(name=f"{what} {name}", **_options(share())).remote(work, *of[name])
 
-    pending = {begin(name): name for name in of}
-    lost = Counter[str]()
+    waiting, pending = deque(of), dict[Any, str]()
     try:
-        while pending and not stop_asked():
+        while (waiting or pending) and not stop_asked():
+            if not _under_way(waiting, pending, begin, at_once):
+                continue
             done, _ = ray.wait(list(pending), num_returns=1, timeout=PATIENCE_S)
             for one in done:
-                name, result = pending.pop(one), _result(one)
-                if isinstance(result, TrialFailure) and result.cause == WORKER_LOST and lost[name] < RETRIES:
-                    lost[name] += 1
-                    pending[begin(name)] = name
-                else:
-                    yield name, result
+                yield pending.pop(one), _result(one)
     finally:
         for one in pending:
             ray.cancel(one, force=True)
 
 
 def streamed(
-    what: str, work: Callable[..., Iterator[Any]], of: Mapping[str, tuple[Any, ...]], allotment: Allotment, stop_asked: Callable[[], bool]
+    what: str,
+    work: Callable[..., Iterator[Any]],
+    of: Mapping[str, tuple[Any, ...]],
+    share: Callable[[], Allotment],
+    at_once: Callable[[], int],
+    stop_asked: Callable[[], bool],
 ) -> Iterator[tuple[str, Any]]:
     """As `in_parallel`, of work that hands on one result after another; None says that one has come to its end.
-
-    Nothing is begun again by itself: whoever asks knows what has come already.
 
     Raises:
         SurroundingsFailure: the cluster gave way.
@@ -75,11 +77,13 @@ def streamed(
 
     def begin(name: str) -> Any:
         streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": 2}
-        return ray.remote(_guarded_stream).options(name=f"{what} {name}", **_options(allotment), **streaming).remote(work, *of[name])
+        return ray.remote(_guarded_stream).options(name=f"{what} {name}", **_options(share()), **streaming).remote(work, *of[name])
 
-    pending = {begin(name): name for name in of}
+    waiting, pending = deque(of), dict[Any, str]()
     try:
-        while pending and not stop_asked():
+        while (waiting or pending) and not stop_asked():
+            if not _under_way(waiting, pending, begin, at_once):
+                continue
             ready, _ = ray.wait(list(pending), num_returns=1, timeout=PATIENCE_S)
             for stream in ready:
                 try:
@@ -93,6 +97,16 @@ def streamed(
     finally:
         for stream in pending:
             ray.cancel(stream, force=True)
+
+
+def _under_way(waiting: deque[str], pending: dict[Any, str], begin: Callable[[str], Any], at_once: Callable[[], int]) -> bool:
+    """Begin what there is a place for; whether anything is under way then. Where no node is left to begin on, some time passes."""
+    while waiting and len(pending) < at_once():
+        name = waiting.popleft()
+        pending[begin(name)] = name
+    if not pending:
+        time.sleep(PATIENCE_S)
+    return bool(pending)
 
 
 def _options(allotment: Allotment) -> dict[str, Any]:

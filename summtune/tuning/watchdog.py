@@ -43,6 +43,7 @@ class _Heeded:
         heard: of it last.
         waits: since it has an actor that was another trial's, and has not started in it; None otherwise.
         timeout_s: its training's own limit.
+        waits_for_room: whether it is a group of workers that are not all there: it may take as long as it takes.
     """
 
     trial: Trial
@@ -50,6 +51,7 @@ class _Heeded:
     heard: float = 0.0
     waits: float | None = None
     timeout_s: float | None = None
+    waits_for_room: bool = False
 
     def pass_over(self, seconds: float) -> None:
         """Let so long a time not count."""
@@ -76,16 +78,23 @@ class Watchdog:
         """Look after a trial from now on, until it is no longer in hand."""
         self._heeded[trial.trial_id] = _Heeded(trial)
 
-    def began(self, tune_id: str, timeout_s: float | None) -> None:
+    def began(self, tune_id: str, timeout_s: float | None, *, waits_for_room: bool = False) -> None:
         """An attempt began."""
         heeded = self._heeded[tune_id]
         heeded.began = heeded.heard = self._clock()
-        heeded.waits, heeded.timeout_s = None, timeout_s
+        heeded.waits, heeded.timeout_s, heeded.waits_for_room = None, timeout_s, waits_for_room
 
-    def heard(self, tune_id: str) -> None:
+    def heard(self, tune_id: str, live: Session) -> None:
         """A trial has reported."""
         if tune_id in self._heeded:
+            self._look_for_group(self._heeded[tune_id], live, reported=True)
             self._heeded[tune_id].heard = self._clock()
+
+    def _look_for_group(self, heeded: _Heeded, live: Session, *, reported: bool = False) -> None:
+        """Let the time of a group begin once all its workers are there."""
+        tune_id = heeded.trial.trial_id
+        if heeded.waits_for_room and live.in_hand(tune_id) and live.group_started(tune_id, reported=reported):
+            self.began(tune_id, heeded.timeout_s)
 
     def look(self, live: Session) -> None:
         """End the trials that have hung; take note of those that Ray Tune has given up."""
@@ -110,6 +119,9 @@ class Watchdog:
                     ray.kill(actor)
 
     def _verdict(self, heeded: _Heeded, live: Session, now: float) -> TrialFailure | None:
+        self._look_for_group(heeded, live)
+        if heeded.waits_for_room:
+            return None
         ours = live.driver.state.trials[live.trial_id(heeded.trial.trial_id)]
         if heeded.began is not None and heeded.trial.status == Trial.RUNNING:
             silent_s, lived_s = now - heeded.heard, now - heeded.began

@@ -32,6 +32,7 @@ from ray.train.v2._internal.execution.controller import placement_group_cleaner
 from ray.train.v2._internal.execution.controller.placement_group_cleaner import PlacementGroupCleaner
 from ray.util.placement_group import remove_placement_group
 
+from summtune import durable
 from summtune.errors import TrialFailure
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import WORKERS_KEY, Assignment
@@ -96,10 +97,17 @@ class _Relay:
         """The group, once a worker has begun."""
         return self._started
 
+    async def group(self, size: int) -> list[str] | None:
+        """Where each of so many workers is, by rank, once all have begun."""
+        return self._by_rank() if len(self._workers) == size else None
+
+    def _by_rank(self) -> list[str]:
+        return [self._workers[rank] for rank in sorted(self._workers)]
+
     async def report(self, result: dict[str, Any]) -> None:
         """Rank 0 reports; returns when it has been heard."""
         self._heard.clear()
-        await self._reports.put({**result, WORKERS_KEY: [self._workers[rank] for rank in sorted(self._workers)]})
+        await self._reports.put({**result, WORKERS_KEY: self._by_rank()})
         await self._heard.wait()
 
     async def next(self, timeout_s: float) -> dict[str, Any] | None:
@@ -181,12 +189,16 @@ def train_in_group(assignment: Assignment, allotment: Allotment, hand_on: Callab
         TrialFailure: a worker failed; where several did, with the cause that says most.
     """
     smaller: Smaller | None = None
+    waits_for_room = True
     for number in count(1):
         relay = ray.remote(num_cpus=0)(_Relay).remote(f"{assignment.run_folder.name}.relay-{assignment.trial}")
         fit = _Fit(_trainer(assignment, allotment, relay, smaller, number))
         try:
             while not fit.ended:
                 result = ray.get(relay.next.remote(LOOK_EVERY_S))
+                if waits_for_room and (group := ray.get(relay.group.remote(allotment.workers))) is not None:
+                    durable.write_json(assignment.attempt.group, group)  # the driver looks for it
+                    waits_for_room = False  # also of a next group, which takes the places that this one gives back
                 if result is not None:
                     hand_on(result)
                     ray.get(relay.heard.remote())

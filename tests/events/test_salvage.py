@@ -16,6 +16,7 @@ from summtune.events.kinds import (
     Decided,
     Ended,
     Event,
+    GroupStarted,
     Halted,
     PointDrawn,
     Promoted,
@@ -287,6 +288,22 @@ def test_a_repetition_whose_drawing_is_lost_can_be_drawn_again(tmp_path: Path) -
     state.apply(ends_of_a_budget()[6])
     assert state.lost == set()
     assert state.last_number == 3
+
+
+def test_workers_that_came_to_an_attempt_whose_start_is_lost_are_left_out() -> None:
+    events = [
+        *story()[:11],
+        GroupStarted("0002", 2, 2.0),
+        TrialStarted("0002", 2, 1),
+        GroupStarted("0002", 1, 2.0),
+        GroupStarted("0002", 2, 2.0),
+    ]
+    kept, faults = fitting(enumerate(events, start=1))
+    assert kept == [*story()[:11], TrialStarted("0002", 2, 1), GroupStarted("0002", 2, 2.0)]
+    assert [fault.text for fault in faults] == [
+        "group_started of 0002 was left out: that its attempt began is lost",
+        "group_started of 0002 was left out: its attempt was over",
+    ]
 
 
 def test_what_a_damaged_line_of_a_repetition_was_about_is_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from summtune.events.fold import fold
-from summtune.events.kinds import Ended, Event, PointDrawn, Reported, RunClosed, RunOpened, RunResumed, TrialStarted
+from summtune.events.kinds import Ended, Event, GroupStarted, Noted, PointDrawn, Reported, RunClosed, RunOpened, RunResumed, TrialStarted
 from summtune.events.spending import HOUR_S, Spending
 from tests.events.test_fold import EXPERIMENT
 
@@ -51,6 +51,14 @@ def test_gpu_hours_are_those_of_attempts() -> None:
     assert spent(*ended).gpu_hours == pytest.approx(2 * 2.0 + 4 * 0.5)
     again = (*ended, resumed(50 * HOUR_S), TrialStarted("1", 2, 1, gpus=1.0, time=51 * HOUR_S), Ended("1", "finished", time=52 * HOUR_S))
     assert spent(*again).gpu_hours == pytest.approx(2 * 2.0 + 4 * 0.5 + 1.0), "nothing between the sessions"
+
+
+def test_a_group_costs_from_when_all_its_workers_are_there() -> None:
+    waits = (opened(0.0), TrialStarted("1", 1, 0), Noted("1", "something", time=3 * HOUR_S))
+    assert spent(*waits).gpu_hours == 0
+    trains = (*waits, GroupStarted("1", 1, gpus=2.0, time=4 * HOUR_S))
+    assert spent(*trains, reported("1", 1, 1.0, 5 * HOUR_S)).gpu_hours == pytest.approx(2.0)
+    assert spent(*trains, Ended("1", "failed", time=6 * HOUR_S), Noted("1", "more", time=9 * HOUR_S)).gpu_hours == pytest.approx(4.0)
 
 
 def test_a_retry_begins_where_the_attempt_before_ended() -> None:

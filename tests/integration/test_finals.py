@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import csv
+import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.events import standings
 from summtune.events.kinds import Scored
 from summtune.events.log import read_events
-from summtune.paths import RunPaths
+from summtune.paths import RunPaths, list_runs
+from summtune.training.referee import Refereed
+from summtune.tuning import finals
+from summtune.tuning.second_tries import SecondTries
 from tests.integration.conftest import CommandLine, Heard, state_of
 
 Tune = Callable[..., tuple[RunPaths, Heard]]
@@ -27,8 +33,10 @@ def scored(run: RunPaths) -> list[str]:
 
 
 def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> None:
-    run, heard = tune_here(space_file(settings=CHEAP))
+    run, heard = tune_here(space_file(settings=CHEAP, resources={"max_concurrent_trials": 1}))
     state = state_of(run)
+    times = [(event.time - event.seconds, event.time) for event in heard.events if isinstance(event, Scored)]
+    assert all(before[1] <= after[0] for before, after in zip(times, times[1:], strict=False)), "one at a time, as trials are"
     assert state.status == "finished"
     likeliest = [trial.id for trial in standings.candidates(state) if not trial.baseline][:2]
     assert sorted(scored(run)) == sorted(["0000", *likeliest])
@@ -37,6 +45,43 @@ def test_full_scores_name_the_best(tune_here: Tune, space_file: SpaceFile) -> No
     for trial in state.trials.values():
         with run.trial(trial.id).predictions.open(encoding="utf-8", newline="") as stream:
             assert len(list(csv.DictReader(stream))) == (4 if trial.scored else 2), "all of dev, or the cheap evaluation's sample"
+
+
+def dies_at_first(run_folder: Path, folder: Path, *more: Any) -> Refereed:
+    """A full evaluation whose process is killed, the first time."""
+    if not (mark := folder.parent / "killed").exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return finals._score(run_folder, folder, *more)
+
+
+def out_of_reach(run_folder: Path, folder: Path, *more: Any) -> Refereed:
+    (folder.parent / f"tried-{time.time_ns()}").touch()
+    raise TrialFailure("unreachable", "the hub does not answer.")
+
+
+def test_a_full_evaluation_that_fails_for_a_cause_that_can_pass_is_tried_again(
+    tune_here: Tune, resume_here: Callable[..., Heard], space_file: SpaceFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same session, and after that by `resume`: the run is not finished without it."""
+    file = space_file(settings=CHEAP, parameters={"learning_rate": {"values": [1e-2, 1e-3]}}, baseline=False)
+    monkeypatch.setattr(SecondTries, "pause", lambda self, stop_asked: None)
+    monkeypatch.setattr(finals, "_score", out_of_reach)
+    with pytest.raises(SurroundingsFailure, match=r"`summtune resume` tries it again") as gave_way:
+        tune_here(file)
+    (run,) = list_runs(tmp_path / "out")
+    state = state_of(run)
+    assert state.status == "failed"
+    assert "0001 could not be evaluated in full so far (unreachable): the hub does not answer." in state.reason
+    assert state.reason in str(gave_way.value)
+    assert not any(trial.scored for trial in state.trials.values())
+    for trial_id in state.trials:
+        assert len(list(run.trial(trial_id).best_model.parent.glob("tried-*"))) == SecondTries.most + 1
+    monkeypatch.setattr(finals, "_score", dies_at_first)
+    resume_here(run)
+    assert state_of(run).status == "finished"
+    assert sorted(scored(run)) == ["0001", "0002"]
+    assert len(list(run.trials.glob("*/models/killed"))) == 2
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from summtune.events.fold import RunState
-from summtune.events.kinds import Event, Reported, TrialStarted, WentOn
+from summtune.events.kinds import Event, GroupStarted, Reported, TrialStarted, WentOn
 from summtune.events.log import read_events
 from summtune.paths import RunPaths
 from tests.integration.conftest import CommandLine, Heard, state_of
@@ -23,6 +24,9 @@ Tune = Callable[..., tuple[RunPaths, Heard]]
 TWO: dict[str, Any] = {"baseline": False, "resources": {"workers_per_trial": 2}, "settings": {"model": {"dropout_rate": 0.0}}}
 ONE_TRIAL = {**TWO, "parameters": {"learning_rate": {"values": [1e-2]}}}
 THREE_EPOCHS = {**TWO["settings"], "training": {"num_train_epochs": 3, "lr_scheduler_type": "constant"}}
+
+SILENCE_S = 60
+"""How long a trial may keep silent; a group takes long from its first process to its first evaluation where others start, too."""
 
 
 def losses(state: RunState) -> dict[str, list[float]]:
@@ -81,9 +85,9 @@ def test_two_workers_train_what_one_does_and_a_killed_one_is_replaced(tune_here:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_rungs_pause_groups_and_let_them_go_on(tune_here: Tune, space_file: SpaceFile) -> None:
-    """Two at a time on four CPUs; what a rung stops gives its workers back, and goes on in another group."""
+    """Two at a time on two CPUs, half of one for each worker; what a rung stops gives its workers back, and goes on in another group."""
     file = space_file(
-        **{**TWO, "settings": THREE_EPOCHS},
+        **{**TWO, "settings": THREE_EPOCHS, "resources": {"workers_per_trial": 2, "cpus_per_trial": 1}},
         parameters={"learning_rate": {"values": [1e-7, 1e-2, 1e-3]}},
         early_terminate={"type": "asha", "min_iter": 1, "eta": 2},
     )
@@ -144,3 +148,38 @@ def test_a_killed_driver_s_groups_end_and_its_run_goes_on(summtune_on_cluster: C
     assert [trial.status for trial in state.searched] == ["finished", "finished"]
     assert all([report.iteration for report in trial.reports] == list(range(1, epochs + 1)) for trial in state.searched)
     assert nothing_is_held()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_group_that_waits_for_room_neither_hangs_nor_costs(cluster: str, tune_here: Tune, space_file: SpaceFile) -> None:
+    """Others use the cluster, too: a CPU is missing for longer than a trial may keep silent."""
+    import ray
+    from ray.util import placement_group, remove_placement_group
+
+    held = placement_group([{"CPU": 1}])
+    ray.get(held.ready())
+    given_back: list[float] = []
+
+    def give_back() -> None:
+        given_back.append(time.time())
+        remove_placement_group(held)
+
+    timer = threading.Timer(SILENCE_S + 15, give_back)
+
+    def begin_to_wait(event: Event, state: RunState) -> None:
+        if isinstance(event, TrialStarted) and timer.ident is None:
+            timer.start()
+
+    resources = {"workers_per_trial": 2, "hung_after_s": SILENCE_S}
+    try:
+        run, heard = tune_here(space_file(**{**ONE_TRIAL, "resources": resources}), Heard(hook=begin_to_wait))
+    finally:
+        timer.cancel()
+        if not given_back:
+            give_back()
+    (trial,) = state_of(run).searched
+    assert (trial.status, trial.attempts, trial.retried) == ("finished", 1, []), trial.message
+    (began,) = [event for event in heard.events if isinstance(event, GroupStarted)]
+    assert began.time > given_back[0]
+    assert trial.longest_wait_s < SILENCE_S, "else all others would be given this much longer"

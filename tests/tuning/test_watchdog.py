@@ -14,11 +14,13 @@ from ray.tune.search import Searcher
 
 from summtune.errors import NothingUsable, TrialFailure
 from summtune.events.fold import RunState
-from summtune.events.kinds import Reported
-from summtune.events.log import EventLog
+from summtune.events.kinds import GroupStarted, Reported
+from summtune.events.log import EventLog, read_events
 from summtune.events.trial_state import TrialState
 from summtune.paths import AttemptPaths
+from summtune.tuning.allotment import Allotment
 from summtune.tuning.failures import write_failure
+from summtune.tuning.placement import Placement
 from summtune.tuning.searcher import RememberingOptunaSearch
 from summtune.tuning.session import Session, open_session
 from summtune.tuning.silence import Patience
@@ -75,7 +77,7 @@ class Played:
             self.session.watchdog.look(self.session)
 
     def reports(self, tunes: Any) -> None:
-        self.session.watchdog.heard(tunes.trial_id)
+        self.session.watchdog.heard(tunes.trial_id, self.session)
         step(self.session.driver, tunes.ours, 0.5)
 
 
@@ -83,10 +85,11 @@ class Played:
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Played]]:
     logs: list[EventLog] = []
 
-    def begin(more: str = "") -> Played:
-        driver, log = open_driver(tmp_path / "run", SPACE + more)
+    def begin(more: str = "", *, workers: int = 1) -> Played:
+        driver, log = open_driver(tmp_path / "run", SPACE + more, gpus=float(workers))
         logs.append(log)
-        return Played(Session(driver, lambda: 9, lambda: None, lambda sentence: None), monkeypatch)
+        placement = Placement(Allotment(cpus=workers, gpus=workers, workers=workers))
+        return Played(Session(driver, lambda: 9, lambda: None, lambda sentence: None, placement=placement), monkeypatch)
 
     yield begin
     for log in logs:
@@ -185,6 +188,41 @@ def test_a_trial_that_waits_for_resources_has_not_hung_but_an_actor_that_can_not
     ours = played.state.trials[trial.ours]
     assert (ours.status, ours.attempts) == ("pending", 0)
     assert ours.retried[0].message == "the process that it was given did not let go of the trial before in 120 s"
+
+
+def test_a_group_that_waits_for_room_has_not_hung_nor_taken_too_long(play: Callable[..., Played]) -> None:
+    """Ray Tune has an actor for it at once; that one asks for the workers' places, for as long as it takes."""
+    played = play(workers=2)
+    played.session.watchdog.patience = Patience(after_s=50.0)
+    played.session.driver.experiment.base.settings.training.__dict__["timeout_s"] = 60
+    trial = played.running("t1")
+    ours = played.state.trials[trial.ours]
+    played.passes(5000)
+    assert (played.killed, ours.status) == ([], "running")
+    began = ours.began_at
+    assert began is not None
+    paths = played.session.driver.run.trial(trial.ours).attempt(1)
+    paths.group.write_text('["one:1", "other:2"]', encoding="utf-8")
+    played.passes(50)
+    assert played.killed == []
+    assert (ours.began_at or 0.0) > began, "what an evaluation takes is measured from here"
+    (event,) = [event for event in read_events(played.session.driver.run.events)[0] if isinstance(event, GroupStarted)]
+    assert (event.trial, event.attempt, event.gpus) == (trial.ours, 1, 2.0)
+    played.passes(2)
+    assert played.killed == ["actor of t1"], "now it may hang as any other"
+    assert ours.retried[0].cause == "hung"
+
+
+def test_a_group_that_reports_is_there_wherever_that_has_been_written(play: Callable[..., Played]) -> None:
+    played = play(workers=2)
+    played.session.watchdog.patience = Patience(after_s=50.0)
+    trial = played.running("t1")
+    played.passes(5000)
+    played.reports(trial)
+    kinds = [type(event) for event in read_events(played.session.driver.run.events)[0]]
+    assert kinds[-2:] == [GroupStarted, Reported]
+    played.passes(52)
+    assert played.killed == ["actor of t1"]
 
 
 def test_a_trial_that_ray_tune_gave_up_without_a_word_is_tried_again(play: Callable[..., Played]) -> None:
