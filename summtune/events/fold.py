@@ -261,6 +261,8 @@ class RunState:
                     trial.halted = trial.halted if trial.over else ""
                 for trial_id in (*event.again, *event.anew):
                     self._run_again(trial_id, anew=trial_id in event.anew)
+                for trial_id in event.waiting:
+                    self._wait_again(trial_id)
             case PointDrawn():
                 self._take_point(event)
             case WentOn():
@@ -328,14 +330,25 @@ class RunState:
             case RunClosed():
                 self.status, self.reason, self.closed_at = event.status, event.reason, event.time
 
+    def _reopen(self, trial: TrialState, status: str) -> None:
+        """Set a trial that is over back to one that is not."""
+        self._become(trial, status)
+        trial.cause, trial.message, trial.ended_at = "", "", None
+        trial.told, trial.promoted, trial.halted = False, False, ""
+
+    def _wait_again(self, trial_id: str) -> None:
+        """Let a trial that ended while it paused wait again, where it did."""
+        trial = self.trials.get(trial_id)
+        if trial is not None and trial.over and trial.verdict is not None and trial.verdict.pause:  # a log may have lost what it was
+            self._reopen(trial, "paused")
+            self.brackets[trial.verdict.rung, trial.verdict.bracket].pause(trial.id)
+
     def _run_again(self, trial_id: str, *, anew: bool) -> None:
-        """Set a trial that is over back to one that is not; from its beginning, nothing that came of it counts."""
+        """Let a trial that is over be trained again; from its beginning, nothing that came of it counts."""
         trial = self.trials.get(trial_id)
         if trial is None:  # that it was drawn is lost
             return
-        self._become(trial, "pending")
-        trial.cause, trial.message, trial.ended_at = "", "", None
-        trial.told, trial.promoted, trial.halted = False, False, ""
+        self._reopen(trial, "pending")
         if anew:
             trial.reports, trial.best, trial.verdict, trial.first_attempt = [], None, None, trial.attempts + 1
             for scores in self.rungs.values():

@@ -122,6 +122,7 @@ class RunResumed(Event):
         anew: failed trials that are run again from their beginning.
         budget: what the run may use up from now on, by name; None leaves it as it was.
         past_target: whether a person wants more trials though a target is reached; it ends nothing from now on.
+        waiting: trials that had ended since nothing let them go on after a pause, and that wait again, now that there is to be more.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -133,6 +134,7 @@ class RunResumed(Event):
     anew: list[str] = field(default_factory=list)
     budget: dict[str, float] | None = None
     past_target: bool = False
+    waiting: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Sorter:
             case RunResumed():
                 for one in self._trials.values():
                     one.halted = False
-                for one in (self._trials[name] for name in (*event.again, *event.anew) if name in self._trials):
+                for one in (self._trials[name] for name in (*event.again, *event.anew, *event.waiting) if name in self._trials):
                     one.over = False
                 for one in (self._trials[name] for name in event.anew if name in self._trials):
                     one.iterations = ()

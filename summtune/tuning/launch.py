@@ -30,7 +30,8 @@ from summtune.objects import ObjectStore
 from summtune.paths import RunPaths, create_run, folder_name, point_newest
 from summtune.search import warm_start
 from summtune.search.ending import reaches_target
-from summtune.tuning import autoscaling, engine, failures, lock, own_metrics, reach, resources, stop_request
+from summtune.training.checkpoints import sealed_checkpoints
+from summtune.tuning import autoscaling, engine, failures, lock, own_metrics, reach, resources, stop_request, verdicts
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.autoscaling import Outlook
 from summtune.tuning.drive import Witness, drive, surroundings
@@ -168,8 +169,10 @@ def resume(
         untaught = not state.trials and not state.lost and len(state.taught) < len(experiment.warm_start)
         lessons = warm_start.lessons(experiment, facts.fingerprints) if untaught else []
         count = state.count + more
+        waiting = _to_wait_again(run, state) if finished_and_asked_for_more else []
         reached = bool(more) and reaches_target(state) is not None
-        beyond = ("the target is reached already: it ends this run no more.",) if reached and not state.past_target else ()
+        beyond = ["the target is reached already: it ends this run no more."] if reached and not state.past_target else []
+        beyond += [f"{', '.join(waiting)} had paused to the end, and may go on now."] if waiting else []
         with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
             allotment, awaited = _fitting(experiment, cluster, state.budget if limits is None else limits)
             store = store or _store(experiment, state.opened.run_id)
@@ -182,7 +185,7 @@ def resume(
             restorable = not rebuilt and engine.restorable(run)
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events, check=check)
-            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits, reached)))
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits, reached, waiting)))
             learned = _teach(log, state, lessons)
             said = (*warnings, *changed, *learned, *awaited, *beyond)
             drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=said, store=store)
@@ -230,6 +233,11 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
                 store=store,
             )
     return run
+
+
+def _to_wait_again(run: RunPaths, state: RunState) -> list[str]:
+    """The trials that ended while they paused, and can go on: without a checkpoint they would begin anew."""
+    return [trial_id for trial_id in verdicts.paused_to_the_end(state) if sealed_checkpoints(run.trial(trial_id).checkpoints)]
 
 
 def _read_by_trials(experiment: Experiment) -> dict[str, str]:

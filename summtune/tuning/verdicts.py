@@ -65,6 +65,12 @@ def to_go_on(state: RunState, experiment: Experiment, rule: ModuleType, *, last_
     return None
 
 
+def paused_to_the_end(state: RunState) -> list[str]:
+    """The trials that ended since nothing let them go on after a pause: with more to come, they might."""
+    stopped = [trial for trial in state.trials.values() if trial.status == "stopped" and not trial.cause]
+    return [trial.id for trial in stopped if trial.verdict is not None and trial.verdict.pause]
+
+
 def end(state: RunState, trial: TrialState, failure: TrialFailure | None) -> Ended:
     """How a trial ended that is not tried again."""
     if failure is None and trial.best is None:
