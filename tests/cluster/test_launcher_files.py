@@ -66,5 +66,8 @@ def test_machines_of_ones_own_are_all_kept() -> None:
 @pytest.mark.parametrize("name", LAUNCHER)
 def test_neither_results_nor_environments_are_copied_to_the_nodes(name: str) -> None:
     (document,) = documents(name)
-    if "." in document["file_mounts"].values():
+    mounts = document["file_mounts"]
+    token = "/home/ray/.ray/auth_token" if name != "local.yaml" else "~/.ray/auth_token"
+    assert mounts == {token: "~/.ray/auth_token", **({"~/summtune": "."} if name == "local.yaml" else {})}, "an image has the code"
+    if "." in mounts.values():
         assert {".venv", ".git", "results", "**/.env"} <= set(document["rsync_exclude"])

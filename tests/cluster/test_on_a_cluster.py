@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,29 @@ def test_a_way_to_the_cluster_that_lets_no_log_be_followed(head: Head) -> None:
     assert "400" in done.stderr
 
 
+@contextmanager
+def watched_command_lines() -> Iterator[tuple[set[str], set[str]]]:
+    """The command lines of all processes of this machine meanwhile, and those of them that hold the canary."""
+    seen, leaking, ended = set[str](), set[str](), threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.05):
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    line = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    seen.add(line)
+                    if CANARY in line:
+                        leaking.add(line)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen, leaking
+    finally:
+        ended.set()
+        watcher.join()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) -> None:
@@ -166,7 +190,10 @@ def test_what_was_checked_here_is_what_runs_there(head: Head, tmp_path: Path) ->
     options = ("--count", "2", "--set", "training.warmup_steps=1")
 
     secrets = {"MY_SECRET": CANARY, "WANDB_API_KEY": CANARY}
-    code, out, err = head.summtune("submit", file, *options, "--env", "MY_SECRET", "--follow", **acting, **secrets)
+    with watched_command_lines() as (seen, leaking):
+        code, out, err = head.summtune("submit", file, *options, "--env", "MY_SECRET", "--follow", **acting, **secrets)
+    assert any("summtune run" in line for line in seen), "the job's, among them"
+    assert leaking == set()
     assert "declares no" not in out
     assert code == 0, out + err
     identity = out.partition(":")[0]
