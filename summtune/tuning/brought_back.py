@@ -76,6 +76,7 @@ def bring_all(store: ObjectStore, folder: Path) -> list[str]:
     _bring(store, (name for name in names if not _in_a_folder(name)), folder)
     store.get(run.events.name, run.events)
     run.logs.mkdir(exist_ok=True)
+    run.copied.unlink(missing_ok=True)  # what was pulled here before is the run itself now
     return told
 
 

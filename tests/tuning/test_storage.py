@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from summtune.errors import RunMistake, StorageFailure
+from summtune.events.copies import Origin, copied_from, mark
 from summtune.events.fold import fold
 from summtune.events.kinds import Noted, RunResumed
 from summtune.events.log import EventLog, read_events
@@ -203,7 +204,10 @@ def test_a_run_whose_folder_is_gone_goes_on_from_its_last_checkpoint(live: Going
     step(one.driver, trial, 0.2, best=False)
     one.close()
     shutil.rmtree(one.run.folder)
+    bring_results(store, tmp_path / "run", model=False)
+    mark(one.run, Origin(store.url, ("pull", store.url), ("resume", store.url)))
     assert bring_all(store, tmp_path / "run") == []
+    assert copied_from(one.run) is None, "the run itself, and no copy any more"
     again = live(tmp_path / "run")
     assert again.driver.waiting == [trial]
     assert drawn(again.driver) == trial
