@@ -15,7 +15,7 @@ from tests.integration.conftest import Heard, state_of
 
 SpaceFile = Callable[..., Path]
 
-SLOTS = 4
+SLOTS = 8
 RAYS = "ray.tune.execution.tune_controller"
 
 
@@ -37,7 +37,7 @@ def test_trials_that_end_sooner_than_actors_start_leave_those_that_start_alone(
         method="random",
         parameters={"learning_rate": {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-2}},
         run_cap=60,
-        resources={"max_concurrent_trials": SLOTS, "cpus_per_trial": 0.5},
+        resources={"max_concurrent_trials": SLOTS, "cpus_per_trial": 0.25},
         baseline=False,
     )
     heard = Heard()
