@@ -62,13 +62,13 @@ def is_a_jobs(word: str, address: str | None, output_dir: str | None) -> bool:
     It does where a cluster is given. Otherwise a run that is here is meant before a job; what was pulled here is no run, but its copy.
     """
     from summtune.cli.find import results_folder
-    from summtune.cluster.inside import current_job
+    from summtune.cluster.inside import in_job
     from summtune.events.copies import copied_from
     from summtune.paths import find_run
 
     if address is not None:
         return True
-    if current_job(os.environ) is not None:
+    if in_job(os.environ):
         return False  # a job has no business with other jobs; its environment may name the job server all the same
     here = find_run(word, results_folder(output_dir))
     if here is not None and copied_from(here) is None:

@@ -10,6 +10,7 @@ import typer
 
 from summtune.cli.cluster_options import connected, dashboard, followed, on_cluster
 from summtune.cli.submit import chosen_code
+from summtune.cluster.addresses import named_anywhere
 from summtune.cluster.packing import pack
 from summtune.errors import Problem, RunMistake
 from summtune.objects import ObjectStore, is_url
@@ -32,7 +33,7 @@ def resume_job(
     """Submit it. A run that the cluster has no job of any more (it was started anew, say) is named by its folder's name.
 
     Raises:
-        RunMistake: a job is under way with that run.
+        RunMistake: a job is under way with that run; or nobody has named the cluster, and it has no job of it.
     """
     from summtune.cluster.submission import sealed_variables, variables
 
@@ -45,6 +46,8 @@ def resume_job(
 
     known = jobs.listed(access)
     before = next((job for job in jobs.called(known, word) if job.run), None)
+    if before is None and not named_anywhere(address, os.environ):
+        jobs.meant(known, word, url=access.url)  # what listens there may be another run's own Ray: it has to know the run
     if before is not None and (under_way := next((job for job in known if job.run == before.run and not job.over), None)):
         stop = on_cluster("stop", under_way.id, address=address)
         raise RunMistake(Problem(f"{under_way.id} is {under_way.status.lower()} with that run.", f"Stop it first: `{stop}`."))

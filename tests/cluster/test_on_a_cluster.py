@@ -20,6 +20,7 @@ import requests
 import yaml
 
 from summtune import paths
+from summtune.cli.main import main
 from summtune.cluster.sealing import SEALED
 from summtune.config.experiment import Experiment
 from summtune.config.layers import flatten
@@ -114,6 +115,23 @@ def test_jobs_of_others_are_listed_as_they_are_and_one_by_one(head: Head) -> Non
     code, out, err = head.summtune("jobs", "nobody")
     assert code == 2
     assert f"the cluster at {head.url} has no job 'nobody'." in err
+
+
+def test_a_run_that_is_nowhere_is_not_resumed_on_a_cluster_that_nobody_named(
+    head: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What listens there may be another run's own Ray."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("summtune.cluster.addresses.DEFAULT", head.url)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(head.token_file))
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    before = listed(head)
+    assert main(["resume", "nowhere"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no run 'nowhere' here or in results." in said
+    assert f"the cluster at {head.url} has no job 'nowhere'." in said
+    assert listed(head).keys() == before.keys()
 
 
 def test_a_way_to_the_cluster_that_lets_no_log_be_followed(head: Head) -> None:

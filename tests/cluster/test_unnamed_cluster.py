@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.main import main
+from summtune.cluster.sealing import PAD, SEALED, seal
 
 VARIABLES = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 
@@ -57,3 +58,15 @@ def test_a_job_has_no_business_with_other_jobs(
     said = capsys.readouterr().err
     assert "there is no run 'nobody'" in said
     assert "job server" not in said
+
+
+def test_a_resume_in_a_job_learns_from_what_came_along_where_runs_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sealed, pad = seal({"SUMMTUNE_STORAGE": str(tmp_path / "storage")})
+    (tmp_path / PAD).write_bytes(pad)
+    monkeypatch.setenv(SEALED, sealed)
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", '{"metadata": {"job_submission_id": "resume-x"}}')
+    monkeypatch.setenv("SUMMTUNE_STORAGE", "")
+    assert main(["resume", "nobody"]) == 2
+    assert f"there is no run 'nobody' here or in {tmp_path / 'storage' / 'results'}" in capsys.readouterr().err
