@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -74,9 +75,8 @@ def pull(
         if folder.resolve() == found.folder.resolve():
             raise RunMistake(Problem(f"{folder} is the run itself.", "Give another folder with `--into FOLDER`."))
         _check_free(folder, found.events.read_bytes(), str(found.folder))
-        parcel.copy(found, files, folder)
         origin = Origin(str(found.folder), ("pull", found.folder.name), ("resume", str(found.folder)))
-        return _pulled(folder, len(files), origin, as_json=as_json)
+        return _pulled(folder, lambda: parcel.copy(found, files, folder), origin, as_json=as_json)
     way = _Way(output_dir, address, code, environment or [], limit_mb, plaintext=plaintext, unauthenticated=allow_unauthenticated)
     return _through_the_cluster(run, place, way, model=model, as_json=as_json)
 
@@ -87,7 +87,8 @@ def _from_the_store(url: str, place: Path, *, model: bool, as_json: bool) -> int
     store = stored_run(url)
     folder = place / store.name
     _check_not_driven(folder)
-    return _pulled(folder, bring_results(store, folder, model=model), Origin(url, ("pull", url), ("resume", url)), as_json=as_json)
+    origin = Origin(url, ("pull", url), ("resume", url))
+    return _pulled(folder, lambda: bring_results(store, folder, model=model), origin, as_json=as_json)
 
 
 def _sent(run: str, output_dir: str | None, limit_mb: float, *, model: bool | None) -> tuple[RunPaths, list[Path]]:
@@ -168,7 +169,7 @@ def _through_the_cluster(word: str, place: Path, way: _Way, *, model: bool | Non
     _check_free(folder, found.events, access.url)
     named = ("--address", access.url)
     origin = Origin(access.url, ("pull", found.name, *named), ("resume", found.name, *named))
-    return _pulled(folder, found.unpack(folder), origin, as_json=as_json)
+    return _pulled(folder, lambda: found.unpack(folder), origin, as_json=as_json)
 
 
 def _check_free(folder: Path, theirs: bytes, place: str) -> None:
@@ -187,18 +188,22 @@ def _check_not_driven(folder: Path) -> None:
         raise RunMistake(Problem(f"{folder} is driven here: that is the run itself.", "There is nothing to pull."))
 
 
-def _pulled(folder: Path, count: int, origin: Origin, *, as_json: bool) -> int:
-    """Mark what was brought as a copy, and say what it is."""
+def _pulled(folder: Path, bring: Callable[[], int], origin: Origin, *, as_json: bool) -> int:
+    """Bring the files, mark them as a copy unless a run of its own was there, and say what they are."""
     from summtune.cli.next_step import called, command
     from summtune.cluster.packing import megabytes
     from summtune.cluster.parcel import size_of
     from summtune.paths import RunPaths
 
-    copies.mark(RunPaths(folder), origin)
+    run = RunPaths(folder)
+    own = run.events.is_file() and copies.copied_from(run) is None
+    count = bring()
+    if not own:
+        copies.mark(run, origin)
     size = size_of([file for file in folder.rglob("*") if file.is_file()])
     if as_json:
         typer.echo(json.dumps({"run": folder.name, "folder": str(folder), "files": count, "bytes": size}, ensure_ascii=False, indent=2))
         return 0
     typer.echo(f"{folder}: {count} files, {megabytes(size)}")
-    typer.echo(f"Next      {command('show', called(RunPaths(folder)))}")
+    typer.echo(f"Next      {command('show', called(run))}")
     return 0

@@ -44,12 +44,17 @@ def size_of(files: Sequence[Path]) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def copy(run: RunPaths, files: Sequence[Path], destination: Path) -> None:
-    """Copy files of a run into another folder, each to its own place."""
+def copy(run: RunPaths, files: Sequence[Path], destination: Path) -> int:
+    """Copy files of a run into another folder, each to its own place.
+
+    Returns:
+        Their number.
+    """
     for file in files:
         target = destination / file.relative_to(run.folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+    return len(files)
 
 
 def send(run: RunPaths, files: Sequence[Path], out: TextIO, limit_mb: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,18 @@ def test_pulling_from_a_storage_that_is_seen_here(
     capsys.readouterr()
     assert main(["pull", "plain", "--output-dir", folder, "--into", folder]) == 2
     assert "is the run itself. Give another folder with `--into FOLDER`." in capsys.readouterr().err
+
+
+def test_a_run_of_its_own_is_not_called_a_copy_for_what_was_pulled_over_it(
+    run: RunPaths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has its checkpoints, and goes on here."""
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(run.folder.parent.parent))
+    own = RunPaths(Path("here") / run.folder.name)
+    shutil.copytree(run.folder, own.folder)
+    for _ in range(2):
+        assert main(["pull", "plain", "--output-dir", run.folder.parent.name, "--into", "here"]) == 0
+        assert copied_from(own) is None
 
 
 def test_an_absolute_folder_does_not_lead_out_of_the_storage(
