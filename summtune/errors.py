@@ -93,6 +93,10 @@ class RunMistake(Mistake):
     """A run or a model folder that isn't there, isn't one, or is in use."""
 
 
+class JobMistake(RunMistake):
+    """A job that is there, and in no state for what is asked of it."""
+
+
 class NothingUsable(SummtuneError):
     """The run ended, and no trial of it has a score."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from summtune.cluster import addresses
-from summtune.errors import RunMistake
+from summtune.errors import JobMistake, RunMistake
 
 if TYPE_CHECKING:
     from summtune.cluster.access import Access
@@ -87,6 +87,8 @@ def nor_here(word: str, address: str | None, output_dir: str | None) -> Iterator
 
     try:
         yield
+    except JobMistake:
+        raise  # it was found
     except RunMistake as mistake:
         if addresses.named_anywhere(address, os.environ):
             raise

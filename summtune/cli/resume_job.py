@@ -12,7 +12,7 @@ from summtune.cli.cluster_options import connected, dashboard, followed, on_clus
 from summtune.cli.submit import chosen_code
 from summtune.cluster.addresses import named_anywhere
 from summtune.cluster.packing import pack
-from summtune.errors import Problem, RunMistake
+from summtune.errors import JobMistake, Problem
 from summtune.objects import ObjectStore, is_url
 from summtune.paths import run_title
 
@@ -33,7 +33,8 @@ def resume_job(
     """Submit it. A run that the cluster has no job of any more (it was started anew, say) is named by its folder's name.
 
     Raises:
-        RunMistake: a job is under way with that run; or nobody has named the cluster, and it has no job of it.
+        JobMistake: a job is under way with that run.
+        RunMistake: nobody has named the cluster, and it has no job of it.
     """
     from summtune.cluster.submission import sealed_variables, variables
 
@@ -50,7 +51,7 @@ def resume_job(
         jobs.meant(known, word, url=access.url)  # what listens there may be another run's own Ray: it has to know the run
     if before is not None and (under_way := next((job for job in known if job.run == before.run and not job.over), None)):
         stop = on_cluster("stop", under_way.id, address=address)
-        raise RunMistake(Problem(f"{under_way.id} is {under_way.status.lower()} with that run.", f"Stop it first: `{stop}`."))
+        raise JobMistake(Problem(f"{under_way.id} is {under_way.status.lower()} with that run.", f"Stop it first: `{stop}`."))
     run = before.run if before else ObjectStore.at(word).name if is_url(word) else word
     folder = output_dir or (before.metadata.get("output_dir") if before else None)
     arguments = [*words, *((f"--output-dir={folder}",) if folder else ()), "--", word if is_url(word) else run]

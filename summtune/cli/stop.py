@@ -77,7 +77,7 @@ def _stop_run(found: RunPaths, *, now: bool, wait: bool, as_json: bool) -> int:
 def _stop_job(word: str, address: str | None, *, plaintext: bool, now: bool, wait: bool, as_json: bool) -> int:
     """Stop a cluster's job: by the wish in its run's folder where that is seen from here, else by Ray."""
     from summtune.cli.cluster_options import connected, on_cluster
-    from summtune.errors import Problem, RunMistake
+    from summtune.errors import JobMistake, Problem
     from summtune.tuning import lock
 
     access = connected(address, plaintext=plaintext)
@@ -85,7 +85,7 @@ def _stop_job(word: str, address: str | None, *, plaintext: bool, now: bool, wai
 
     job = jobs.meant(jobs.listed(access), word, url=access.url, alive=True)
     if job.over:
-        raise RunMistake(Problem(f"{job.id} is over: {job.status}.", "There is nothing to stop."))
+        raise JobMistake(Problem(f"{job.id} is over: {job.status}.", "There is nothing to stop."))
     seen = jobs.folder_seen_here(job, os.environ)
     if seen is not None and job.status == "RUNNING" and lock.is_held(seen.lock):
         return _stop_run(seen, now=now, wait=wait, as_json=as_json)

@@ -132,6 +132,10 @@ def test_a_run_that_is_nowhere_is_not_resumed_on_a_cluster_that_nobody_named(
     assert "there is no run 'nowhere' here or in results." in said
     assert f"the cluster at {head.url} has no job 'nowhere'." in said
     assert listed(head).keys() == before.keys()
+    head.ray("job", "submit", "--no-wait", "--submission-id", "gone", "--", "true")
+    until(lambda: listed(head)["gone"]["status"] == "SUCCEEDED")
+    assert main(["stop", "gone"]) == 2
+    assert capsys.readouterr().err == "gone is over: SUCCEEDED. There is nothing to stop.\n", "it was meant, and no run of this machine"
 
 
 def test_a_way_to_the_cluster_that_lets_no_log_be_followed(head: Head) -> None:
