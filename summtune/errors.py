@@ -7,6 +7,7 @@ SummtuneError                     1  a fault of ours, or nothing usable came out
 │   ├── CheckpointMistake         2  a model or tokenizer that can't be had
 │   ├── MetricMistake             2  a person's own metric that can't be read, or doesn't do what it declares
 │   └── RunMistake                2  a run or model folder that isn't there, is in use, or isn't one
+│       └── JobMistake            2  a cluster's job that is in no state for what is asked of it
 ├── NothingUsable                 1  the run ended without a single scored trial
 ├── SurroundingsFailure           3  disk, storage or cluster gave way; the run can be resumed
 │   └── StorageFailure            3  an object store can't be reached, read or written
