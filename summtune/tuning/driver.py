@@ -23,7 +23,7 @@ from summtune.search.replication import Repetition, Wait, next_repetition
 from summtune.search.study import Search, excesses, final_word, told_score
 from summtune.search.trial_length import last_iteration
 from summtune.tuning import disk_room, own_metrics, promotion, resuming, stop_request, trial_files, verdicts
-from summtune.tuning.failures import PASSING
+from summtune.tuning.causes import PASSING
 from summtune.tuning.orders import Orders
 from summtune.tuning.retries import Retries, alike_from_the_first
 from summtune.tuning.storage import Storage

@@ -1,6 +1,6 @@
 """How a worker's failure reaches the driver with its cause: a file in the attempt's folder, since Ray Tune hands on text at best.
 
-Also which causes can pass by themselves, and which say something about the point alone.
+It must not know what follows from a cause (`causes` does).
 """
 
 from __future__ import annotations
@@ -22,31 +22,8 @@ from summtune.errors import (
     SurroundingsFailure,
     TrialFailure,
 )
-from summtune.events.fold import RunState
 from summtune.paths import AttemptPaths
-
-SURROUNDINGS = "surroundings"
-"""The cause of a failure that is not the trial's: disk or storage gave way."""
-
-WORKER_LOST, HUNG, TIMEOUT, UNREACHABLE = "worker_lost", "hung", "timeout", "unreachable"
-
-UNSEEN = "unseen"
-"""The cause of a failure of a node that doesn't see the run's folder, as one may that came when the run had begun."""
-
-PASSING: Mapping[str, int | None] = {
-    WORKER_LOST: None,  # killed, by the kernel or Ray's memory monitor too; its node lost or preempted
-    UNREACHABLE: None,  # a model hub or a server that does not answer now
-    UNSEEN: None,  # the node is given no trial any more
-    HUNG: 1,  # a deadlock may not come again; one that does is the training's own, and each costs as long as it takes to notice
-}
-"""Causes that can pass by themselves: such a trial is tried again, so often at most (None: as often as `resources.max_failures` says).
-
-No other is. A full disk (`surroundings`) leaves the whole run, resumable. Memory that ran out (`out_of_memory`) has already been answered
-inside the training, by smaller parts of a batch. All others would be the same again, with the same data, settings and seed.
-"""
-
-OF_THE_POINT = frozenset({"out_of_memory", "diverged"})
-"""Causes that say something about the drawn point: other points may well go better, however many have failed so."""
+from summtune.tuning.causes import SURROUNDINGS, UNREACHABLE, WORKER_LOST
 
 _MISTAKES: Mapping[type[Mistake], str] = {
     DataMistake: "bad_data",
@@ -58,16 +35,6 @@ _MISTAKES: Mapping[type[Mistake], str] = {
 """A person's mistake that shows only in the trial, because it depends on what was drawn, or because a file has changed."""
 
 _STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
-
-
-_ANEW = {"diverged", "error", "bad_checkpoint", "bad_model", "bad_settings", "no_report", "lost"}
-"""Causes that lie in what the trial had come to, or in what it began with: going on from there would only meet them again."""
-
-
-def to_run_again(state: RunState) -> tuple[list[str], list[str]]:
-    """The trials that failed: those that can go on from their last checkpoint, and those that have to begin anew."""
-    failed = [trial for trial in state.trials.values() if trial.status == "failed"]
-    return [trial.id for trial in failed if trial.cause not in _ANEW], [trial.id for trial in failed if trial.cause in _ANEW]
 
 
 def failure_of(error: Exception) -> TrialFailure:

@@ -19,9 +19,9 @@ from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
 from summtune.tuning.allotment import Allotment
+from summtune.tuning.causes import PASSING, SURROUNDINGS, UNSEEN
 from summtune.tuning.decode_race import Race, Tried, race
 from summtune.tuning.driver import Driver
-from summtune.tuning.failures import PASSING, SURROUNDINGS, UNSEEN
 from summtune.tuning.placement import Placement
 from summtune.tuning.second_tries import SecondTries
 from summtune.tuning.sight import wait_until_seen

@@ -14,7 +14,7 @@ from summtune.errors import TrialFailure
 from summtune.events.fold import RunState
 from summtune.events.kinds import Retried
 from summtune.events.trial_state import TrialState
-from summtune.tuning.failures import OF_THE_POINT, PASSING
+from summtune.tuning.causes import OF_THE_POINT, PASSING
 
 FIRST = 3
 """So many trials of a session that end alike, and none that ever reported: what they have in common is not the points."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from summtune.errors import TrialFailure
-from summtune.tuning.failures import PASSING, UNREACHABLE, UNSEEN
+from summtune.tuning.causes import PASSING, UNREACHABLE, UNSEEN
 
 LOOK_EVERY_S = 0.5
 """How often it is asked in a pause whether a person wants an end."""

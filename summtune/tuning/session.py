@@ -14,7 +14,7 @@ from functools import partial
 from types import TracebackType
 
 from summtune.errors import NothingUsable, SurroundingsFailure, TrialFailure
-from summtune.tuning import failures
+from summtune.tuning import causes, failures
 from summtune.tuning.driver import Driver
 from summtune.tuning.placement import Placement
 from summtune.tuning.silence import Patience
@@ -119,10 +119,10 @@ class Session:
         # Where no attempt began in this actor there is none whose word could be read; an earlier one's is not this one's.
         attempt = self.driver.run.trial(self._trial_ids[tune_id]).attempt(self._attempts.get(tune_id, 0))
         failure = failures.read_failure(attempt, self.errors.pop(tune_id, None))
-        if failure.cause == failures.SURROUNDINGS:
+        if failure.cause == causes.SURROUNDINGS:
             # The next trial would meet the same full disk: the run is left, with this trial unfinished.
             raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
-        if failure.cause == failures.UNSEEN:
+        if failure.cause == causes.UNSEEN:
             assert self.placement is not None
             self.placement.shun(failure, partial(self.driver.note, self._trial_ids[tune_id]), self._room_now)
         self.over(tune_id, failure)

@@ -9,7 +9,7 @@ import ray
 from ray.util import get_node_ip_address
 
 from summtune.errors import TrialFailure
-from summtune.tuning.failures import UNSEEN
+from summtune.tuning.causes import UNSEEN
 
 LATE_S, LOOK_EVERY_S = 10.0, 0.2
 """How long a network file system may take to show an attempt what the driver wrote, and how often it is looked for."""

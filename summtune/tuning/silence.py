@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from summtune.errors import TrialFailure
 from summtune.events.fold import RunState
 from summtune.events.trial_state import TrialState
-from summtune.tuning.failures import HUNG, TIMEOUT
+from summtune.tuning.causes import HUNG, TIMEOUT
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ray.exceptions import RayError, RayTaskError
 
 from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.tuning.allotment import Allotment
-from summtune.tuning.failures import WORKER_LOST, failure_of
+from summtune.tuning.causes import WORKER_LOST
+from summtune.tuning.failures import failure_of
 
 PATIENCE_S = 0.5
 """How often it is asked whether a person wants an end."""

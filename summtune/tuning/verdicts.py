@@ -14,7 +14,7 @@ from summtune.events.kinds import BUDGET, Decided, Ended
 from summtune.events.trial_state import TrialState
 from summtune.search import pausing
 from summtune.search.trial_length import last_iteration
-from summtune.tuning.failures import PASSING
+from summtune.tuning.causes import PASSING
 
 
 def at_rung(state: RunState, experiment: Experiment, rule: ModuleType, trial: TrialState, iteration: int) -> Decided | None:

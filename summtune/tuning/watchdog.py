@@ -18,7 +18,7 @@ import ray
 from ray.tune.experiment import Trial
 
 from summtune.errors import TrialFailure
-from summtune.tuning.failures import WORKER_LOST
+from summtune.tuning.causes import WORKER_LOST
 from summtune.tuning.silence import Patience
 
 if TYPE_CHECKING:

@@ -36,7 +36,8 @@ from summtune import durable
 from summtune.errors import TrialFailure
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import WORKERS_KEY, Assignment
-from summtune.tuning.failures import WORKER_LOST, failure_of, how_it_was_lost
+from summtune.tuning.causes import WORKER_LOST
+from summtune.tuning.failures import failure_of, how_it_was_lost
 from summtune.tuning.placement import elsewhere
 from summtune.tuning.sight import wait_until_seen
 

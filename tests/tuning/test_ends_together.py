@@ -16,7 +16,7 @@ from summtune.events.kinds import Ended, PointDrawn, Retried, RunResumed, Search
 from summtune.events.log import EventLog, read_events
 from summtune.reporting.overview import overview
 from summtune.reporting.views import write_views
-from summtune.tuning import failures, launch, stop_request
+from summtune.tuning import causes, launch, stop_request
 from summtune.tuning.drive import Witness
 from summtune.tuning.driver import Driver, NoMore, NotYet
 from summtune.tuning.stop_request import StopRequest
@@ -170,7 +170,7 @@ def test_a_repetition_that_failed_is_run_again_on_request_and_counts_then(opened
     assert driver.complete
     assert standings.full_scores(driver.state, driver.state.trials["0002"]) == [0.3]
     driver.close("finished")
-    asked = failures.to_run_again(driver.state)
+    asked = causes.to_run_again(driver.state)
     assert asked == ([first], [])
     again = opened("seeds: [1]\n", RunResumed(2, "rebuild", [], "", *asked))
     assert drawn(again) == first
@@ -191,7 +191,7 @@ def test_what_a_rerun_uses_up_is_what_it_trains(opened: Opened, cause: str, epoc
     step(driver, other, 0.2)
     driver.over(other, TrialFailure(cause, "it failed"))
     assert driver.state.spent.epochs == 5.0
-    again = opened("", RunResumed(2, "rebuild", [], "", *failures.to_run_again(driver.state)))
+    again = opened("", RunResumed(2, "rebuild", [], "", *causes.to_run_again(driver.state)))
     assert drawn(again) == other
     train(again, other, *[0.4] * (3 - again.state.trials[other].iteration))
     assert again.complete

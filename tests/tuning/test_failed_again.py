@@ -20,7 +20,7 @@ from summtune.paths import RunPaths, TrialPaths
 from summtune.reporting.study_view import write_study
 from summtune.reporting.views import write_views
 from summtune.training.checkpoints import MANIFEST
-from summtune.tuning import failures
+from summtune.tuning import causes
 from summtune.tuning.driver import Driver
 from summtune.tuning.orders import Orders
 from tests.tuning.driving import open_driver
@@ -67,7 +67,7 @@ def gone_on(run: RunPaths, log: EventLog) -> Driver:
 
     state, _ = mended_run(run)
     assert state.opened is not None
-    again, anew = failures.to_run_again(state)
+    again, anew = causes.to_run_again(state)
     state.apply(log.append(RunResumed(state.count, "rebuild", [], str(run.folder), again, anew)))
     return Driver(run, Experiment.from_record(state.opened.experiment), log, state, lambda event, state: None)
 

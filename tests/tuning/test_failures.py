@@ -8,7 +8,8 @@ import pytest
 
 from summtune.errors import CheckpointMistake, SurroundingsFailure, TrialFailure
 from summtune.paths import AttemptPaths
-from summtune.tuning.failures import OF_THE_POINT, PASSING, SURROUNDINGS, UNSEEN, failure_of, read_failure, write_failure
+from summtune.tuning.causes import OF_THE_POINT, PASSING, SURROUNDINGS, UNSEEN
+from summtune.tuning.failures import failure_of, read_failure, write_failure
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,123 @@
+"""Finds out whether a run can be driven, before anything is spent: the folder, the models, the data, the budget, and room for a trial.
+
+It must not write to a run, nor know what becomes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from summtune.config.experiment import Experiment
+from summtune.config.named_paths import named_paths
+from summtune.corpus.check import CorpusFacts
+from summtune.errors import CheckpointMistake, Problem, RunMistake, SettingsMistake
+from summtune.events.fold import RunState
+from summtune.families._checkpoints import check_available
+from summtune.paths import RunPaths
+from summtune.tuning import autoscaling, engine, resources
+from summtune.tuning.allotment import Allotment
+from summtune.tuning.autoscaling import Outlook
+
+
+def check_writable(output_dir: Path) -> None:
+    """Refuse a results folder that can't be written, before anything is spent.
+
+    Raises:
+        RunMistake: it can't.
+    """
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        probe = output_dir / f".writable-{os.getpid()}"
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        remedy = "Give another with `--set general.output_dir=FOLDER`."
+        raise RunMistake(Problem(f"{output_dir} can't be written: {error.strerror}.", remedy, key="general.output_dir")) from error
+
+
+def check_models(experiment: Experiment) -> None:
+    """Make sure that the base's model, and every model that may be drawn, can be had.
+
+    Raises:
+        CheckpointMistake: with all of those that can't.
+    """
+    problems: list[Problem] = []
+    for resolved in (experiment.base, *(one for _, one in experiment.models)):
+        try:
+            check_available(resolved.settings)
+        except CheckpointMistake as mistake:
+            problems += [problem for problem in mistake.problems if problem not in problems]
+    if problems:
+        raise CheckpointMistake(problems)
+
+
+def fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> tuple[Allotment, list[str]]:
+    """A trial's share, and what to say where it fits no node yet."""
+    selector = experiment.resources.label_selector
+    nodes = cluster.nodes(selector)
+    gpus_may_come = cluster.grows and resources.leaves_gpus_open(experiment, nodes) and _could_come({"CPU": 1, "GPU": 1}, selector)
+    allotment = resources.allot(experiment, nodes, gpus_may_come=gpus_may_come)
+    resources.check_sharding(experiment, allotment)
+    resources.check_gpu_hours(allotment, "gpu_hours" in budget)
+    try:
+        resources.check_labels(selector, cluster.labels())
+        resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
+    except SettingsMistake as mistake:
+        return allotment, [_will_come(allotment, mistake)]
+    return allotment, []
+
+
+def read_by_trials(experiment: Experiment) -> dict[str, str]:
+    """The files and folders that a trial may read, and whose settings name them; metrics of people's own lie in the run's folder."""
+    return {path: key for key, path in named_paths(experiment) if key != "evaluation.metrics"}
+
+
+def changed_data(run: RunPaths, facts: CorpusFacts) -> list[str]:
+    """What to say where the data are not those that the run began with: its scores could then not be compared."""
+    try:
+        before = json.loads(run.environment.read_text(encoding="utf-8"))["data"] if run.environment.exists() else {}
+    except (ValueError, KeyError):
+        before = {}
+    now = facts.to_record()
+    return [
+        f"{split} data have changed since the run began ({now[split]['file']}): scores from before and after can't be compared."
+        for split in before
+        if split in now and before[split].get("fingerprint") != now[split]["fingerprint"]
+    ]
+
+
+def check_budget(state: RunState, limits: dict[str, float] | None) -> None:
+    """Refuse to go on with a run only to find that nothing more may be trained.
+
+    Raises:
+        RunMistake: a budget is used up all the same.
+    """
+    for name, limit in (state.budget if limits is None else limits).items():
+        if (used := state.spent.of(name)) >= limit:
+            reason = f"{used:.3g} of {limit:g} {name.replace('_', ' ')} are used up, so that no trial would be begun."
+            raise RunMistake(Problem(reason, f"Raise it: `--budget {name}=N`, what has been used up included.", key=f"budget.{name}"))
+
+
+def _could_come(bundle: Mapping[str, float], selector: Mapping[str, str]) -> bool:
+    return autoscaling.outlook([bundle], selector) is Outlook.COULD_COME
+
+
+def _will_come(allotment: Allotment, mistake: SettingsMistake) -> str:
+    """What to say where no node suits yet, and an autoscaler may bring one.
+
+    Raises:
+        SettingsMistake: none would ever come.
+    """
+    outlook = autoscaling.outlook([allotment.bundle] * allotment.workers, allotment.label_selector)
+    if outlook is Outlook.NONE:
+        raise mistake
+    if outlook is Outlook.CAN_NOT_COME:
+        told = [replace(one, reason=f"{one.reason} The cluster's autoscaler can't bring such a node either.") for one in mistake.problems]
+        raise SettingsMistake(told) from mistake
+    doubt = "" if outlook is Outlook.COULD_COME else ", which does not say whether it can"
+    missing = " ".join(f"{one.key}: {one.reason}" for one in mistake.problems)
+    return f"no node suits yet: the run waits for the cluster's autoscaler to bring one{doubt} ({missing.rstrip('.')})."
