@@ -223,6 +223,11 @@ class RunPaths:
         return self.folder / "logs"
 
     @property
+    def ray_log(self) -> Path:
+        """What Ray and Ray Tune say in the driver's process."""
+        return self.logs / "ray.log"
+
+    @property
     def metrics(self) -> Path:
         """Copies of people's own metrics, so that a resumed run scores by the same."""
         return self.folder / "metrics"
@@ -247,6 +252,11 @@ class RunPaths:
         while (self.folder / pattern.format(number)).exists():
             number += 1
         return self.folder / pattern.format(number)
+
+
+def predictions_of(model: Path) -> Path:
+    """The predictions that lie in a model's folder, of the evaluation that it was kept for."""
+    return model / "predictions.csv"
 
 
 def folder_name(title: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from summtune import __version__, durable
 from summtune.config.settings import Settings
 from summtune.decoding.evaluation import Evaluated
+from summtune.paths import predictions_of
 from summtune.training.adapters import ADAPTER_FILES
 from summtune.training.checkpoints import MANIFEST
 from summtune.training.trainer import MODEL_ONLY_STATE
@@ -59,7 +60,7 @@ def write_best_model(
     if merged is not None:
         merged(temporary)
     durable.write_json(temporary / SETTINGS_FILE, {"summtune": __version__, "settings": settings.model_dump(mode="json"), **record})
-    write_predictions(temporary / "predictions.csv", rows)
+    write_predictions(predictions_of(temporary), rows)
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(temporary, folder)
     durable.sync_folder(folder.parent)

@@ -24,7 +24,7 @@ from summtune.config.settings import Settings
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import Interrupted, Mistake, Problem, RunMistake, SummtuneError, TrialFailure
 from summtune.families import checkpoints as availability
-from summtune.paths import ExperimentPaths, cache_dir, create_experiment
+from summtune.paths import ExperimentPaths, cache_dir, create_experiment, predictions_of
 from summtune.training.arguments import resolve_hardware
 from summtune.training.best_model import add_full_metrics, write_predictions
 from summtune.training.carried import carry_best_model, differences
@@ -165,7 +165,7 @@ def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str =
     if best is not None and best.is_dir():
         os.replace(best, paths.best_model)
         with contextlib.suppress(FileNotFoundError):
-            os.replace(paths.best_model / "predictions.csv", paths.predictions)
+            os.replace(predictions_of(paths.best_model), paths.predictions)
     if status == "finished" and not prepared.settings.training.keep_checkpoint:
         shutil.rmtree(paths.checkpoints)
     durable.sync_folder(paths.folder)

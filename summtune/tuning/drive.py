@@ -88,7 +88,7 @@ def drive(
         store: the run's folder in an object store, where its copy is kept.
         work: what its trials do.
     """
-    engine.quiet(run.logs / "ray.log")
+    engine.quiet(run.ray_log)
     lock.tell(run.lock, cluster.dashboard, cluster.job)
 
     def room(share: Allotment = allotment) -> int:

@@ -359,7 +359,7 @@ class Driver:
             return ""
         last = alike[-1]
         log = self.run.trial(last.id).log
-        look = log if log.is_file() and log.stat().st_size else self.run.logs / "ray.log"
+        look = log if log.is_file() and log.stat().st_size else self.run.ray_log
         found = f"The first {len(alike)} trials failed alike, and none has reported ({last.cause}): {last.message.rstrip('.')}."
         return f"{found} Look into {look}, mend the cause, then go on with `summtune resume {self.run.folder.name} --failed`."
 

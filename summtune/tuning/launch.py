@@ -156,7 +156,7 @@ def resume(
         reached = bool(more) and reaches_target(state) is not None
         beyond = ["the target is reached already: it ends this run no more."] if reached and not state.past_target else []
         beyond += [f"{', '.join(waiting)} had paused to the end, and may go on now."] if waiting else []
-        with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
+        with engine.connected(run.folder.name, run.ray_log) as cluster:
             allotment, awaited = preflight.fitting(experiment, cluster, state.budget if limits is None else limits)
             store = store or _store(experiment, state.opened.run_id)
             reach.check(run.folder, store, cluster, allotment, preflight.read_by_trials(experiment))
@@ -196,7 +196,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
             raise RunMistake(Problem(reason, "Decode a model's folder, by the metric that you name."))
         changed = preflight.changed_data(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
-        with engine.connected(run.folder.name, run.logs / "ray.log") as cluster:
+        with engine.connected(run.folder.name, run.ray_log) as cluster:
             allotment, awaited = preflight.fitting(experiment, cluster)
             store = _store(experiment, state.opened.run_id)
             reach.check(run.folder, store, cluster, allotment, preflight.read_by_trials(experiment))

@@ -13,7 +13,7 @@ from pathlib import Path
 from summtune.events.fold import RunState
 from summtune.events.kinds import Reported
 from summtune.events.trial_state import TrialState
-from summtune.paths import TrialPaths
+from summtune.paths import TrialPaths, predictions_of
 from summtune.training.checkpoints import is_sealed
 from summtune.tuning import trial_files
 from summtune.tuning.resuming import recorded_checkpoints
@@ -75,7 +75,7 @@ def _promote_model(paths: TrialPaths, best: Reported) -> bool:
         if paths.best_model.exists():
             shutil.rmtree(paths.best_model)
         os.replace(source, paths.best_model)
-    predictions = paths.best_model / "predictions.csv"
+    predictions = predictions_of(paths.best_model)
     if predictions.is_file():
         os.replace(predictions, paths.predictions)
     return paths.best_model.is_dir()

@@ -75,9 +75,7 @@ class Search:
         assert process.returncode == code, f"{self.output}\n{self._ray_log()}"
 
     def _ray_log(self) -> str:
-        return "\n".join(
-            (one.logs / "ray.log").read_text(encoding="utf-8") for one in list_runs(self.results) if (one.logs / "ray.log").exists()
-        )
+        return "\n".join(one.ray_log.read_text(encoding="utf-8") for one in list_runs(self.results) if one.ray_log.exists())
 
     @property
     def run(self) -> RunPaths:

@@ -130,7 +130,7 @@ def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: Com
     check_whole(run, trials=3)
     events, _ = read_events(run.events)
     assert [event.way for event in events if isinstance(event, RunResumed)] == ["restore"]
-    assert "Restoring the run from the latest experiment state file" in (run.logs / "ray.log").read_text(encoding="utf-8")
+    assert "Restoring the run from the latest experiment state file" in run.ray_log.read_text(encoding="utf-8")
     assert list(run.folder.glob("tune.retired-*")) == []
     restored = sorted(folder.name for folder in run.tune.iterdir() if folder.is_dir())
     assert restored == ["0000", "0001", "0002", "0003"], "Tune's own folders: one per trial, none started over"

@@ -243,7 +243,7 @@ def test_a_run_whose_first_trials_fail_alike_had_better_stop(opened: Opened) -> 
     failed(driver, *BROKEN[:2])
     assert driver.hopeless == ""
     (last,) = failed(driver, BROKEN[2])
-    log = driver.run.logs / "ray.log"
+    log = driver.run.ray_log
     assert driver.hopeless == (
         "The first 3 trials failed alike, and none has reported (error): OSError: ../c.csv has 1.5e3 columns, at 0x1. "
         f"Look into {log}, mend the cause, then go on with `summtune resume run --failed`."
