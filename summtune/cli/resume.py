@@ -26,7 +26,8 @@ def resume(
         bool,
         typer.Option(
             "--failed",
-            help="Run the trials that failed again, too: from their last checkpoint, or anew where they failed for what they are.",
+            help="Run the trials that failed again, too: from their last checkpoint, or anew where they failed for what they are. "
+            "Also evaluate in full again what could not be.",
         ),
     ] = False,
     budget: Annotated[

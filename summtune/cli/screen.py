@@ -23,6 +23,7 @@ from summtune.events.kinds import (
     Event,
     Halted,
     Noted,
+    NotScored,
     PointDrawn,
     Reported,
     Retried,
@@ -211,6 +212,8 @@ def event_line(event: Event, state: RunState, last: int) -> str:
             scores = f"{state.objective} {event.metrics[state.objective]:.4f}, {state.score(trial):.4f} by proxy"
             scores += "".join(f"; {aim.name} {event.metrics[aim.name]:.4g}" for aim in state.objectives[1:])
             return f"{event.trial}  in full: {scores}{_beyond(event.trial, state)}"
+        case NotScored():
+            return f"{event.trial}  could not be evaluated in full, and can't be the best ({event.cause}): {event.message}"
         case StopAsked() if event.now:
             return f"Asked to stop now, by {event.by}: writing everything down."
         case StopAsked():

@@ -23,6 +23,7 @@ from summtune.events.kinds import (
     Halted,
     Metrics,
     Noted,
+    NotScored,
     PointDrawn,
     Promoted,
     Reported,
@@ -263,6 +264,9 @@ class RunState:
                     self._run_again(trial_id, anew=trial_id in event.anew)
                 for trial_id in event.waiting:
                     self._wait_again(trial_id)
+                for trial in (self.trials[trial_id] for trial_id in event.rescored if trial_id in self.trials):
+                    trial.not_scored = None
+                    self._may_lead(trial)
             case PointDrawn():
                 self._take_point(event)
             case WentOn():
@@ -277,7 +281,8 @@ class RunState:
                 # An attempt that has to begin from an older checkpoint does iterations again: what was reported of them no longer counts.
                 trial.reports = [report for report in trial.reports if report.iteration <= event.iteration]
                 trial.best = self.best_of(trial.reports)
-                trial.scored, trial.decoding, trial.decoded, trial.decoded_before = None, None, [], 0
+                trial.scored, trial.not_scored = None, None
+                trial.decoding, trial.decoded, trial.decoded_before = None, [], 0
                 self._become(trial, "running")
                 self._may_lead(trial)
                 trial.attempts, trial.halted = event.attempt, ""
@@ -312,6 +317,8 @@ class RunState:
             case Scored():
                 self.trials[event.trial].scored = event
                 self._may_lead(self.trials[event.trial])
+            case NotScored():
+                self.trials[event.trial].not_scored = event
             case Decoded():
                 trial = self.trials[event.trial]
                 trial.decoded.append(event)

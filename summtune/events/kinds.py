@@ -123,6 +123,7 @@ class RunResumed(Event):
         budget: what the run may use up from now on, by name; None leaves it as it was.
         past_target: whether a person wants more trials though a target is reached; it ends nothing from now on.
         waiting: trials that had ended since nothing let them go on after a pause, and that wait again, now that there is to be more.
+        rescored: trials whose full evaluation had failed for what they are, and is tried again.
     """
 
     kind: ClassVar[str] = "run_resumed"
@@ -135,6 +136,7 @@ class RunResumed(Event):
     budget: dict[str, float] | None = None
     past_target: bool = False
     waiting: list[str] = field(default_factory=list)
+    rescored: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -399,6 +401,23 @@ class Scored(Event):
 
 
 @dataclass(frozen=True)
+class NotScored(Event):
+    """A trial's best model can't be evaluated in full, for what it is: the trial can't be the best, and the next likeliest takes its place.
+
+    Attributes:
+        iteration: the evaluation that the model is of.
+        cause: as of a failed trial.
+        message: what happened, for a person.
+    """
+
+    kind: ClassVar[str] = "not_scored"
+    trial: str
+    iteration: int
+    cause: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Decoded(Event):
     """A trial's best model was decoded with other settings of generation. It belongs to its trial, and is none itself.
 
@@ -493,7 +512,7 @@ class RunClosed(Event):
 
 _ALL = (
     *(RunOpened, Taught, RunResumed, PointDrawn, TrialStarted, Retried, Reported, Noted, Decided, WentOn, Told, Ended, Promoted),
-    *(GroupStarted, SearchEnded, Halted, Scored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
+    *(GroupStarted, SearchEnded, Halted, Scored, NotScored, DecodeOpened, Decoded, StopAsked, Salvaged, RunClosed),
 )
 
 KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in _ALL}

@@ -18,6 +18,7 @@ from summtune.events.kinds import (
     GroupStarted,
     Halted,
     Noted,
+    NotScored,
     PointDrawn,
     Promoted,
     Reported,
@@ -154,7 +155,7 @@ class Sorter:
                     return "none of its evaluations is left, and it is trained again" if trial.again else ""
             case Promoted() if not self._trials[event.trial].over:
                 return "the trial's end is lost"
-            case Scored() | Decoded() if not self._trials[event.trial].iterations:
+            case Scored() | NotScored() | Decoded() if not self._trials[event.trial].iterations:
                 return "none of the trial's evaluations is left"
         return ""
 

@@ -17,9 +17,9 @@ from summtune.events.trial_state import TrialState
 def trainings(state: RunState, point: TrialState) -> list[TrialState]:
     """A point's trainings that count: its first, and those with other seeds that came to their end."""
     if point.id not in state.repetitions:
-        return [point] if point.best is not None and point.status != "failed" else []
+        return [point] if _counts(point) else []
     others = [other for one in state.repetitions.get(point.id, ()) if (other := state.trials[one]).status == "finished"]
-    return [one for one in (point, *others) if one.best is not None and one.status != "failed"]
+    return [one for one in (point, *others) if _counts(one)]
 
 
 def cheap_scores(state: RunState, point: TrialState) -> list[float]:
@@ -105,7 +105,7 @@ def likeliest(state: RunState) -> TrialState | None:
     def holds(trial_id: str, cost: float) -> bool:
         trial = state.trials[trial_id]
         score = state.score(trial)
-        return trial.status != "failed" and score is not None and abs(score) == abs(cost) and state.feasible(trial)
+        return _counts(trial) and score is not None and abs(score) == abs(cost) and state.feasible(trial)
 
     found = state.leaders.first(holds)
     return None if found is None else state.trials[found]
@@ -163,7 +163,13 @@ def to_decode(state: RunState, top_k: int) -> list[TrialState]:
 
 
 def _usable(state: RunState) -> list[TrialState]:
-    return [trial for trial in state.trials.values() if trial.best is not None and trial.status != "failed" and not trial.repeats]
+    """Points whose own training counts, or failed to be evaluated in full where others of the same point were not."""
+    points = (trial for trial in state.trials.values() if trial.best is not None and trial.status != "failed" and not trial.repeats)
+    return [point for point in points if trainings(state, point)]
+
+
+def _counts(trial: TrialState) -> bool:
+    return trial.best is not None and trial.status != "failed" and trial.not_scored is None
 
 
 def _place(state: RunState, trainings: int, score: float | None) -> tuple[bool, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from summtune.events.kinds import Decided, Decoded, Metrics, Reported, Retried, Scored
+from summtune.events.kinds import Decided, Decoded, Metrics, NotScored, Reported, Retried, Scored
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class TrialState:
         reports: one Reported per iteration, ascending.
         best: the report with the best score.
         scored: the full evaluation of the model of that report, where evaluations on the way were cheap ones.
+        not_scored: that there can't be one, and why.
         decoded: what came of other settings of generation.
         decoded_before: how many of them belong to earlier decode stages.
         decoding: the best of them, where it is better than the trial's own.
@@ -62,6 +63,7 @@ class TrialState:
     reports: list[Reported] = field(default_factory=list)
     best: Reported | None = None
     scored: Scored | None = None
+    not_scored: NotScored | None = None
     decoded: list[Decoded] = field(default_factory=list)
     decoded_before: int = 0
     decoding: Decoded | None = None

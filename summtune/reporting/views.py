@@ -118,6 +118,7 @@ def _result(run: RunPaths, state: RunState, trial: TrialState, front: set[str] |
         "violations": [violation.to_record() for violation in state.violations(trial)],
         "cause": trial.cause or None,
         "message": trial.message or None,
+        "not_scored": {"cause": trial.not_scored.cause, "message": trial.not_scored.message} if trial.not_scored is not None else None,
         "attempts": trial.attempts,
         "retried": [{"attempt": one.attempt, "cause": one.cause, "message": one.message} for one in trial.retried],
         "baseline": trial.baseline,

@@ -34,8 +34,10 @@ def retries_text(retries: int) -> str:
 
 
 def failure_texts(state: RunState) -> list[str]:
-    """Which trials failed, and why, a sentence each."""
-    return [f"{trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"]
+    """Which trials failed, or could not be evaluated in full, and why, a sentence each."""
+    failed = [f"{trial.id} failed ({trial.cause}): {trial.message}" for trial in state.trials.values() if trial.status == "failed"]
+    unscored = [fault for trial in state.trials.values() if (fault := trial.not_scored) is not None]
+    return [*failed, *(f"{one.trial} could not be evaluated in full ({one.cause}): {one.message}" for one in unscored)]
 
 
 def retried_texts(state: RunState) -> list[str]:

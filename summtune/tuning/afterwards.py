@@ -7,11 +7,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from summtune.config.stages import DecodeStage
+from summtune.errors import TrialFailure
 from summtune.events import kinds, standings
 from summtune.events.trial_state import TrialState
 from summtune.training.best_model import add_full_metrics, adopt_decoding, decodes_with, write_predictions
 from summtune.training.referee import Refereed
 from summtune.tuning import trial_files
+from summtune.tuning.causes import OF_THE_POINT
 from summtune.tuning.decode_race import Race, Tried
 from summtune.tuning.driver import Driver
 
@@ -20,13 +22,15 @@ def to_score(driver: Driver) -> list[TrialState]:
     """Trials that could be the best and have not been evaluated in full: the likeliest by cheap evaluations, and the baseline; with several
     objectives also those that may lie on the front.
 
-    Where full evaluations show some of them to be beyond a limit, the next ones take their places.
+    Where full evaluations show some of them to be beyond a limit, or can't be made of what they are, the next ones take their places; for
+    an error they don't, since that may well meet every one of them.
     """
     if not driver.state.by_proxy:
         return []
     likely = [point for point in (*standings.candidates(driver.state), *standings.infeasible(driver.state)) if _with_models(driver, point)]
     evaluation = driver.experiment.base.settings.evaluation
-    searched = [point for point in likely if not point.baseline][: evaluation.proxy_top_k]
+    failed = sum(trial.not_scored is not None and trial.not_scored.cause not in OF_THE_POINT for trial in driver.state.trials.values())
+    searched = [point for point in likely if not point.baseline][: max(evaluation.proxy_top_k - failed, 0)]
     chosen = [*[point for point in likely if point.baseline], *searched]
     if driver.experiment.further:
         feasible = [point for point in standings.candidates(driver.state) if not point.baseline and _with_models(driver, point)]
@@ -44,6 +48,13 @@ def scored(driver: Driver, trial_id: str, found: Refereed) -> None:
     add_full_metrics(paths.best_model, found.metrics)
     driver.record(kinds.Scored(trial_id, trial.best.iteration, found.metrics, round(found.seconds, 3)))
     trial_files.write_results(paths, trial, driver.state)
+
+
+def not_scored(driver: Driver, trial_id: str, failure: TrialFailure) -> None:
+    """A trial can't be evaluated in full, for what it is."""
+    trial = driver.state.trials[trial_id]
+    assert trial.best is not None
+    driver.record(kinds.NotScored(trial_id, trial.best.iteration, failure.cause, failure.message))
 
 
 def races(driver: Driver) -> dict[str, Race]:

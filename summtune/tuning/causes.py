@@ -32,6 +32,9 @@ inside the training, by smaller parts of a batch. All others would be the same a
 OF_THE_POINT = frozenset({"out_of_memory", "diverged"})
 """Causes that say something about the drawn point: other points may well go better, however many have failed so."""
 
+MENDABLE = frozenset({"bad_data", "bad_model", "bad_settings"})
+"""Causes that a person can mend, and that would meet the evaluation of any other trial, too: a data file that is gone, for example."""
+
 _ANEW = {"diverged", "error", "bad_checkpoint", "bad_model", "bad_settings", "no_report", "lost"}
 """Causes that lie in what the trial had come to, or in what it began with: going on from there would only meet them again."""
 
@@ -40,3 +43,8 @@ def to_run_again(state: RunState) -> tuple[list[str], list[str]]:
     """The trials that failed: those that can go on from their last checkpoint, and those that have to begin anew."""
     failed = [trial for trial in state.trials.values() if trial.status == "failed"]
     return [trial.id for trial in failed if trial.cause not in _ANEW], [trial.id for trial in failed if trial.cause in _ANEW]
+
+
+def to_score_again(state: RunState) -> list[str]:
+    """The trials whose full evaluation failed for what they are."""
+    return [trial.id for trial in state.trials.values() if trial.not_scored is not None]

@@ -19,7 +19,7 @@ from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
 from summtune.tuning.allotment import Allotment
-from summtune.tuning.causes import PASSING, SURROUNDINGS, UNSEEN
+from summtune.tuning.causes import MENDABLE, PASSING, SURROUNDINGS, UNSEEN
 from summtune.tuning.decode_race import Race, Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.placement import Placement
@@ -38,7 +38,7 @@ class Finals:
         at_once: how many tasks may be under way, now.
         stop_asked: whether a person wants an end at once.
         say: told what begins.
-        undone: what was wanted, and could not be done for causes that can pass by themselves: a sentence each.
+        undone: what was wanted, and could not be done for causes that can pass by themselves, or that a person can mend: a sentence each.
     """
 
     driver: Driver
@@ -76,7 +76,8 @@ class Finals:
                     afterwards.scored(driver, trial_id, result)
                 elif not self._is_tried_again(tries, trial_id, result):
                     over.add(trial_id)
-                    self._failed(trial_id, result, "evaluated in full", "can't be the best")
+                    if self._is_for_good(trial_id, result, "evaluated in full"):
+                        afterwards.not_scored(driver, trial_id, result)
             tries.pause(self.stop_asked)
         return True
 
@@ -103,7 +104,9 @@ class Finals:
                     afterwards.decoded(driver, trial_id, result)
                 elif not self._is_tried_again(tries, trial_id, result):
                     over.add(trial_id)
-                    self._failed(trial_id, result, "decoded with other settings", "keeps its best so far")
+                    if self._is_for_good(trial_id, result, "decoded with other settings"):
+                        so = f"keeps its best so far ({result.cause}): {result.message}"
+                        driver.note(trial_id, f"{trial_id} could not be decoded with other settings, and {so}")
             tries.pause(self._end_decoding)
         return True
 
@@ -124,13 +127,18 @@ class Finals:
             self.placement.shun(failure, partial(self.driver.note, trial_id), self.at_once)
         return tries.allowed(trial_id, failure)
 
-    def _failed(self, trial_id: str, failure: TrialFailure, what: str, so: str) -> None:
+    def _is_for_good(self, trial_id: str, failure: TrialFailure, what: str) -> bool:
+        """Whether what failed so would fail again; else it is left `undone`.
+
+        Raises:
+            SurroundingsFailure: disk or cluster gave way.
+        """
         if failure.cause == SURROUNDINGS:
             raise SurroundingsFailure(f"{failure.message} Nothing recorded is lost; `summtune resume` goes on.")
-        if failure.cause in PASSING:
+        if failure.cause in PASSING or failure.cause in MENDABLE:
             self.undone.append(f"{trial_id} could not be {what} so far ({failure.cause}): {failure.message.rstrip('.')}.")
-        else:
-            self.driver.note(trial_id, f"{trial_id} could not be {what}, and {so} ({failure.cause}): {failure.message}")
+            return False
+        return True
 
 
 def _score(run_folder: Path, folder: Path, settings: dict[str, Any], objective: str, threads: int) -> Refereed:

@@ -114,7 +114,7 @@ def resume(
         command: the command line.
         witness: who is told what happens.
         more: trials beyond the number that was asked for.
-        failed: run the trials that failed again, too.
+        failed: run the trials that failed again, too, and evaluate in full again what could not be.
         budget: other limits, as `hours=2`.
         store: the run's folder in an object store, if it was brought from there; else its settings say which, if any.
 
@@ -131,9 +131,10 @@ def resume(
         assert state.opened is not None
         limits = raised(state.budget, budget) if budget else None
         again, anew = causes.to_run_again(state) if failed else ([], [])
-        if failed and not again and not anew:
+        rescored = causes.to_score_again(state) if failed else []
+        if failed and not again and not anew and not rescored:
             witness.note("No trial of the run has failed: there is none to run again.")
-        if state.status == "finished" and not more and not again and not anew and limits is None:
+        if state.status == "finished" and not more and not again and not anew and not rescored and limits is None:
             if not failed:
                 how = f"It ended since {end.reason}: {end.remedy}." if (end := state.search_ended) else "`--count N` adds trials."
                 witness.note(f"The run is finished: there is nothing to go on with. {how}")
@@ -168,7 +169,7 @@ def resume(
             restorable = not rebuilt and engine.restorable(run)
             way = "restore" if restorable else "rebuild"
             log = EventLog(run.events, check=check)
-            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits, reached, waiting)))
+            state.apply(log.append(RunResumed(count, way, list(command), str(run.folder), again, anew, limits, reached, waiting, rescored)))
             learned = _teach(log, state, lessons)
             said = (*warnings, *changed, *learned, *awaited, *beyond)
             drive(run, experiment, log, state, cluster, allotment, witness, resumed=way, warnings=said, store=store)

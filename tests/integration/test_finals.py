@@ -14,7 +14,7 @@ import pytest
 
 from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.events import standings
-from summtune.events.kinds import Scored
+from summtune.events.kinds import NotScored, Scored
 from summtune.events.log import read_events
 from summtune.paths import RunPaths, list_runs
 from summtune.training.referee import Refereed
@@ -82,6 +82,36 @@ def test_a_full_evaluation_that_fails_for_a_cause_that_can_pass_is_tried_again(
     assert state_of(run).status == "finished"
     assert sorted(scored(run)) == ["0001", "0002"]
     assert len(list(run.trials.glob("*/models/killed"))) == 2
+
+
+def fails_for(cause: str, trial: str) -> Callable[..., Refereed]:
+    def fails(run_folder: Path, folder: Path, *more: Any) -> Refereed:
+        if folder.parent.parent.name == trial:
+            raise TrialFailure(cause, "so it is.")
+        return finals._score(run_folder, folder, *more)
+
+    return fails
+
+
+def test_what_cannot_be_evaluated_is_not_the_best_and_what_can_be_mended_leaves_the_run_resumable(
+    tune_here: Tune, resume_here: Callable[..., Heard], space_file: SpaceFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A data file that is gone is no matter of the trial; a loss that is not finite is."""
+    file = space_file(settings=CHEAP, parameters={"learning_rate": {"values": [1e-2, 1e-3]}}, baseline=False)
+    monkeypatch.setattr(finals, "_score", fails_for("bad_data", "0001"))
+    with pytest.raises(SurroundingsFailure, match=r"0001 could not be evaluated in full so far \(bad_data\): so it is"):
+        tune_here(file)
+    (run,) = list_runs(tmp_path / "out")
+    assert scored(run) == ["0002"]
+    monkeypatch.setattr(finals, "_score", fails_for("diverged", "0001"))
+    heard = resume_here(run)
+    state = state_of(run)
+    assert (state.status, scored(run)) == ("finished", ["0002"])
+    assert [(event.trial, event.cause) for event in heard.events if isinstance(event, NotScored)] == [("0001", "diverged")]
+    assert [trial.id for trial in standings.ranking(state)] == ["0002"]
+    monkeypatch.undo()
+    resume_here(run, failed=True)
+    assert (state_of(run).status, scored(run)) == ("finished", ["0002", "0001"])
 
 
 @pytest.mark.slow

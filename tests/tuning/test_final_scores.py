@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.screen import leaderboard, summary_lines
+from summtune.errors import TrialFailure
 from summtune.events import standings
-from summtune.events.kinds import Decoded, DecodeOpened, Noted, Scored
+from summtune.events.kinds import Decoded, DecodeOpened, Noted, RunResumed, Scored
 from summtune.events.log import read_events
 from summtune.reporting.faithfulness import faithfulness
 from summtune.reporting.leaderboard import figures, rows
@@ -19,7 +20,7 @@ from summtune.reporting.page import write_page
 from summtune.reporting.views import last_iterations, write_views
 from summtune.training.best_model import SETTINGS_FILE
 from summtune.training.referee import Refereed
-from summtune.tuning import afterwards
+from summtune.tuning import afterwards, causes
 from summtune.tuning.decode_race import Tried
 from summtune.tuning.driver import Driver
 from tests.tuning.driving import open_driver
@@ -99,6 +100,46 @@ def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> No
     assert "Kendall&#39;s τ" in page
     assert '<th class="n">proxy</th>' in page
     assert 'evaluation": "proxy"' in paths.history.read_text(encoding="utf-8")
+    log.close()
+
+
+DIVERGED = TrialFailure("diverged", "loss is nan.")
+
+
+def test_a_trial_that_cannot_be_scored_in_full_makes_room_and_is_not_tried_by_itself_again(tmp_path: Path) -> None:
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    for score in (0.1, 0.5, 0.3, 0.4, 0.2):
+        trained(driver, score)
+    afterwards.not_scored(driver, "0001", DIVERGED)
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0003", "0002"]
+    log.close()
+
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000", "0003", "0002"], "nor after a resume"
+    best = standings.likeliest(driver.state)
+    assert best is not None
+    assert best.id == "0003", "it can't be the best"
+    for trial in ("0000", "0003", "0002"):
+        afterwards.scored(driver, trial, refereed(0.3))
+    driver.close("finished")
+    write_views(driver.run, driver.state)
+    by_id = {row["run_id"]: row for row in map(json.loads, driver.run.results.read_text(encoding="utf-8").splitlines())}
+    assert by_id["0001"]["not_scored"] == {"cause": "diverged", "message": "loss is nan."}
+    told = "\n".join(summary_lines(driver.run, driver.state, figures(driver.state, last_iterations(driver.state))))
+    assert "0001 could not be evaluated in full (diverged): loss is nan." in told
+
+    driver.state.apply(log.append(RunResumed(4, "rebuild", [], str(driver.run.folder), rescored=causes.to_score_again(driver.state))))
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0001"], "a person wants it tried again"
+    log.close()
+
+
+def test_an_error_of_a_full_evaluation_does_not_go_through_all_trials(tmp_path: Path) -> None:
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    for score in (0.1, 0.5, 0.3, 0.4, 0.2):
+        trained(driver, score)
+    for trial in ("0001", "0003"):
+        afterwards.not_scored(driver, trial, TrialFailure("error", "KeyError: 'x'"))
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0000"]
     log.close()
 
 
