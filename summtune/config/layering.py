@@ -147,7 +147,7 @@ def always_drawn(kept: Parsed) -> frozenset[str]:
 
 
 def drawn_models(kept: Parsed) -> list[DrawnModel]:
-    """Every model that may be drawn.
+    """Every model that may be drawn, those of which more is said first: the first that a point has all keys of is its own.
 
     Raises:
         Unwhole: several parameters have a say in it, or there are too many.
@@ -165,7 +165,9 @@ def drawn_models(kept: Parsed) -> list[DrawnModel]:
     if size > MAX_MODELS:
         raise Unwhole(one.name, f"there are {size} models.", f"A space draws at most {MAX_MODELS}.")
     settings = (one.settings_of(one.at(index)) for index in range(size))
-    return [DrawnModel({key: value for key, value in each.items() if key in MODEL_KEYS}, one.name) for each in settings]
+    found = [{key: value for key, value in each.items() if key in MODEL_KEYS} for each in settings]
+    # A label that says nothing of the model has the base's.
+    return [DrawnModel(model, one.name) for model in sorted(found, key=len, reverse=True) if model]
 
 
 def _left(parameter: Parameter, gone: list[str]) -> Parameter | None:

@@ -100,7 +100,7 @@ class Backdrop:
 
     Attributes:
         values: by dotted key.
-        of_models: where the model is drawn, too: what was drawn of it, and the values that differ then.
+        of_models: where the model is drawn, too: what was drawn of it, and the values that differ then; those of which more is drawn first.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)

@@ -51,6 +51,29 @@ def test_what_is_drawn_beside_a_model_is_stronger_than_its_preset(load: Load) ->
 
 
 @pytest.mark.parametrize(
+    "labels",
+    [
+        "plain: {learning_rate: 1e-4}, big: {model: t5, learning_rate: 3e-4}",
+        "plain: {learning_rate: 1e-4}, big: {model_checkpoint: paust/pko-t5-base}",
+        "big: {model: t5}, plain: {learning_rate: 1e-4}, other: {model: t5, model_checkpoint: some/t5}",
+    ],
+)
+def test_a_label_that_names_less_of_a_model_is_not_taken_for_one_that_names_more(labels: str, load: Load) -> None:
+    experiment = load(f"base: kobart\nparameters: {{m: {{bundle: {{{labels}}}}}}}\n")
+    found = {}
+    for draw in map(experiment.space.at, range(experiment.space.size() or 0)):
+        settings = experiment.settings_for(draw.point)
+        found[draw.answers["m"]] = (settings.model.architecture, settings.model.checkpoint, settings.tokenizer.prefix)
+    expected = {
+        "plain": ("bart", KOBART, ""),
+        "big": ("t5", "paust/pko-t5-base", "summarize: "),
+        "other": ("t5", "some/t5", "summarize: "),
+    }
+    assert found == {label: expected[label] for label in found}
+    assert len(found) == experiment.space.size()
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("parameters: {model: {values: [kobart, tiny-kobart]}}\n", True),
