@@ -135,17 +135,6 @@ class Layers:
                     yield key, layer[by]
 
 
-def always_drawn(kept: Parsed) -> frozenset[str]:
-    """The settings keys that every point sets."""
-    found: set[str] = set()
-    for one in kept.parameters:
-        if one.name in kept.conditions:
-            continue
-        options = [{key for key, _ in settings} for _, settings in one.options] if isinstance(one, Bundle) else [set(one.keys)]
-        found |= set.intersection(*options)
-    return frozenset(found)
-
-
 def drawn_models(kept: Parsed) -> list[DrawnModel]:
     """Every model that may be drawn, those of which more is said first: the first that a point has all keys of is its own.
 

@@ -13,7 +13,7 @@ from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
-from summtune.config.layering import Layers, Unwhole, always_drawn, drawn_models
+from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
@@ -76,7 +76,7 @@ class _Loading:
         layers = self._layers(top, stages.training)
         kept = layers.without_pinned(stages.training, self.notices)
         decoded = layers.without_pinned(stages.decoding, self.notices)
-        layers.drawn = always_drawn(kept)
+        layers.drawn = Space.of(kept.parameters, kept.conditions).always_set
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()

@@ -35,6 +35,11 @@ class Bundle:
     def keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(key for _, settings in self.options for key, _ in settings))
 
+    @property
+    def common_keys(self) -> frozenset[str]:
+        """The keys that every label sets."""
+        return frozenset.intersection(*(frozenset(key for key, _ in settings) for _, settings in self.options))
+
     def question(self) -> Question | None:
         return OneOf(self.labels)
 

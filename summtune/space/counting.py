@@ -40,20 +40,12 @@ class Counting:
         self._effort = EFFORT if effort is None else effort
         self._names = space.order
         self._sizes = [space.parameters[name].size() for name in self._names]
-        outputs = {name: {name, *space.parameters[name].keys} for name in self._names}
-        places: dict[str, int] = {}
-        for place, name in enumerate(self._names):
-            for output in outputs[name]:
-                places[output] = max(places.get(output, place), place)
         endless = {place for place, size in enumerate(self._sizes) if size is None}
-        model_places = {places[key] for key in space.backdrop.model_keys if key in places}
         self._rules: list[list[int]] = [[] for _ in self._names]
         self._first_rules: list[int] = []
         looked_at: list[tuple[int, set[int]]] = []  # (place where it is looked at, places that it looks at)
         for number, rule in enumerate(space.rules):
-            seen = {places[name] for name in rule.names if name in places} | (model_places if rule.names - set(places) else set())
-            # Several bundles may set one key: all of them count as seen.
-            seen |= {place for place, name in enumerate(self._names) if outputs[name] & rule.names}
+            seen = space.places_of(rule.names)
             if seen & endless:
                 continue
             if not seen:
@@ -63,7 +55,7 @@ class Counting:
             looked_at.append((max(seen), seen))
         for place, name in enumerate(self._names):
             for when in space.conditions.get(name, ()):
-                seen = {other for other, known in enumerate(self._names) if when.name in outputs[known]} | model_places
+                seen = space.places_of(frozenset({when.name}))
                 if not seen & endless:
                     looked_at.append((place, seen - {place}))
         self._needed = [

@@ -106,7 +106,7 @@ class Backdrop:
     values: Mapping[str, Any] = field(default_factory=dict)
     of_models: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
 
-    @property
+    @cached_property
     def model_keys(self) -> frozenset[str]:
         """The keys that say which model it is, where several are drawn."""
         return frozenset(key for drawn, _ in self.of_models for key in drawn)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from summtune.space import rules as rules_of
+from summtune.space.bundle import Bundle
 from summtune.space.counting import ABSENT, EFFORT, Counting, Uncountable
 from summtune.space.parameters import Constant, Parameter, from_record, to_record
 from summtune.space.rules import Backdrop, Rule, When
@@ -100,6 +101,20 @@ class Space:
             for name, parameter in self.parameters.items()
             if isinstance(parameter, Constant) and name not in self.conditions
         }
+
+    @cached_property
+    def always_set(self) -> frozenset[str]:
+        """The parameters, and the settings keys, that have a value at every point: what lies beneath never shows."""
+        found: set[str] = set()
+        for name, parameter in self.parameters.items():
+            if name not in self.conditions:
+                found |= {name, *(parameter.common_keys if isinstance(parameter, Bundle) else parameter.keys)}
+        return frozenset(found)
+
+    def places_of(self, names: frozenset[str]) -> set[int]:
+        """The places in the order of drawing on which the values of names hang; where one may lie beneath, the model's, too."""
+        shown = names if self.always_set >= names else names | self.backdrop.model_keys
+        return {place for place, name in enumerate(self.order) if not shown.isdisjoint((name, *self.parameters[name].keys))}
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -230,10 +245,7 @@ class Space:
     @cached_property
     def _decided_at(self) -> tuple[tuple[Rule, ...], ...]:
         """For each place in the order of drawing the rules that can be judged then, and not before."""
-        last: dict[str, int] = {}
-        for place, name in enumerate(self.order):
-            last |= dict.fromkeys((name, *self.parameters[name].keys), place)
-        places = [max((last[name] for name in rule.names if name in last), default=0) for rule in self.rules]
+        places = [max(self.places_of(rule.names), default=0) for rule in self.rules]
         return tuple(tuple(rule for rule, at in zip(self.rules, places, strict=True) if at == place) for place in range(len(self.order)))
 
     @cached_property

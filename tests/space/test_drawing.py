@@ -106,6 +106,38 @@ def test_what_is_not_drawn_has_the_value_beneath_also_that_of_the_drawn_model() 
     assert all(("extra" in point) == (point["model"] == "b") for point in points)
 
 
+@pytest.mark.parametrize(("own", "other", "long"), [(512, 768, "b"), (768, 512, "a")])
+def test_the_drawn_model_counts_where_what_a_rule_names_is_set_at_some_points_only(own: int, other: int, long: str) -> None:
+    space = Space.of(
+        [Choice("model", ("a", "b")), Choice("optim", ("adam", "sgd")), Choice("length", (256, 512)), Choice("batch", (8, 32))],
+        {"length": (When("optim", ("sgd",)),)},
+        [Rule("memory", parse_expression("length > 512"), (Narrowing("batch", high=8),))],
+        Backdrop({"length": own}, (({"model": "a"}, {}), ({"model": "b"}, {"length": other}))),
+    )
+    points = list(space.points())
+    assert len(points) == space.size() == 8 + 3
+    assert {point["batch"] for point in points if "length" not in point and point["model"] == long} == {8}
+    assert drawn_of(space) == as_set(points)
+
+
+def test_a_rule_waits_for_a_model_that_is_drawn_late() -> None:
+    space = Space.of(
+        [Choice("optim", ("adam", "sgd")), Choice("model", ("a", "b"))],
+        {"model": (When("optim", ("sgd",)),)},
+        [Rule("short", None, (), parse_expression("optim == 'adam' or length <= 512"))],
+        Backdrop({"length": 768}, (({"model": "a"}, {}), ({"model": "b"}, {"length": 512}))),
+    )
+    assert list(space.points()) == [{"optim": "adam"}, {"optim": "sgd", "model": "b"}]
+    assert drawn_of(space) == as_set(list(space.points()))
+
+
+def drawn_of(space: Space) -> set[str]:
+    """The points that many drawings give."""
+    drawn = [space.draw_narrowed(Dice(seed), seed) for seed in range(150)]
+    assert all(drawn), "where there are points, one is drawn"
+    return as_set([draw.point for draw in drawn if draw])
+
+
 @given(finite_spaces(), st.integers(0, 100))
 @settings(max_examples=80, deadline=None)
 def test_a_restored_space_draws_the_same(space: Space, seed: int) -> None:
