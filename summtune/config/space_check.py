@@ -27,9 +27,13 @@ from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
+from summtune.space.values import shown
 
 MAX_SUSPECTS = 20
 """Of more rules than these nobody is told which one leaves nothing."""
+
+GLIMPSES = 24
+"""So many points are drawn to see what a rule doesn't narrow."""
 
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
@@ -137,6 +141,24 @@ class SpaceCheck:
                     yield f"the rule {rule.title!r} excludes nothing: every point keeps it anyway."
             except Uncountable:
                 continue
+
+    def unnarrowed(self) -> Iterator[str]:
+        """What rules narrow where it is drawn, and would not leave where it lies beneath a point and acts all the same, as notices."""
+        for rule in self.space.rules:
+            sometimes = [one for one in rule.narrowings if one.name in self.space.keys and one.name not in self.space.always_set]
+            if not sometimes:
+                continue
+            asked = replace(self.space, rules=(*self.space.rules, Rule("asked", None, (), rule.condition)))
+            points = [draw.point for seed in range(GLIMPSES) if (draw := asked.draw_narrowed(Dice(seed), seed)) is not None]
+            for one in sometimes:
+                for values in (self.resolve(point) for point in points if one.name not in point):
+                    if not one.holds(values) and effects.idle(values, one.name) is None:
+                        value = shown(values.get(one.name))
+                        reason = (
+                            f"the rule {rule.title!r} narrows {one.name} where it is drawn, not where it is {value} without being drawn."
+                        )
+                        yield f"{reason} A `require` looks at both."
+                        break
 
     def _left_by(self, path: KeyPath, named: str) -> Problem:
         if self.space.surely_empty:

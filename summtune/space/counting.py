@@ -7,7 +7,7 @@ and a parameter that no rule looks at multiplies the count by its size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class Counting:
         Raises:
             Uncountable: it would take too long to tell.
         """
-        values = self._space.values_under({})
-        if not all(self._space.rules[number].holds(values) for number in self._first_rules):
+        if not self._space.keeps([self._space.rules[number] for number in self._first_rules], {}):
             return 0
         return self.below([])
 
@@ -103,8 +102,8 @@ class Counting:
         rules = self._rules[place]
         if not rules:
             return True
-        values = self._values(chosen, [*self._needed[place], place])
-        return all(self._space.rules[number].holds(values) for number in rules)
+        drawn = self._drawn(chosen, [*self._needed[place], place])
+        return self._space.keeps([self._space.rules[number] for number in rules], drawn)
 
     def at(self, index: int) -> list[int]:
         """The indices of the values of the point at an index, which lies below `total`."""
@@ -132,13 +131,13 @@ class Counting:
     def _options(self, place: int, chosen: list[int]) -> Sequence[int]:
         conditions = self._space.conditions.get(self._names[place], ())
         if conditions:
-            values = self._values(chosen, self._needed[place])
+            values = self._space.values_under(self._drawn(chosen, self._needed[place]))
             if not all(when.holds(values) for when in conditions):
                 return (ABSENT,)
         return range(self._sizes[place] or 1)
 
-    def _values(self, chosen: list[int], places: list[int]) -> Mapping[str, Any]:
-        """The values that these places give, and those beneath."""
+    def _drawn(self, chosen: list[int], places: list[int]) -> dict[str, Any]:
+        """The values that these places give."""
         drawn: dict[str, Any] = {}
         for place in places:
             option = chosen[place]
@@ -151,4 +150,4 @@ class Counting:
                     if (self._sizes[place] or 0) <= MANY:  # each of a long range is looked at once
                         self._outputs[place, option] = outputs
                 drawn |= outputs
-        return self._space.values_under(drawn)
+        return drawn

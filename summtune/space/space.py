@@ -151,6 +151,18 @@ class Space:
         """What rules look at: the values drawn so far, over those of the settings beneath."""
         return {**self.backdrop.under(drawn), **drawn}
 
+    def keeps(self, rules: Iterable[Rule], drawn: Mapping[str, Any]) -> bool:
+        """Whether what was drawn, of a point or of all that these rules look at, keeps them."""
+        values = self.values_under(drawn)
+        absent = self._narrowed_at_times - drawn.keys()
+        return all(rule.holds(values, absent) for rule in rules)
+
+    @cached_property
+    def _narrowed_at_times(self) -> frozenset[str]:
+        """What rules narrow and only some points have."""
+        own = {*self.parameters, *self.keys} - self.always_set
+        return frozenset(one.name for rule in self.rules for one in rule.narrowings if one.name in own)
+
     def draw(self, source: Source) -> Draw | None:
         """One attempt: every parameter asked for once, in order; None where the answers don't go together."""
         return self._drawn(source, None)
@@ -169,8 +181,7 @@ class Space:
 
     def keeps_rules(self, draw: Draw) -> bool:
         """Whether a point keeps every rule."""
-        values = self.values_under({**draw.answers, **draw.point})
-        return all(rule.holds(values) for rule in self.rules)
+        return self.keeps(self.rules, {**draw.answers, **draw.point})
 
     def _drawn(self, source: Source, narrowing: random.Random | None) -> Draw | None:
         values: dict[str, Any] = {}
@@ -195,7 +206,7 @@ class Space:
             point |= settings
         drawn = Draw({key: point[key] for key in self.keys if key in point}, answers)
         self._judged.weight += 10 * len(chosen) + sum(rule.weight for rule in self.rules)
-        return drawn if not self.rules or all(rule.holds(self.values_under(values)) for rule in self.rules) else None
+        return drawn if not self.rules or self.keeps(self.rules, values) else None
 
     def _value(
         self, parameter: Parameter, source: Source, narrowing: random.Random | None, chosen: list[int], values: Mapping[str, Any]
@@ -230,10 +241,8 @@ class Space:
             return True
         decided = self._decided_at[len(chosen)]
         self._judged.weight += 3 + sum(rule.weight for rule in decided)
-        if decided:
-            seen = self.values_under({**values, parameter.name: value, **parameter.settings_of(value)})
-            if not all(rule.holds(seen) for rule in decided):
-                return False
+        if decided and not self.keeps(decided, {**values, parameter.name: value, **parameter.settings_of(value)}):
+            return False
         if parameter.size() is None:
             return True
         try:
@@ -351,7 +360,7 @@ class Space:
             values[name] = value
             seen |= {name: value, **parameter.settings_of(value)}
         for rule in self.rules:
-            if not rule.holds(self.values_under(seen)):
+            if not self.keeps([rule], seen):
                 raise Outside(f"against the rule {rule.describe()}")
         return self._of_values(values)
 

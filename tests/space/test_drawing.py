@@ -6,6 +6,7 @@ import json
 import pickle
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,6 +130,31 @@ def test_a_rule_waits_for_a_model_that_is_drawn_late() -> None:
     )
     assert list(space.points()) == [{"optim": "adam"}, {"optim": "sgd", "model": "b"}]
     assert drawn_of(space) == as_set(list(space.points()))
+
+
+def test_what_does_not_exist_at_a_point_is_not_narrowed_there() -> None:
+    space = Space.of(
+        [
+            Choice("schedule", ("linear", "constant")),
+            Choice("epochs", (3, 8)),
+            Choice("warmup", (0.0, 0.2)),
+            Bundle("size", (("short", (("length", 256),)), ("long", (("length", 1024),)), ("plain", (("batch", 4),)))),
+        ],
+        {"warmup": (When("schedule", ("linear",)),)},
+        [
+            Rule("long", parse_expression("epochs == 8"), (Narrowing("warmup", high=0.1), Narrowing("length", high=512))),
+            Rule("left", parse_expression("schedule == 'constant'"), (Narrowing("pinned", low=2),)),
+        ],
+        Backdrop({"warmup": 0.15, "length": None, "pinned": 2}),
+    )
+    points = list(space.points())
+    assert len(points) == space.size() == 2 * 3 + 1 * 2 + 1 * 3 + 1 * 2
+    assert {"schedule": "constant", "epochs": 8, "batch": 4} in points
+    assert {"schedule": "linear", "epochs": 8, "warmup": 0.0, "batch": 4} in points
+    assert drawn_of(space) == as_set(points)
+    # What has left the space has a value at every point all the same, and is judged by it.
+    pinned = replace(space, backdrop=Backdrop({**space.backdrop.values, "pinned": 1}))
+    assert pinned.size() == 2 * 3 + 1 * 2
 
 
 def drawn_of(space: Space) -> set[str]:
