@@ -42,6 +42,10 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
     """The space of what was read, over the settings beneath."""
     names = {name for rule in rules for name in rule.names} | {when.name for whens in parsed.conditions.values() for when in whens}
     names -= parsed.bundles
+    bundles = [one for one in parsed.parameters if isinstance(one, Bundle)]
+    names.update(
+        key for one in bundles for key in one.keys if key not in one.common_keys
+    )  # a label is known by what it leaves to these, too
     beneath = {name: _value(base, name) for name in sorted(names)}
     of_models = tuple(
         (drawn, {name: _value(resolved, name) for name in beneath if _value(resolved, name) != beneath[name]}) for drawn, resolved in models

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -353,7 +353,7 @@ class Space:
             if not all(when.holds(self.values_under(seen)) for when in self.conditions.get(name, ())):
                 continue
             try:
-                value = _found(parameter, point)
+                value = self._found(parameter, point, seen)
                 parameter.answer_to(value)
             except (ValueError, KeyError):
                 raise Outside(f"outside the range of {name.rpartition('.')[2]}") from None
@@ -363,6 +363,12 @@ class Space:
             if not self.keeps([rule], seen):
                 raise Outside(f"against the rule {rule.describe()}")
         return self._of_values(values)
+
+    def _found(self, parameter: Parameter, point: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
+        """A parameter's value at a point, of which some is known."""
+        if isinstance(parameter, Bundle):
+            return parameter.label_of(point, lambda settings: self.backdrop.under({**seen, **settings}))
+        return point[parameter.keys[0]]
 
     def _of_values(self, values: Mapping[str, Any]) -> Draw:
         point: Point = {}
@@ -402,9 +408,3 @@ def _ends(size: int) -> Iterator[int]:
     """Indices at both ends of a long range."""
     half = LOOKED_THROUGH // 2
     return itertools.chain(range(min(half, size)), range(max(half, size - half), size))
-
-
-def _found(parameter: Parameter, point: Mapping[str, Any]) -> Any:
-    """A parameter's value at a point."""
-    label_of: Callable[[Mapping[str, Any]], str] | None = getattr(parameter, "label_of", None)
-    return label_of(point) if label_of is not None else point[parameter.keys[0]]

@@ -41,7 +41,7 @@ def finite_spaces(draw: st.DrawFn) -> Space:
     if draw(st.booleans()):
         parameters.insert(
             draw(st.integers(0, len(parameters))),
-            Bundle("b", (("small", (("b.x", 1), ("b.y", 1))), ("large", (("b.x", 2),)), ("other", (("b.y", 3),)))),
+            Bundle("b", (("part", (("b.x", 1),)), ("small", (("b.x", 1), ("b.y", 1))), ("large", (("b.x", 2),)), ("other", (("b.y", 3),)))),
         )
     drawn = draw(st.booleans())
     if drawn:

@@ -157,6 +157,34 @@ def test_what_does_not_exist_at_a_point_is_not_narrowed_there() -> None:
     assert pinned.size() == 2 * 3 + 1 * 2
 
 
+REGULARISED = Bundle(
+    "reg",
+    (
+        ("base", (("lr", 5), ("epochs", 3))),
+        ("plain", (("optim", "adam"),)),
+        ("smooth", (("optim", "adam"), ("smoothing", 1))),
+        ("t", (("model", "t"),)),
+    ),
+)
+
+
+@pytest.mark.parametrize("label", REGULARISED.labels)
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_label_is_told_from_others_that_set_less_or_the_same(label: str, whole: bool) -> None:
+    beneath = {"lr": 5, "epochs": 3, "optim": "sgd", "smoothing": 0, "model": "k"}
+    models = (({"model": "t"}, {"optim": "adam", "lr": 9}),)
+    space = Space.of([REGULARISED], {}, (), Backdrop(beneath, models))
+    point = REGULARISED.settings_of(label)
+    assert REGULARISED.label_of(point) == label
+    settings = {**beneath, **({"optim": "adam", "lr": 9} if label == "t" else {}), **point}
+    assert space.located(settings if whole else point).answers == {"reg": label}
+
+
+def test_settings_that_no_label_comes_to_are_outside() -> None:
+    space = Space.of([REGULARISED], {}, (), Backdrop({"lr": 5, "epochs": 3, "optim": "sgd", "smoothing": 0, "model": "k"}))
+    assert space.locate({"lr": 5, "epochs": 3, "optim": "adam", "smoothing": 2, "model": "k"}) is None
+
+
 def drawn_of(space: Space) -> set[str]:
     """The points that many drawings give."""
     drawn = [space.draw_narrowed(Dice(seed), seed) for seed in range(150)]
