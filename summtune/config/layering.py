@@ -1,6 +1,6 @@
 """The layers of one search space, and what becomes of its parameters beside them: which are pinned, and which draw a model.
 
-It must not know how layers are read (`settings_file`, `environment`), nor how two are merged (`layers`).
+It must not know how layers are read (`settings_file`, `environment`), nor how they are merged (`other_model`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from summtune.config import synonyms
-from summtune.config.layers import Entry, Layer, Resolved, merge
+from summtune.config.layers import Entry, Layer, Resolved
+from summtune.config.other_model import merge
 from summtune.config.settings_file import read_preset
 from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit

@@ -226,7 +226,7 @@ def test_a_local_checkpoint_is_absolute_and_replaces_the_preset_s_model(load: Lo
     assert settings.model.load_pretrained
     assert settings.model.config_overrides == {}
     assert settings.tokenizer.vocab_size is None
-    assert settings.training.num_train_epochs == read_preset("tiny-kobart")["training.num_train_epochs"].value
+    assert settings.training.num_train_epochs == 3, "what the preset says is for its random weights"
 
 
 def test_positions_are_read_from_a_local_checkpoint(refuse: Refuse, tmp_path: Path) -> None:
