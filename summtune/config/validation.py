@@ -20,7 +20,7 @@ from summtune.config.metrics import NEEDS, Declaration, declared, problems_toget
 from summtune.config.places import is_there
 from summtune.config.searched import Possible, Searched, at, values_of
 from summtune.config.settings import Settings
-from summtune.errors import MetricMistake, Problem
+from summtune.errors import MetricMistake, Problem, SettingsMistake
 from summtune.space.naming import did_you_mean
 from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
@@ -200,6 +200,13 @@ def metric_problems(settings: Settings, layer: Layer) -> list[Problem]:
             found.append(declared(name))
         except MetricMistake as mistake:
             problems += mistake.problems
+            continue
+        try:
+            refuse = getattr(registry.load("metrics", name), "check", None) if name in known else None
+            if refuse is not None:
+                refuse(evaluation)
+        except SettingsMistake as mistake:
+            problems += [at(layer, one.key, one.reason, one.remedy) for one in mistake.problems]
     problems += [at(layer, "evaluation.metrics", one.reason, one.remedy) for one in problems_together(found, NEEDS)]
     if len(set(evaluation.metrics)) < len(evaluation.metrics):
         problems.append(at(layer, "evaluation.metrics", "a metric stands here twice.", "Remove one of them."))

@@ -54,6 +54,15 @@ def weights(combined: str | Mapping[str, float]) -> dict[str, float]:
     return found
 
 
+def check(evaluation: Evaluation) -> None:
+    """Refuse settings that nothing can be scored by.
+
+    Raises:
+        SettingsMistake: see `weights`.
+    """
+    weights(evaluation.combined)
+
+
 def scorer(evaluation: Evaluation, cache: Path) -> Scorer:
     """A scorer by the settings' tokenizer, with the fastest engine that is installed; `evaluate` may write to `cache`."""
     return Rouge(evaluation, cache, fastest())
