@@ -132,8 +132,15 @@ def _yaml(value: Any) -> str:
             and value[0] not in "!&*-?|>%@`#,[]{}\"': "
             and ": " not in value
             and " #" not in value
-            and "\n" not in value
+            and value.isprintable()
             and value == value.strip()
         )
-        return value if plain and parse_scalar(value) == value and not value.endswith(":") else json.dumps(value, ensure_ascii=False)
-    return shown(value)
+        if plain and parse_scalar(value) == value and not value.endswith(":"):
+            return value
+        return _escaped(json.dumps(value, ensure_ascii=False))
+    return _escaped(shown(value))
+
+
+def _escaped(quoted: str) -> str:
+    """Without what may not stand in YAML (U+007F), or ends a line there (U+0085, U+2028)."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" if ord(one) <= 0xFFFF else f"\\U{ord(one):08x}" for one in quoted)

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from summtune.config.complete import load_settings
 from summtune.config.description import read_resolved, resolved_lines
 from summtune.config.experiment import Experiment, load_experiment
-from summtune.config.layers import nest
+from summtune.config.layers import Resolved, nest
 from summtune.config.settings import Settings
 from summtune.space.source import Dice
 
@@ -65,7 +66,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "generation.length_penalty": st.floats(-1e3, 1e3),
     "generation.temperature": st.none() | st.floats(0.01, 10),
     "generation.do_sample": st.booleans(),
-    "evaluation.combined": st.sampled_from(["mean", "sum"]) | st.fixed_dictionaries({"rouge1_f1": st.floats(0, 1)}),
+    "evaluation.combined": st.sampled_from(["mean", "sum"]) | st.fixed_dictionaries({"rouge1_f1": st.floats(0.01, 1)}),
     "model.config_overrides.dropout": st.floats(0, 1),
     "model.dropout_rate": st.none() | st.floats(0, 1),
     "wandb.notes": texts,
@@ -137,3 +138,12 @@ def test_what_is_drawn_is_what_the_settings_say(names: list[str], more: set[str]
     assert restored.identity(draw.point) == experiment.identity(draw.point)
     model = str(draw.point["model.preset"])
     assert values.tokenizer.prefix == ("summarize: " if model == "tiny-t5" else "")
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x7f", "\ufeff", "\u200b", "\U0001f600"])
+def test_text_that_yaml_breaks_at_or_forbids_is_read_back(odd: str) -> None:
+    resolved = load_settings("tiny-kobart", environ={}).resolved
+    noted = resolved.settings.model_copy(
+        update={"meta": resolved.settings.meta.model_copy(update={"description": f"one{odd}two", "tags": (f"a{odd}b",)})}
+    )
+    assert read_resolved("\n".join(resolved_lines(Resolved(noted, {})))) == noted
