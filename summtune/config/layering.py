@@ -105,6 +105,8 @@ class Layers:
         model = next((self.pinned[key] for key in MODEL_KEYS if key in self.pinned), None)
         kept = []
         for parameter in parsed.parameters:
+            if isinstance(parameter, Constant) and parameter.key in self.fixed and any(key.startswith(f"{parameter.key}.") for key in gone):
+                continue  # a fixed mapping of which a part is pinned: both are layers of the base
             pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._cleared(key)]
             for key in pinned:
                 entry = self.pinned.get(synonyms.said_as(key), self._cleared(key) or model)
@@ -122,6 +124,16 @@ class Layers:
         """What clears the mapping that a key lies in, such as `--set model.lora=null`."""
         entry = self.pinned.get(key.rpartition(".")[0])
         return entry if entry is not None and entry.value is None else None
+
+    def covered(self, kept: Parsed) -> Iterator[tuple[Entry, str, str]]:
+        """Pinned entries of mappings that are drawn as a whole, and would take their place: (entry, reason, remedy)."""
+        for key, entry in self.pinned.items():
+            whole, _, name = key.rpartition(".")
+            for parameter in (one for one in kept.parameters if whole in one.keys):
+                values = [parameter.settings_of(parameter.at(index)).get(whole) for index in range(parameter.size() or 0)]
+                if any(isinstance(value, dict) and name in value for value in values):
+                    reason = f"{whole} is searched as a whole, and what it says of {name} would take the place of {shown(entry.value)}."
+                    yield entry, reason, f"Fix all of it ({whole}), or leave {name} out of its values in the file."
 
     def shadowing(self, kept: Parsed) -> Iterator[tuple[str, Entry]]:
         """Fixed keys of a model that would hold for every model drawn: (what is searched, the fixed entry)."""

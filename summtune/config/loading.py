@@ -91,6 +91,8 @@ class _Loading:
         afterwards = built_space(decoded, decoding_rules, base, ())
         decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
+        for entry, reason, remedy in layers.covered(kept):
+            self.problems.append(entry.problem(reason, remedy))
         if settings is not None and known is not None:
             at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):

@@ -272,3 +272,21 @@ def test_null_clears_a_mapping(load: Load) -> None:
 
 def test_a_base_without_a_model_is_said(load: Load) -> None:
     assert any("names no model: tiny-kobart is used." in notice for notice in load(base="training: {seed: 3}\n").notices)
+
+
+@pytest.mark.parametrize("given", [{"sets": ["lora_r=4"]}, {"environ": {"SUMMTUNE_MODEL__LORA__R": "4"}}])
+def test_a_pinned_entry_of_a_mapping_that_is_drawn_is_refused(given: dict[str, object], refuse: Refuse, load: Load) -> None:
+    text = "base: kobart\nparameters: {lora: {values: [{r: 8}, {r: 16}, null]}}\n"
+    (found,) = refuse(text, **given)
+    assert "model.lora is searched as a whole, and what it says of r would take the place of 4." in found
+    experiment = load(text, sets=["lora_dropout=0.1"])  # of which the drawn ones say nothing
+    lora = experiment.settings_for({"model.lora": {"r": 8}}).model.lora
+    assert lora is not None
+    assert (lora.r, lora.dropout) == (8, 0.1)
+
+
+def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
+    experiment = load("base: kobart\nparameters: {lora: {value: {r: 8, dropout: 0.3}}, seed: {values: [1, 2]}}\n", sets=["lora_r=4"])
+    lora = experiment.settings_for(experiment.space.at(0).point).model.lora
+    assert lora is not None
+    assert (lora.r, lora.dropout) == (4, 0.3)
