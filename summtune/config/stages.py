@@ -94,6 +94,11 @@ def split(document: SpaceDocument, top: SpaceFile, parsed: Parsed, given: Parsed
             if key in given.claimed:
                 first, place = ".".join(map(str, parsed.claimed[key])), given.claimed[key]
                 stages.problems.append(document.problem(place, f"this is {key}, which {first} is already.", "Keep one of them."))
+    names = {one.name for one in parsed.parameters}
+    for one in given.parameters:
+        if one.name in names and one.name in parsed.bundles | given.bundles:
+            reason = f"another parameter is called {one.name} already."
+            stages.problems.append(document.problem(given.places[one.name], reason, "Give it another name."))
     for one in stages.training.parameters:
         if any(key.startswith(GENERATION) for key in one.keys) and not isinstance(one, Constant):
             reason = "it ties keys of generation, which are searched after training, to others."

@@ -84,6 +84,9 @@ class _Reader:
 
     def _claim(self, key: str, here: KeyPath) -> bool:
         """Make a key this parameter's own."""
+        if any(parameter.name == key for parameter in self.parsed.parameters if isinstance(parameter, Bundle)):
+            self._problem(here, f"another parameter is called {key} already.", "Give it another name.")
+            return False
         if key in self.parsed.claimed:
             first = ".".join(str(part) for part in self.parsed.claimed[key])
             self._problem(here, f"this is {key}, which {first} is already.", "Keep one of them.")
@@ -140,7 +143,7 @@ class _Reader:
         if not sound:
             return
         self.parsed.places[title] = here
-        if title in {parameter.name for parameter in self.parsed.parameters}:
+        if title in self.parsed.claimed or title in {parameter.name for parameter in self.parsed.parameters}:
             self._problem(here, f"another parameter is called {title} already.", "Give it another name.")
             return
         if len(options) == 1:
