@@ -120,7 +120,7 @@ class _Loading:
         stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
         aims = AimReader(self.space, self.problems, settings)
         objectives, limits = aims.objectives(top), aims.limits(constraints)
-        decode = self._decode_stage(top, decoded, afterwards, objectives[0])
+        decode = self._decode_stage(top, stages.decoding, decoded, afterwards, objectives[0])
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
             self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
@@ -295,12 +295,18 @@ class _Loading:
         elif settings is not None and set(top.seeds) == {settings.general.seed}:
             self.notices.append(f"seeds: {settings.general.seed} is what every trial is trained with; nothing is repeated.")
 
-    def _decode_stage(self, top: SpaceFile, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
+    def _decode_stage(self, top: SpaceFile, written: Parsed, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
         wanted = asked_for(top)
         if not space.searched:
-            if isinstance(top.decode, DecodeSpec) and not decoded.parameters and not self.problems:
+            if isinstance(top.decode, DecodeSpec) and all(isinstance(one, Constant) for one in written.parameters) and not self.problems:
                 hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
-                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", hint))
+                fixed = "What is fixed stands under `settings: {generation: …}`."
+                self.problems.append(
+                    self.space.problem(("decode",), "it names nothing that varies.", fixed if written.parameters else hint)
+                )
+            elif space.constants:
+                said = " and ".join(f"{key} is not set to {shown(value)}, either" for key, value in space.constants.items())
+                self.notices.append(f"nothing is left to be searched after training: {said}.")
             return None
         if found.name == LOSS:
             reason = f"decoding doesn't change the {LOSS}, which is searched for."
