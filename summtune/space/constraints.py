@@ -36,6 +36,7 @@ MAX_RULES = 100
 MAX_WEIGHT = 2000
 """Rules are judged thousands of times before anything starts, and again for each point."""
 
+_NUMBERS = ("integer", "real", "number")
 _METRIC = re.compile(r"\s*([A-Za-z_][\w/.-]*)\s*(<=|>=|<|>)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
 
 
@@ -131,6 +132,7 @@ class _Reader:
             node = parse_expression(text).renamed(self._named)
             if node.kind not in ("compare", "and", "or", "not") and not self._is_switch(node):
                 raise Unfit("this compares nothing.", "Write a comparison, such as `encoder_max_len > 512`.")
+            self._check_parts(node)
             return self._checked(node)
         except Unfit as unfit:
             self._note((key,), unfit.reason, unfit.remedy)
@@ -153,6 +155,23 @@ class _Reader:
         except Unfit:
             return False
 
+    def _check_parts(self, node: Node) -> None:
+        """Every part of `and`, `or` and `not` says something by itself, and only numbers are calculated with."""
+        for part in node.parts:
+            if node.kind in ("and", "or", "not") and part.kind not in ("compare", "and", "or", "not") and not self._is_switch(part):
+                raise Unfit(f"{part} by itself compares nothing.", "Write each comparison in full, or `in [a, b]`.")
+            if node.kind in ("arithmetic", "negative") and not self._is_number(part):
+                raise Unfit(f"{part} is no number, so that nothing comes of calculating with it.", "Calculate with numbers.")
+            self._check_parts(part)
+
+    def _is_number(self, node: Node) -> bool:
+        """Whether a part of a calculation may be a number."""
+        if node.kind == "name":
+            return node.word[0] not in self.parsed.bundles and self.catalogue.kind(node.word[0]) in _NUMBERS
+        if node.kind == "value":
+            return isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+        return node.kind in ("arithmetic", "negative")
+
     def _checked(self, node: Node) -> Node:
         """Compared values checked for the key that they are compared with."""
         parts = tuple(self._checked(part) for part in node.parts)
@@ -172,7 +191,7 @@ class _Reader:
             return other
         key = name.word[0]
         if sign in ("<", "<=", ">", ">="):
-            numbers = key not in self.parsed.bundles and self.catalogue.kind(key) in ("integer", "real", "number")
+            numbers = self._is_number(name)
             if other.kind == "value" and isinstance(other.value, (int, float)) and not numbers:
                 raise Unfit(f"{key} is no number, so that {sign} says nothing.", "Compare with == or in.")
             if other.kind == "value" and not isinstance(other.value, (int, float)) and numbers:
