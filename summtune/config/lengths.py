@@ -70,6 +70,10 @@ class _Judge:
         """Single lengths beyond the positions."""
         found = []
         for key in _LENGTHS:
+            beneath = self._own(key)
+            if key in self.searched and self.searched[key].at_times and beneath is not None and beneath > limit:
+                found.append(at(self.layer, key, f"{shown(beneath)} is beyond the model's {limit} positions.", f"Give at most {limit}."))
+                continue
             above = sorted((value for value in self._values(key) if value > limit), reverse=True)
             worst = next((value for value in above if self._together({key: value})), None)
             if worst is not None:
@@ -102,11 +106,15 @@ class _Judge:
     def _values(self, key: str) -> list[Any]:
         """What a length may be: its fixed value, each of a choice, or a range's ends."""
         if key not in self.searched:
-            section, _, name = key.partition(".")
-            return [getattr(getattr(self.settings, section), name)]
+            return [self._own(key)]
         parameter = self.searched[key].parameter
         values = values_of(parameter) or (getattr(parameter, "low", None), getattr(parameter, "high", None))
         return [value for value in values if isinstance(value, (int, float)) and math.isfinite(value)]
+
+    def _own(self, key: str) -> Any:
+        """What lies beneath the points."""
+        section, _, name = key.partition(".")
+        return getattr(getattr(self.settings, section), name)
 
     def _pair(self, one: str, other: str, excess: Callable[[Any, Any], float]) -> tuple[Any, Any] | None:
         """The worst two values that may be drawn together and exceed what is allowed; None where there are none."""

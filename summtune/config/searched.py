@@ -19,10 +19,17 @@ Possible = Callable[[Mapping[str, Any]], bool]
 
 @dataclass(frozen=True)
 class Searched:
-    """A parameter, and how to make a problem with it: reason, remedy."""
+    """What varies, and how to make a problem with it.
+
+    Attributes:
+        parameter: its values; of a bundle's key those that labels set.
+        problem: from a reason and a remedy.
+        at_times: whether some points leave it to the settings beneath.
+    """
 
     parameter: Parameter
     problem: Callable[[str, str], Problem]
+    at_times: bool = False
 
 
 def values_of(parameter: Parameter) -> tuple[Any, ...]:

@@ -82,11 +82,11 @@ class SpaceCheck:
             if isinstance(parameter, Constant):
                 continue
             if not isinstance(parameter, Bundle):
-                found.append(Searched(parameter, self._blame(parameter.name)))
+                found.append(Searched(parameter, self._blame(parameter.name), parameter.name not in self.space.always_set))
                 continue
             for key in parameter.keys:
                 values = [dict(settings)[key] for _, settings in parameter.options if key in dict(settings)]
-                found.append(Searched(Choice(key, tuple(values)), self._blame(parameter.name)))
+                found.append(Searched(Choice(key, tuple(values)), self._blame(parameter.name), key not in self.space.always_set))
         return found
 
     def _blame(self, name: str) -> Callable[[str, str], Problem]:

@@ -462,6 +462,24 @@ def test_what_a_rule_does_not_narrow_is_said(rule: str, said: str | None, load: 
     assert {"training.lr_scheduler_type": "constant", "training.per_device_train_batch_size": 16} in list(experiment.space.points())
 
 
+LONG = "base: kobart\nsettings: {tokenizer: {encoder_max_len: 2048}}\n"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "baseline: false\nparameters: {s: {bundle: {a: {encoder_max_len: 256}, b: {batch_size: 4}}}}\n",
+        "baseline: false\nparameters: {optim: {values: [sgd, adafactor]}, encoder_max_len: {values: [256, 512], when: {optim: sgd}}}\n",
+        "parameters: {encoder_max_len: {values: [256, 512]}}\n",
+    ],
+)
+def test_the_base_s_own_value_is_judged_where_it_is_trained(parameters: str, refuse: Refuse, load: Load) -> None:
+    assert refuse(LONG + parameters) == [
+        "s.yaml:2:24: settings.tokenizer.encoder_max_len: 2048 is beyond the model's 1026 positions. Give at most 1026."
+    ]
+    load(f"{LONG}baseline: false\nparameters: {{encoder_max_len: {{values: [256, 512]}}}}\n")
+
+
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "search_spaces").mkdir()
