@@ -11,9 +11,10 @@ from summtune.config.catalogue import catalogue
 from summtune.config.layers import Entry, LayerName, Origin
 from summtune.config.places import PACKED_ROOT, placed
 from summtune.config.settings import OPEN_KEYS
-from summtune.config.settings_file import Reading
+from summtune.config.settings_file import Reading, left_out
 from summtune.documents import parse_scalar
 from summtune.errors import Problem, SettingsMistake
+from summtune.scalars import plain_value
 from summtune.space.naming import Unfit
 from summtune.space.values import shown
 
@@ -87,15 +88,22 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
             return text, text
         reason = mistake.problems[0].reason.removeprefix("this is not YAML: ")
         raise Unfit(f"{text} is not YAML: {reason}", "Quote it for the shell: '[a, b]'.") from None
-    if wanted_text and not isinstance(value, (str, type(None))):
-        return text.strip(), text
+    quoted = text.lstrip()[:1] in ("'", '"')
+    if wanted_text and value is not None and not (isinstance(value, str) and quoted):
+        return text, text
     return value, text.strip()
 
 
 def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
     try:
+        reason = left_out(name, plain_value(text.strip()))
+        if reason is not None:
+            reading.notices.append(f"{written} is left out: {reason}.")
+            return
         key = catalogue().resolve(name)
         value, plain = read_value(text, catalogue().takes_text(key))
+        if catalogue().takes_lists(key) and text.lstrip().startswith("["):
+            value, plain = read_value(text, False)
         # Such paths are relative to where the person stands.
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:

@@ -56,6 +56,17 @@ def read_preset(name: str) -> Layer:
     return dict(_preset(name))
 
 
+def left_out(written: str, value: Any) -> str | None:
+    """Why an old argument of transformers is not kept, which means nothing, or what happens anyway; None where it is none of these."""
+    if not written.startswith("training."):
+        return None
+    argument = ALIASES.get(written, written).removeprefix("training.")
+    decided = DECIDED.get(argument)
+    if argument in DROPPED or decided is None:
+        return DROPPED.get(argument)
+    return decided.by if any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless) else None
+
+
 class SectionReader:
     """Collects one layer from one document, from as many places of it as there are; two that say the same key are a problem."""
 
@@ -123,19 +134,11 @@ class SectionReader:
             self._note(path, unfit.reason, unfit.remedy)
 
     def _left_out(self, path: KeyPath, written: str, value: Any) -> bool:
-        """Old arguments of transformers that mean nothing, or what happens anyway."""
-        if not written.startswith("training."):
-            return False
-        argument = ALIASES.get(written, written).removeprefix("training.")
-        place = f"{self.document.file}:{self.document.marks[path].line}: " if path in self.document.marks else ""
-        if argument in DROPPED:
-            self.reading.notices.append(f"{place}{written} is left out: {DROPPED[argument]}.")
-            return True
-        decided = DECIDED.get(argument)
-        if decided and any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless):
-            self.reading.notices.append(f"{place}{written} is left out: {decided.by}.")
-            return True
-        return False
+        reason = left_out(written, value)
+        if reason is not None:
+            place = f"{self.document.file}:{self.document.marks[path].line}: " if path in self.document.marks else ""
+            self.reading.notices.append(f"{place}{written} is left out: {reason}.")
+        return reason is not None
 
     def keep(self, path: KeyPath, key: str, value: Any) -> None:
         """Read the value of one key that stands at a path."""

@@ -290,3 +290,25 @@ def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
     lora = experiment.settings_for(experiment.space.at(0).point).model.lora
     assert lora is not None
     assert (lora.r, lora.dropout) == (4, 0.3)
+
+
+@pytest.mark.parametrize("way", ["sets", "environ"])
+def test_values_from_the_shell_are_what_they_are_in_a_file(way: str, load: Load) -> None:
+    def given(key: str, text: str) -> dict[str, object]:
+        return {"sets": [f"{key}={text}"]} if way == "sets" else {"environ": {f"SUMMTUNE_{key.replace('.', '__').upper()}": text}}
+
+    assert load(**given("data.summary", "[summary1, summary2]")).base.settings.data.summary == ("summary1", "summary2")
+    assert load(**given("data.summary", "2024")).base.settings.data.summary == "2024"
+    assert load(**given("wandb.notes", "[a, b]")).base.settings.wandb.notes == "[a, b]"
+    assert load(**given("tokenizer.prefix", "summarize: ")).base.settings.tokenizer.prefix == "summarize: "
+    experiment = load(**given("training.eval_strategy", "epoch"))
+    assert any("is left out: " in notice for notice in experiment.notices)
+
+
+def test_an_assignment_below_a_word_is_not_dropped(load: Load, refuse: Refuse) -> None:
+    assert load("early_terminate: median\n", sets=["early_terminate.min_iter=2", "num_train_epochs=9"]).stopping.type == "median"
+    assert "none has no `eta`" in refuse("early_terminate: none\n", sets=["early_terminate.eta=2"])[0]
+    text = "decode: inline\nparameters: {num_beams: {values: [1, 4]}}\n"
+    assert refuse(text, sets=["decode.top_k=2"]) == [
+        "--set decode.top_k: decode is `inline` in the file, which has no keys. Assign decode itself, or change the file."
+    ]
