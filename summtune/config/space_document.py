@@ -15,6 +15,7 @@ from summtune.config.space_file import SpaceFile
 from summtune.documents import Document, KeyPath, read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.naming import Unfit
+from summtune.space.values import shown
 
 # Keys of the search space itself that may be assigned; all others are settings.
 ASSIGNABLE = (
@@ -24,6 +25,7 @@ ASSIGNABLE = (
 _SECTIONS = ("data", "wandb", "project", "entity", "settings")  # which are settings, or hold them
 _UNASSIGNABLE = tuple(name for name in SpaceFile.model_fields if name not in (*ASSIGNABLE, *_SECTIONS))
 _TRIALS = ("count", "run_cap", "budget.trials")
+_WORDS = {"early_terminate": "type"}  # which key a word by itself is
 _TEXT = ("name", "description", "base", "method", "metric.name", "metric.goal")
 
 
@@ -87,6 +89,11 @@ def read_space(path: Path, assignments: Sequence[str]) -> SpaceDocument:
     return space
 
 
+def is_space(value: object) -> bool:
+    """Whether what a file holds is a search space, and not sections of settings."""
+    return isinstance(value, dict) and ("parameters" in value or "decode" in value)
+
+
 def located(path: Path) -> Path:
     """The file that a person means: a path, or the bare name of one in `search_spaces/` or `config/sweep/`, here or shipped."""
     if is_there(path) or path.name != str(path) or path.suffix in (".yaml", ".yml"):
@@ -107,7 +114,14 @@ def _assign(space: SpaceDocument, key: str, text: str) -> None:
         return
     here = space.value
     for part in path[:-1]:
-        if not isinstance(here.get(part), dict):
+        word = here.get(part)
+        if isinstance(word, str) and part in _WORDS:
+            here[part] = {_WORDS[part]: word}
+        elif word is not None and not isinstance(word, dict):
+            reason = f"{part} is `{shown(word)}` in the file, which has no keys."
+            space.problems.append(Problem(reason, f"Assign {part} itself, or change the file.", f"--set {key}"))
+            return
+        elif word is None:
             here[part] = {}
         here = here[part]
     here[path[-1]] = value

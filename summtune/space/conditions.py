@@ -11,7 +11,7 @@ from summtune.space.parameters import Parameter
 from summtune.space.rules import When
 from summtune.space.space import Space
 from summtune.space.spec import Catalogue, Parsed
-from summtune.space.values import brief, listed, same
+from summtune.space.values import brief, listed, same, shown
 
 
 def read_conditions(document: Document, catalogue: Catalogue, parsed: Parsed) -> None:
@@ -68,8 +68,10 @@ def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path
         Unfit: the key can't have it, or its parameter never does.
     """
     parameter = setter(parsed, key)
-    if key not in parsed.bundles:
-        value = catalogue.check(key, value, document.plain.get(path)) if value is not None else None
+    if key in parsed.bundles:
+        value = shown(value)  # a label `1` is text
+    elif value is not None:
+        value = catalogue.check(key, value, document.plain.get(path))
     if parameter is None or value is None or (key not in parsed.bundles and may_lie_beneath(parsed, parameter, key)):
         return value
     if key == parameter.name and _has(parameter, value):

@@ -98,7 +98,7 @@ def test_what_can_t_be(text: str, message: str, refuse: Refuse) -> None:
     "text",
     [
         "settings: {model: {quantization: 8bit, lora: {}}}",
-        "settings: {model: {quantization: 4bit}}\nparameters: {lora_r: {values: [4, 8]}}",
+        "baseline: false\nsettings: {model: {quantization: 4bit}}\nparameters: {lora_r: {values: [4, 8]}}",
         "settings: {model: {lora: {}}}\nparameters: {quantization: {values: [none, 8bit, 4bit]}}",
         "base: kogpt2\nsettings: {model: {gguf_file: a.gguf}}",
     ],

@@ -13,6 +13,7 @@ import yaml
 from benchmarks.parsing import fifty_parameters
 from summtune import paths
 from summtune.config import presets
+from summtune.config.complete import load_settings
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.config.layers import flatten
@@ -177,3 +178,8 @@ def test_the_space_that_the_benchmark_of_parsing_reads_is_a_sound_one(tmp_path: 
     file = tmp_path / "fifty.yaml"
     file.write_text(fifty_parameters(), encoding="utf-8")
     assert len(load_experiment(file, environ={}).space.parameters) == 50
+
+
+def test_settings_of_any_shipped_space_are_those_of_its_baseline() -> None:
+    for file in sorted(paths.shipped("search_spaces").glob("*.yaml")):
+        assert load_settings(file.stem, environ={}).resolved.settings == load_experiment(file, environ={}).base.settings, file

@@ -129,3 +129,11 @@ def test_a_bundle_is_not_called_like_a_parameter(turned: bool, refuse: Refuse) -
     parts = ["training.learning_rate: {bundle: {a: {batch_size: 4}, b: {batch_size: 8}}}", "learning_rate: {values: [1e-4, 2e-4]}"]
     (found,) = refuse(f"parameters: {{{', '.join(parts[::-1] if turned else parts)}}}\n")
     assert found.endswith("another parameter is called training.learning_rate already. Give it another name.")
+
+
+def test_labels_that_look_like_numbers_are_compared_as_text(load: Load) -> None:
+    depths = "depth: {bundle: {1: {batch_size: 4}, 2: {batch_size: 8}}}"
+    experiment = load(f"parameters: {{{depths}, weight_decay: {{values: [0.0, 0.1], when: {{depth: 1}}}}}}\n")
+    assert experiment.space.size() == 3
+    rule = "constraints: [{condition: depth == 1, then: {weight_decay: {max: 0.05}}}]\n"
+    assert load(f"parameters: {{{depths}, weight_decay: {{values: [0.0, 0.1]}}}}\n{rule}").space.size() == 3
