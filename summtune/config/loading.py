@@ -89,7 +89,7 @@ class _Loading:
         space = built_space(kept, training_rules, base, models)
         check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
         afterwards = built_space(decoded, decoding_rules, base, ())
-        decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
+        decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, (), models)
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         for entry, reason, remedy in layers.covered(kept):
             self.problems.append(entry.problem(reason, remedy))
@@ -106,7 +106,7 @@ class _Loading:
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
             self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
-            self.notices.extend([*check.unnarrowed(), *decode_check.unnarrowed()])
+            self.notices.extend([*check.unnarrowed(), *decode_check.unnarrowed(), *decode_check.judged_by_base()])
             self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")

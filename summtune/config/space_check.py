@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layers import Layer, Resolved
-from summtune.config.receipts import inert_parameters
+from summtune.config.receipts import Resolve, inert_parameters
 from summtune.config.searched import Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
@@ -65,7 +65,12 @@ def _value(resolved: Resolved, key: str) -> Any:
 
 @dataclass(frozen=True)
 class SpaceCheck:
-    """One space, and where its parts stand."""
+    """One space, and where its parts stand.
+
+    Attributes:
+        models: those that the space draws, with the settings beneath.
+        trained: the same of the models that another stage draws: points of this space lie over one of them, or over the base.
+    """
 
     document: SpaceDocument
     parsed: Parsed
@@ -73,6 +78,7 @@ class SpaceCheck:
     space: Space
     base: Resolved
     models: Models
+    trained: Models = ()
 
     @cached_property
     def searched(self) -> list[Searched]:
@@ -146,6 +152,18 @@ class SpaceCheck:
             except Uncountable:
                 continue
 
+    def judged_by_base(self) -> Iterator[str]:
+        """Rules over settings that differ between the models of the trained checkpoints, as notices: they are judged by the base's."""
+        for rule in self.space.rules:
+            for name in sorted(rule.names - {*self.space.parameters, *self.space.keys}):
+                own = _value(self.base, name)
+                for drawn, resolved in self.trained:
+                    value = _value(resolved, name)
+                    if value != own:
+                        model = " and ".join(f"{key} {shown(one)}" for key, one in drawn.items())
+                        judged = f"the rule {rule.title!r} is judged by the base's {name} {shown(own)} for every model"
+                        yield f"{judged}: {shown(value)} with {model} doesn't count."
+
     def unnarrowed(self) -> Iterator[str]:
         """What rules narrow where it is drawn, and would not leave where it lies beneath a point and acts all the same, as notices."""
         for rule in self.space.rules:
@@ -173,7 +191,9 @@ class SpaceCheck:
 
     def _inert(self) -> Iterator[Problem]:
         """Parameters that no two values of which would ever come to different arguments: trials would differ in name only."""
-        for inert in inert_parameters(self.space, self.resolve):
+        beneath: list[Resolve] = [self.resolve, *(partial(laid_over, resolved.flat) for _, resolved in self.trained)]
+        everywhere = [{one.name: one for one in inert_parameters(self.space, resolve)} for resolve in beneath]
+        for inert in (one for one in everywhere[0].values() if all(one.name in found for found in everywhere)):
             if not inert.reasons:
                 yield self._blame(inert.name)("it never exists: what its `when` asks for never holds.", "Change the condition.")
                 continue
