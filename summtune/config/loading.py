@@ -35,6 +35,7 @@ from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant
 from summtune.space.parsing import parse_parameters
+from summtune.space.rules import Rule
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
 from summtune.space.values import shown
@@ -81,15 +82,15 @@ class _Loading:
         known = self._models(layers, kept) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        training_rules = without_lost(stages.training_rules, stages.training, kept, self.notices)
-        decoding_rules = without_lost(stages.decoding_rules, stages.decoding, decoded, self.notices)
-        kept = without_orphans(stages.training, kept, layers.pinned_keys, base.flat, self.notices)
-        decoded = without_orphans(stages.decoding, decoded, layers.pinned_keys, base.flat, self.notices)
+        pinned = layers.pinned_keys
+        kept, check = self._checked(
+            SpaceCheck(self.space, stages.training, constraints, Space({}), base, models), kept, stages.training_rules, pinned
+        )
+        decoded, decode_check = self._checked(
+            SpaceCheck(self.space, stages.decoding, constraints, Space({}), base, (), models), decoded, stages.decoding_rules, pinned
+        )
         self.notices.extend(stages.notices(decoded))
-        space = built_space(kept, training_rules, base, models)
-        check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
-        afterwards = built_space(decoded, decoding_rules, base, ())
-        decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, (), models)
+        space, afterwards = check.space, decode_check.space
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         for entry, reason, remedy in layers.covered(kept):
             self.problems.append(entry.problem(reason, remedy))
@@ -159,6 +160,18 @@ class _Loading:
             warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
+
+    def _checked(self, check: SpaceCheck, kept: Parsed, rules: Sequence[Rule], pinned: frozenset[str]) -> tuple[Parsed, SpaceCheck]:
+        """A stage's parameters without what leaves the space with a pinned value, and the check of the space that they make."""
+        rules = without_lost(rules, check.parsed, kept, self.notices)
+        kept = without_orphans(check.parsed, kept, pinned, check.base.flat, self.notices)
+        check = replace(check, space=built_space(kept, rules, check.base, check.models))
+        idle = check.idle_by(pinned)
+        if not idle:
+            return kept, check
+        self.notices.extend(f"{name} leaves the space, too: {reason}." for name, reason in idle.items())
+        left = [one for one in kept.parameters if one.name not in idle]
+        return self._checked(check, replace(kept, parameters=left), rules, pinned)
 
     def _take(self, reading: Reading) -> Layer:
         self.problems.extend(reading.problems)

@@ -13,7 +13,7 @@ from typing import Any
 from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layers import Layer, Resolved
-from summtune.config.receipts import Resolve, inert_parameters
+from summtune.config.receipts import Inert, Resolve, inert_parameters
 from summtune.config.searched import Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
@@ -189,11 +189,30 @@ class SpaceCheck:
         reason = f"no point was found that keeps to {named.rstrip(',')}: if there are any, they are too rare to be drawn."
         return self.document.problem(path, reason, "Widen it, or narrow the parameters to where it holds.")
 
-    def _inert(self) -> Iterator[Problem]:
-        """Parameters that no two values of which would ever come to different arguments: trials would differ in name only."""
+    def idle_by(self, pinned: Collection[str]) -> dict[str, str]:
+        """Parameters that what is pinned leaves without effect, and why; not those that others look at."""
+        looked_at = {when.name for whens in self.space.conditions.values() for when in whens}
+        looked_at.update(name for rule in self.space.rules for name in rule.names)
+        written = {one.name: one for one in self.parsed.parameters}
+        near = {
+            one.name
+            for one in self.space.parameters.values()
+            if looked_at.isdisjoint((one.name, *one.keys))
+            and (one != written.get(one.name) or any(other in pinned for key in one.keys for other in effects.depends_on(key)))
+        }
+        if not near or ((self.space.rules or self.space.conditions) and not self.space.possible()):
+            return {}
+        return {one.name: "; ".join(one.reasons) for one in self._inert_ones() if one.name in near and one.reasons}
+
+    def _inert_ones(self) -> list[Inert]:
+        """Parameters that no two values of which would ever come to different arguments, whichever model lies beneath."""
         beneath: list[Resolve] = [self.resolve, *(partial(laid_over, resolved.flat) for _, resolved in self.trained)]
         everywhere = [{one.name: one for one in inert_parameters(self.space, resolve)} for resolve in beneath]
-        for inert in (one for one in everywhere[0].values() if all(one.name in found for found in everywhere)):
+        return [one for one in everywhere[0].values() if all(one.name in found for found in everywhere)]
+
+    def _inert(self) -> Iterator[Problem]:
+        """Trials that vary these would differ in name only."""
+        for inert in self._inert_ones():
             if not inert.reasons:
                 yield self._blame(inert.name)("it never exists: what its `when` asks for never holds.", "Change the condition.")
                 continue

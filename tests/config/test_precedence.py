@@ -312,3 +312,24 @@ def test_an_assignment_below_a_word_is_not_dropped(load: Load, refuse: Refuse) -
     assert refuse(text, sets=["decode.top_k=2"]) == [
         "--set decode.top_k: decode is `inline` in the file, which has no keys. Assign decode itself, or change the file."
     ]
+
+
+def test_what_a_pin_leaves_without_effect_leaves_the_space(load: Load, refuse: Refuse) -> None:
+    sizes = "size: {bundle: {small: {batch_size: 4, learning_rate: 1e-3}, large: {batch_size: 8, learning_rate: 1e-3}}}"
+    experiment = load(f"parameters: {{{sizes}, seed: {{values: [1, 2]}}}}\n", sets=["batch_size=8"])
+    assert experiment.space.searched == ("general.seed",)
+    assert "size leaves the space, too: all its values come to the same." in experiment.notices
+    schedules = "lr_scheduler_type: {values: [linear, cosine]}, warmup_ratio: {values: [0.0, 0.2]}"
+    experiment = load(f"parameters: {{{schedules}, seed: {{values: [1, 2]}}}}\n", sets=["lr_scheduler_type=constant"])
+    assert experiment.space.searched == ("general.seed",)
+    assert any(
+        notice.startswith("training.warmup_ratio leaves the space, too: lr_scheduler_type constant") for notice in experiment.notices
+    )
+    text = "parameters: {seed: {values: [1, 2]}, num_beams: {values: [1, 4]}, length_penalty: {values: [0.5, 1.0]}}\n"
+    assert load(text, sets=["num_beams=1"]).decode is None
+    assert (
+        "warmup_ratio has no effect"
+        in refuse(
+            "settings: {training: {lr_scheduler_type: constant}}\nparameters: {warmup_ratio: {values: [0.0, 0.2]}}\n", sets=["seed=3"]
+        )[0]
+    )
