@@ -64,9 +64,12 @@ STYLES = {"finished": "green", "stopped": "yellow", "failed": "red", "running": 
 
 
 def stream_console(*, err: bool = False) -> Console:
-    """A console on standard output or standard error. Where that is no terminal, lines are never broken: people grep them."""
+    """A console on standard output or standard error. Where that is no terminal, lines are never broken: people grep them.
+
+    What stands in brackets or between colons is people's own ("[INST] {dialogue} [/INST]"), and never rich's markup.
+    """
     stream = sys.stderr if err else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=None if stream.isatty() else 200)
 
 
 class Screen:

@@ -99,6 +99,14 @@ def test_one_s_own_metric(predictions: Path, references: Path, tmp_path: Path, c
     assert refused(capsys, predictions, references, "--metric", own) == ["letters.py : ZeroDivisionError: division by zero. Mend it."]
 
 
+def test_one_s_own_unit_may_have_brackets(predictions: Path, references: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "letters.py"
+    head = 'KEYS = ("letters",)\nGOAL = {"letters": None}\nUNIT = {"letters": "letters [n] per [/x]"}\n'
+    own.write_text(head + "def score(summaries):\n    return {'letters': list(map(len, summaries.predictions))}\n", encoding="utf-8")
+    assert main(["score", str(predictions), str(references), "--metric", str(own)]) == 0
+    assert "letters [n] per [/x]" in capsys.readouterr().out
+
+
 def test_ids_that_do_not_match_are_named(references: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = write(tmp_path / "o.csv", ["fname", "summary"], [["a", "가"], ["c", "가"], *([f"x{number}", "가"] for number in range(11))])
     found = refused(capsys, other, references)
