@@ -184,7 +184,7 @@ class _Racing:
 
     def _has_lost(self, scores: list[float], best: list[float], look: int, tokens: int) -> bool:
         place = standing(scores, best, maximize=self._asked.maximize, dialogues=len(self._order))
-        return place < self._purse.level(tokens, look) or place == 0
+        return place < self._purse.level(tokens, look)
 
     def _done_again(self) -> Tried:
         generation = settings_over(self._settings, self._asked.best_point).generation
