@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from summtune.config import effects
+from summtune.config import effects, synonyms
+from summtune.config.architectures import handled, model_type
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layers import Layer, Resolved
 from summtune.config.receipts import Inert, Resolve, inert_parameters
@@ -23,7 +24,7 @@ from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
 from summtune.space.counting import EFFORT, Counting, Uncountable
 from summtune.space.parameters import Choice, Constant
-from summtune.space.rules import Backdrop, Rule
+from summtune.space.rules import Backdrop, Rule, When
 from summtune.space.source import Dice, Question
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
@@ -51,9 +52,18 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
         (drawn, {name: _value(resolved, name) for name in beneath if _value(resolved, name) != beneath[name]}) for drawn, resolved in models
     )
     kept = {parameter.name for parameter in parsed.parameters}
-    conditions = {name: whens for name, whens in parsed.conditions.items() if name in kept}
+    conditions = {name: tuple(map(_by_any_name, whens)) for name, whens in parsed.conditions.items() if name in kept}
     backdrop = Backdrop(beneath, of_models if any(values for _, values in of_models) else ())
     return Space.of(parsed.parameters, conditions, rules, backdrop)
+
+
+def _by_any_name(when: When) -> When:
+    """A condition on an architecture holds whichever of its names the settings have for it."""
+    if when.name != "model.architecture":
+        return when
+    meant = {model_type(value) for value in when.values if isinstance(value, str)}
+    others = [name for name in (*handled(), *meant) if model_type(name) in meant and name not in when.values]
+    return replace(when, values=tuple(dict.fromkeys([*when.values, *others])))
 
 
 def _value(resolved: Resolved, key: str) -> Any:
@@ -121,12 +131,28 @@ class SpaceCheck:
         if method == "grid":
             for name in self.space.endless:
                 found.append(self._blame(name)("a grid needs values that can be counted.", "Give `values`, two integers, or a `q`."))
+        repeating = list(self._repeating())
+        if repeating:
+            return [*found, *repeating]
         if (self.space.rules or self.space.conditions) and not self.space.possible():
             return [*found, self._nothing_left()]
         if method == "grid" and not self.space.endless and self.space.size() is None:
             reason = "the rules tie too many values together for the grid to be counted."
             found.append(self.document.problem(("constraints",), reason, "Use `method: random` or `bayes`, or fewer values."))
         return [*found, *self._inert()]
+
+    def _repeating(self) -> Iterator[Problem]:
+        """Rules and conditions over another word for what is searched, which would never see what is drawn."""
+        words = {name: said for name in self.space.backdrop.values if (said := synonyms.said_as(name)) != name and said in self.space.keys}
+        for name in words.keys() - synonyms.OF_MODELS:
+            remedy = f"Compare {words[name]}."
+            for rule in self.space.rules:
+                if name in rule.names:
+                    path = self.constraints.places.get(rule.title, ("constraints",))
+                    yield self.document.problem(path, f"{rule.title!r} looks at {name}, which is drawn as {words[name]}.", remedy)
+            for parameter, whens in self.space.conditions.items():
+                if any(when.name == name for when in whens):
+                    yield self._blame(parameter)(f"its `when` looks at {name}, which is drawn as {words[name]}.", remedy)
 
     def _nothing_left(self) -> Problem:
         effort = EFFORT // (4 * max(len(self.space.rules), 1))  # all of these questions together take no longer than the first

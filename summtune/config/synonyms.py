@@ -17,6 +17,9 @@ from summtune.config.places import is_there
 from summtune.errors import Problem
 
 _SWITCHES = ("training.fp16", "training.bf16")
+OF_MODELS = frozenset({"general.model_name"})
+"""Words that a drawn model has a value of its own for, so that rules may look at them."""
+
 _STRENGTH = {name: strength for strength, name in enumerate(get_args(LayerName))}
 
 

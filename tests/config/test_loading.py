@@ -462,6 +462,30 @@ def test_what_a_rule_does_not_narrow_is_said(rule: str, said: str | None, load: 
     assert {"training.lr_scheduler_type": "constant", "training.per_device_train_batch_size": 16} in list(experiment.space.points())
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            "constraints: [{name: r, condition: fp16, then: {batch_size: {max: 8}}}]\n",
+            "'r' looks at training.fp16, which is drawn as training.precision.",
+        ),
+        ("  seed: {values: [1, 2], when: {bf16: true}}\n", "its `when` looks at training.bf16, which is drawn as training.precision."),
+    ],
+)
+def test_rules_over_another_word_for_what_is_searched_are_refused(more: str, said: str, refuse: Refuse, load: Load) -> None:
+    text = "parameters:\n  batch_size: {values: [8, 16]}\n"
+    (found,) = refuse(f"{text}  precision: {{values: [fp32, fp16, bf16]}}\n{more}")
+    assert f"{said} Compare training.precision." in found
+    load(f"{text}  precision: {{values: [fp32, fp16, bf16]}}\nconstraints: [{{require: \"precision == 'fp32' or batch_size <= 8\"}}]\n")
+
+
+def test_conditions_know_an_architecture_by_either_of_its_names(load: Load) -> None:
+    for names in ("kobart, t5", "bart, t5"):
+        smoothing = f"label_smoothing: {{values: [0.0, 0.1], when: {{model_architecture: [{names}]}}}}"
+        points = list(load(f"base: kobart\nparameters: {{model: {{values: [kobart, t5, kogpt2]}}, {smoothing}}}\n").space.points())
+        assert {point["model.preset"] for point in points if "training.label_smoothing" in point} == {"kobart", "t5"}
+
+
 LONG = "base: kobart\nsettings: {tokenizer: {encoder_max_len: 2048}}\n"
 
 
