@@ -263,6 +263,13 @@ def test_the_stronger_of_warm_up_steps_and_ratio_counts(load: Load) -> None:
 
 
 def test_null_clears_a_mapping(load: Load) -> None:
+    base = "model: {preset: tiny-kobart, lora: {r: 4}}\n"
+    assert load(base=base).base.settings.model.lora is not None
+    assert load("settings: {model: {lora: null}}\n", base=base).base.settings.model.lora is None
+    assert load(base=base, sets=["model.lora=null"]).base.settings.model.lora is None
+
+
+def test_a_mapping_is_laid_over_entry_by_entry(load: Load) -> None:
     with pytest.raises(Exception, match="model"):
         load("settings: {model: {config_overrides: 3}}\n")
     settings = load("settings: {model: {config_overrides: {d_model: 64}}}\n").base.settings
