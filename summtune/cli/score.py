@@ -77,28 +77,17 @@ def _evaluation(metrics: list[str], assignments: list[str]) -> Evaluation:
     Raises:
         SettingsMistake: one of them can't be.
     """
-    from summtune.config.environment import read_assignments
+    from summtune.config.overrides import read_overrides
     from summtune.config.settings import Settings
     from summtune.config.validation import metric_problems
-    from summtune.errors import Problem, SettingsMistake
+    from summtune.errors import SettingsMistake
+    from summtune.inference.scoring import HEEDED, METRICS
 
-    pairs, problems = [], []
-    given = [*assignments, *([f"evaluation.metrics=[{', '.join(map(json.dumps, metrics))}]"] if metrics else [])]
-    for assignment in given:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key.startswith("evaluation."):
-            problems.append(Problem("it says nothing that matters here.", "Write evaluation.key=value.", key=f"--set {assignment}"))
-        else:
-            pairs.append((key, value))
-    reading = read_assignments(pairs)
-    problems += reading.problems
-    values = {key.removeprefix("evaluation."): entry.value for key, entry in reading.layer.items()}
-    plain = {key: value for key, value in values.items() if "." not in key}
-    for key, value in values.items():
-        if key.startswith("combined."):  # a mapping's parts may be written with dots
-            plain.setdefault("combined", {})[key.removeprefix("combined.")] = value
-    settings = Settings.model_validate({"evaluation": plain})
-    problems += metric_problems(settings, reading.layer)
-    if problems:
+    layer = read_overrides(assignments, [key for key in HEEDED if not (metrics and key == METRICS)])
+    if metrics:
+        layer |= read_overrides([f"{METRICS}=[{', '.join(map(json.dumps, metrics))}]"], [METRICS])
+    values = {key.removeprefix("evaluation."): entry.value for key, entry in layer.items()}
+    settings = Settings.model_validate({"evaluation": values})
+    if problems := metric_problems(settings, layer):
         raise SettingsMistake(list(dict.fromkeys(problems)))
     return settings.evaluation

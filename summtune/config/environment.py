@@ -95,7 +95,8 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
 def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
     try:
         key = catalogue().resolve(name)
-        value, plain = read_value(text, catalogue().takes_text(key))
+        listed = text.lstrip().startswith("[") and catalogue().takes_list(key)
+        value, plain = read_value(text, catalogue().takes_text(key) and not listed)
         # Such paths are relative to where the person stands.
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:

@@ -162,7 +162,9 @@ class Training(BaseModel):
 class Generation(Section):
     """How summaries are decoded."""
 
-    max_length: PositiveInt = Field(100, description="Longest summary, in tokens.")
+    max_length: Annotated[int, Field(strict=True, ge=2)] = Field(
+        100, description="Longest summary, in tokens, the one that encoder-decoder models begin with among them."
+    )
     min_length: NaturalInt = Field(0, description="Shortest summary, in tokens.")
     max_new_tokens: PositiveInt | None = Field(None, description="Instead of max_length.")
     num_beams: PositiveInt = Field(4, description="Beams; 1 is greedy.")

@@ -24,6 +24,10 @@ CONFIDENCE = 0.95
 SEED = 0
 SHOWN_IDS = 10
 
+METRICS = "evaluation.metrics"
+HEEDED = (METRICS, *(f"evaluation.{name}" for name in ("rouge_tokenizer", "references", "combined")))
+"""Settings that say how files are scored."""
+
 
 @dataclass(frozen=True)
 class Columns:
