@@ -33,6 +33,8 @@ from summtune.training.reopened import reopen, stored_settings
 
 DEFAULT_OUT = "prediction/output.csv"
 
+SHOWN_IDS = 10
+
 HEEDED = (
     *(f"data.{name}" for name in ("dialogue", "summary", "id", "references", "topic", "topic_prefix", "clean")),
     "generation.*",
@@ -112,7 +114,7 @@ def _summaries(
     scored = split.has_summaries
     summaries = [dialogue.references[0] for dialogue in split.dialogues] if scored else None
     columns: dict[str, list[Any]] = family.encode(loaded.tokenizer, texts, summaries, settings)
-    notices = _notices(split, columns["cut"], settings)
+    notices = (*_notices(split, columns["cut"], settings), *_unscored(split))
     if scored:
         return *_scored(family, loaded, split, columns, settings, batch_size), notices
     predicted = generate(family, loaded.model, loaded.tokenizer, columns["input_ids"], settings, batch_size=batch_size)
@@ -122,6 +124,16 @@ def _summaries(
 def _notices(split: Split, cut: Sequence[int], settings: Settings) -> tuple[str, ...]:
     told = cut_to_length({split.file.name: data_facts(split, (cut, ()), settings)})
     return (f"{told}: the model reads no more than tokenizer.encoder_max_len ({settings.tokenizer.encoder_max_len}).",) if told else ()
+
+
+def _unscored(split: Split) -> tuple[str, ...]:
+    """Why a file that has summaries of some dialogues only isn't scored."""
+    missing = [dialogue.id for dialogue in split.dialogues if not dialogue.references]
+    if len(missing) in (0, len(split.dialogues)):
+        return ()
+    more = f" and {len(missing) - SHOWN_IDS} more" if len(missing) > SHOWN_IDS else ""
+    has = "has" if len(missing) == 1 else "have"
+    return (f"not scored: {len(missing)} of {len(split.dialogues)} rows {has} no summary ({', '.join(missing[:SHOWN_IDS])}{more}).",)
 
 
 def _scored(

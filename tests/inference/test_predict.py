@@ -71,6 +71,22 @@ def test_without_summaries_in_the_files_order(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_file_that_lacks_some_summaries_says_why_it_is_not_scored(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path
+) -> None:
+    lines = rows(14, start=200)
+    half = [{**line, "summary": "" if place in (3, 4) else line["summary"]} for place, line in enumerate(lines)]
+    done = predict(trained[0], write_csv(tmp_path / "half.csv", half), tmp_path / "output.csv")
+    assert done.metrics is None
+    assert done.notices == ("not scored: 2 of 14 rows have no summary (row_203, row_204).",)
+    few = [{**line, "summary": line["summary"] if place == 0 else ""} for place, line in enumerate(lines)]
+    (said,) = predict(trained[0], write_csv(tmp_path / "few.csv", few), tmp_path / "output.csv").notices
+    assert said.startswith("not scored: 13 of 14 rows have no summary (row_201, ")
+    assert said.endswith("row_210 and 3 more).")
+    none = [{**line, "summary": ""} for line in lines]
+    assert predict(trained[0], write_csv(tmp_path / "none.csv", none), tmp_path / "output.csv").notices == ()
+
+
 def test_the_guides_snippet(trained: tuple[Path, Path, dict[str, float | int]]) -> None:
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
