@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from summtune.cli.main import report_error
+from summtune.cli.main import error_record, report_error
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.corpus.check import check_corpus
@@ -40,9 +40,7 @@ def validate(
             code = mistake.exit_code
             if not as_json:
                 report_error(mistake)
-            records.append(
-                {"file": str(space), "ok": False, "error": str(mistake), "problems": [asdict(problem) for problem in mistake.problems]}
-            )
+            records.append({"file": str(space), "ok": False, **error_record(mistake)})
             continue
         record = {**_record(experiment, resolved=resolved), "warm_start": [lesson.summary for lesson in learned]}
         records.append({"file": str(space), "ok": True, **record})

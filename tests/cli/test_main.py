@@ -4,8 +4,10 @@ import json
 import sys
 import types
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
 from summtune import __version__
 from summtune.cli import main as cli
@@ -108,6 +110,15 @@ def test_ctrl_c(verb: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> N
     verb.fake = raising(KeyboardInterrupt())  # type: ignore[attr-defined]
     assert cli.main(["fake"]) == 130
     assert "Interrupted." in capsys.readouterr().err
+
+
+def test_ctrl_c_as_json(verb: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    def fake(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+        raise KeyboardInterrupt
+
+    verb.fake = fake  # type: ignore[attr-defined]
+    assert cli.main(["fake", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out) == {"error": "interrupted", "kind": "Interrupted", "exit_code": 130, "problems": []}
 
 
 def test_a_fault_of_ours_is_short_and_its_traceback_is_kept(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from summtune.cli.main import VERBS, main
-from summtune.errors import SettingsMistake
+from summtune.errors import Interrupted, SettingsMistake, SummtuneError, SurroundingsFailure
 from tests.reporting.test_views import recorded
 
 HEAD = "fname,dialogue,summary,topic\n"
@@ -121,6 +121,27 @@ def test_mistakes_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     record = json.loads(captured.out)
     assert "learning_rte" in record["error"]
     assert "learning_rte" in captured.err
+    assert set(record) == {"file", "error", "kind", "exit_code", "problems"}
+    assert main(["validate", "space.yaml", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out) == {**record, "ok": False}
+
+
+@pytest.mark.parametrize("words", [["resume", "plain"], ["decode", "plain", "--space", "decoding.yaml"]])
+@pytest.mark.parametrize("error", [Interrupted("stopped"), SurroundingsFailure("the disk is full")])
+def test_what_ended_a_run_before_its_time_is_json_that_says_which_run_to_go_on_with(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], error: SummtuneError
+) -> None:
+    run = recorded(folder)
+    (folder / "decoding.yaml").write_text("decode: {parameters: {num_beams: {values: [1, 2]}}}\n", encoding="utf-8")
+
+    def ends(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"summtune.tuning.launch.{words[0]}", ends)
+    assert main([*words, "--json"]) == error.exit_code
+    record = json.loads(capsys.readouterr().out)
+    assert (record["kind"], record["exit_code"], record["problems"]) == (type(error).__name__, error.exit_code, [])
+    assert (record["run"], record["folder"]) == (run.folder.name, str(run.folder))
 
 
 def test_a_fault_in_one_search_space_does_not_cost_the_next_its_turn(
