@@ -68,7 +68,7 @@ def _print(done: ScoredFile) -> None:
     console.print(table)
     console.print(f"\nn = {len(done.ids)} dialogues; intervals by {RESAMPLES:,} resamplings of them.", markup=False)
     for metric, how in done.description.items():
-        console.print(f"{metric}: {'; '.join(f'{name} {said}' for name, said in how.items())}", markup=False)
+        console.print(f"{metric}: {'; '.join(f'{name} {said}' for name, said in how.items())}", markup=False, soft_wrap=True)
 
 
 def _evaluation(metrics: list[str], assignments: list[str]) -> Evaluation:

@@ -104,6 +104,22 @@ def test_show_prints_the_leaderboard(folder: Path, capsys: pytest.CaptureFixture
     assert f"Model     results/{run.folder.name}/trials/0001/models/best_model" in output
 
 
+def test_where_output_is_no_terminal_no_line_is_broken_and_no_cell_is_cut(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deep = folder / ("a_rather_long_name_of_a_folder_" * 4) / ("and_another_one_" * 8)
+    deep.mkdir(parents=True)
+    run = recorded(deep)
+    place = deep / "results"
+    assert main(["show", str(run.folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Model     {run.trial('0001').best_model}" in lines
+    assert f"Report    {run.report}" in lines
+    assert main(["runs", str(place)]) == 0
+    listed = capsys.readouterr().out
+    assert f"summtune show {run.folder.relative_to(folder)}" in listed
+    assert "…" not in listed
+    assert len(listed.splitlines()) == 2
+
+
 def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = recorded(folder)
     assert main(["show", str(run.folder), "--json"]) == 0
