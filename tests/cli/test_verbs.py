@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from summtune.cli.main import VERBS, main
 from summtune.errors import Interrupted, SettingsMistake, SummtuneError, SurroundingsFailure
+from summtune.metrics import _words
 from tests.reporting.test_views import recorded
 
 HEAD = "fname,dialogue,summary,topic\n"
@@ -128,6 +130,24 @@ def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record["figures"]["best"] == 0.6
     assert record["trials"][0]["trial"] == "0001"
     assert record["best_model"].endswith("0001/models/best_model")
+
+
+def test_doctor_reports_what_is_missing_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(_words, "version", version)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for remembered in (_words.cutter, _words.described):
+        remembered.cache_clear()
+    try:
+        assert main(["doctor"]) == 0
+    finally:
+        for remembered in (_words.cutter, _words.described):
+            remembered.cache_clear()
+    lines = capsys.readouterr().out.splitlines()
+    assert "--  korean    morphemes can't be had: mecab needs python-mecab-ko. Install summtune again." in lines
+    assert len(lines) == 9
 
 
 def test_mistakes_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
