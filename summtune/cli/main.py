@@ -5,7 +5,9 @@ A verb's module is imported when it is invoked and not before, so that `summtune
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
 import json
 import os
 import sys
@@ -67,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
+    _survive_locale(as_json=as_json)
     try:
         return _dispatch(words)
     except SummtuneError as error:
@@ -84,6 +87,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the outermost boundary: a fault of ours must not bury the screen
         report_fault(error, as_json=as_json)
         return 1
+
+
+def _survive_locale(*, as_json: bool) -> None:
+    """Let standard output stand in for what its encoding lacks (– in a Korean or C locale), where Python would raise; in JSON by escapes."""
+    codecs.register_error("json", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="json" if as_json else "replace")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Characters as JSON escapes them; Python's own `backslashreplace` has forms that JSON hasn't."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def report_error(error: SummtuneError, *, as_json: bool = False) -> None:

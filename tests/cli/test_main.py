@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 import types
@@ -133,6 +134,24 @@ def test_a_fault_of_ours_is_short_and_its_traceback_is_kept(
     assert str(file) in shown
     assert "Traceback" not in shown
     assert "Traceback" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "euc-kr"])
+def test_a_terminal_that_lacks_a_character_is_no_fault(encoding: str, verb: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+        print(json.dumps({"said": "– 😀"}, ensure_ascii=False) if as_json else "– 😀")
+        return 0
+
+    verb.fake = fake  # type: ignore[attr-defined]
+    written = {}
+    for words in (["fake"], ["fake", "--json"]):
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert cli.main(words) == 0
+            stream.seek(0)
+            written[len(words)] = stream.read()
+    assert written[1] == "? ?\n"
+    assert json.loads(written[2]) == {"said": "– 😀"}, "programs lose nothing"
 
 
 def test_several_problems_stand_on_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
