@@ -44,7 +44,9 @@ def runs(
         return 0
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "status", "trials", "best", "when", "next"):
-        table.add_column(name, justify="right" if name in ("trials", "best") else "left", no_wrap=name in ("run", "trials"), overflow="fold")
+        table.add_column(
+            name, justify="right" if name in ("trials", "best") else "left", no_wrap=name in ("run", "trials"), overflow="fold"
+        )
     for found, driver, line in rows:
         status = f"running: {driver}" if driver else found.status
         when = lock.age(found.idle_s) + " ago" if found.idle_s is not None else ""

@@ -12,9 +12,10 @@ import typer
 from summtune.cli.main import error_record, report_error
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
-from summtune.corpus.check import check_corpus
-from summtune.errors import DataMistake, RunMistake, SettingsMistake
+from summtune.corpus.check import CorpusFacts, check_corpus
+from summtune.errors import CheckpointMistake, DataMistake, Problem, RunMistake, SettingsMistake
 from summtune.events.kinds import Taught
+from summtune.families._checkpoints import check_local
 
 
 def validate(
@@ -33,10 +34,10 @@ def validate(
             typer.echo()
         try:
             experiment = load_experiment(space, assignments=given)
-            facts = check_corpus(experiment.widest_data())
+            facts = _looked_at(experiment)
             experiment = experiment.with_rows(facts.splits["train"].rows)
             learned = _lessons(experiment, facts.fingerprints)
-        except (SettingsMistake, DataMistake, RunMistake) as mistake:
+        except (SettingsMistake, DataMistake, CheckpointMistake, RunMistake) as mistake:
             code = mistake.exit_code
             if not as_json:
                 report_error(mistake)
@@ -55,6 +56,27 @@ def validate(
     if as_json:
         typer.echo(json.dumps(records[0] if len(records) == 1 else records, ensure_ascii=False, indent=2))
     return code
+
+
+def _looked_at(experiment: Experiment) -> CorpusFacts:
+    """What there is to know of the data; local models are looked at, too, so that the mistakes of both are said at once.
+
+    Raises:
+        Mistake: something can't be used.
+    """
+    problems: list[Problem] = []
+    for resolved in (experiment.base, *(one for _, one in experiment.models)):
+        try:
+            check_local(resolved.settings)
+        except CheckpointMistake as mistake:
+            problems += [problem for problem in mistake.problems if problem not in problems]
+    try:
+        facts = check_corpus(experiment.widest_data())
+    except DataMistake as mistake:
+        raise DataMistake([*problems, *mistake.problems]) from None
+    if problems:
+        raise CheckpointMistake(problems)
+    return facts
 
 
 def _lessons(experiment: Experiment, fingerprints: dict[str, str]) -> list[Taught]:

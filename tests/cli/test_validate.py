@@ -144,3 +144,19 @@ def test_the_data_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert main(["validate", str(searched)]) == 2, "some trials would read the topic"
     assert capsys.readouterr().err.count("topic: there is no column 'topic' (data.topic)") == 2
+
+
+def test_local_models_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.csv").write_text("fname,dialogue,summary\na,,s\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    file = tmp_path / "space.yaml"
+    head = "parameters: {learning_rate: {min: 1e-4, max: 1e-2}}\n"
+    file.write_text(head + "data: {train: train.csv, dev: train.csv}\nsettings: {model: {checkpoint: ./nothing}}\n", encoding="utf-8")
+    assert main(["validate", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert f"model.checkpoint: there is no folder {tmp_path / 'nothing'}. Give a folder with config.json, weights" in said
+    assert "train.csv:2: dialogue: is empty." in said
+    file.write_text(head + "settings: {model: {checkpoint: ./empty}}\n", encoding="utf-8")
+    assert main(["validate", str(file), "--json"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["key"] == "model.checkpoint"

@@ -132,7 +132,9 @@ def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record["best_model"].endswith("0001/models/best_model")
 
 
-def test_doctor_reports_what_is_missing_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_what_is_missing_and_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def version(package: str) -> str:
         raise PackageNotFoundError(package)
 
