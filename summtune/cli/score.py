@@ -27,8 +27,11 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Score PREDICTIONS against REFERENCES, matched by id: means with 95 % intervals over dialogues."""
+    from summtune.errors import Problem, RunMistake
     from summtune.inference.scoring import CONFIDENCE, Columns, score_files
 
+    if per_dialogue and not as_json:
+        raise RunMistake(Problem("the values of each dialogue are told as JSON only.", "Add --json.", key="--per-dialogue"))
     evaluation = _evaluation(metrics or [], assignments or [])
     columns = Columns(id_column, prediction, tuple(reference or ["summary"]), dialogue)
     done = score_files(predictions, references, columns, evaluation)

@@ -125,7 +125,7 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
     table = read_table(file)
     if not table.header:
         nothing = Problem("there is no row.", "Add at least one dialogue.", file=str(file))
-        raise DataMistake(_capped([problem for _, problem in table.problems] or [nothing], str(file)))
+        raise DataMistake(capped([problem for _, problem in table.problems] or [nothing], str(file)))
     problems = header_problems(table, columns, with_summaries=with_summaries)
     if problems:
         raise DataMistake(problems)
@@ -145,7 +145,7 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
     if not dialogues and not numbered:
         numbered.append((0, Problem("there is a header, but no row.", "Add at least one dialogue.", file=str(file))))
     if numbered:
-        raise DataMistake(_capped([problem for _, problem in sorted(numbered, key=lambda one: one[0])], str(file)))
+        raise DataMistake(capped([problem for _, problem in sorted(numbered, key=lambda one: one[0])], str(file)))
     return _split(file, table.sha256, tuple(dialogues), table.header, Cleaned(*changes) if clean else None)
 
 
@@ -220,7 +220,8 @@ def with_topic(topic: str, dialogue: str) -> str:
     return f"[{topic}]\n{dialogue}"
 
 
-def _capped(problems: list[Problem], file: str) -> list[Problem]:
+def capped(problems: list[Problem], file: str) -> list[Problem]:
+    """A file's first problems, and how many more there are."""
     if len(problems) <= SHOWN_PROBLEMS:
         return problems
     more = Problem(f"and {len(problems) - SHOWN_PROBLEMS} more problems like these.", file=file)
