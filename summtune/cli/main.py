@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _survive_locale(*, as_json: bool) -> None:
-    """Let standard output stand in for what its encoding lacks (– in a Korean or C locale), where Python would raise; in JSON by escapes."""
+    """Let standard output stand in for what its encoding lacks (– in a Korean locale), where Python would raise; in JSON by escapes."""
     codecs.register_error("json", _escaped)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="json" if as_json else "replace")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from summtune.cli.main import error_record, report_error
+from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, WarmStart, strongest
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.corpus.check import CorpusFacts, check_corpus
@@ -19,14 +19,31 @@ from summtune.families._checkpoints import check_local
 
 
 def validate(
-    spaces: Annotated[list[Path], typer.Argument(help="Search spaces (YAML).", metavar="FILE...")],
-    assignments: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, the strongest layer.")] = None,
-    base: Annotated[str | None, typer.Option(help="Preset or YAML file to start from.")] = None,
+    spaces: Spaces,
+    count: Count = None,
+    base: Base = None,
+    model: Model = None,
+    train: Train = None,
+    dev: Dev = None,
+    test: Test = None,
+    warm_start: WarmStart = None,
+    output_dir: OutputDir = None,
+    assignments: Assignments = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="Print the settings, with where each value came from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """Check search spaces and their data: all problems at once, or what the space comes to."""
-    given = [*([f"base={base}"] if base is not None else []), *(assignments or [])]
+    """Check search spaces and their data: all problems at once, or what the space comes to. It takes what says to `run` what is run."""
+    given = strongest(
+        count=count,
+        base=base,
+        model=model,
+        train=train,
+        dev=dev,
+        test=test,
+        warm_start=warm_start,
+        output_dir=output_dir,
+        assignments=assignments,
+    )
     records: list[dict[str, Any]] = []
     code = 0
     for number, space in enumerate(spaces):
