@@ -129,10 +129,9 @@ class _Training:
         return add_test(paths, data_file)
 
     def _summary(self, paths: ExperimentPaths, results: dict[str, Any]) -> None:
-        from summtune.cli.next_step import command
+        from summtune.cli.next_step import command, summarised
         from summtune.cli.scores import on_a_line
         from summtune.cli.screen import duration
-        from summtune.corpus.dialogues import split_file
 
         name = results["objective"]
         self._screen.say()
@@ -145,4 +144,4 @@ class _Training:
         self._screen.say(f"Time      {duration(results['seconds'])}; {results['bytes'] / 1e6:.1f} MB on disk")
         self._screen.say(f"Model     {paths.best_model}")
         self._screen.say()
-        self._screen.say(f"Next      {command('predict', str(paths.best_model), str(split_file(self._settings.data, 'test')))}")
+        self._screen.say(f"Next      {command('predict', str(paths.best_model), summarised(self._settings))}")

@@ -225,7 +225,9 @@ class Data(Section):
 
     train: Path | None = Field(None, description="Training data; left out: the sample data.")
     dev: Path | None = Field(None, description="Development data, by which trials are scored; left out: the sample data.")
-    test: Path | None = Field(None, description="Test data, with or without summaries; left out: the sample data.")
+    test: Path | None = Field(
+        None, description="Test data, with or without summaries; left out: the sample data where data.train is left out, too, else none."
+    )
     dialogue: str = Field("dialogue", description="Column of the dialogue.")
     summary: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "summary",

@@ -83,9 +83,20 @@ class Split:
 
 
 def split_file(data: Data, split: SplitName) -> Path:
-    """The file of a split: what the settings say, or the sample data."""
+    """The file of a split: what the settings say, or the sample data.
+
+    Raises:
+        DataMistake: test data are wanted beside a person's own training data, and none are named; the sample's are others.
+    """
     given: Path | None = getattr(data, split)
+    if given is None and split == "test" and not has_test(data):
+        raise DataMistake(Problem("your training data have no test data beside them.", "Give data.test.", key="data.test"))
     return given if given is not None else paths.shipped("data") / f"{split}.csv"
+
+
+def has_test(data: Data) -> bool:
+    """Whether there are test data: named ones, or the sample's where all data are the sample's."""
+    return data.test is not None or data.train is None
 
 
 def read_split(data: Data, split: SplitName) -> Split:
