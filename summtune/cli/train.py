@@ -126,7 +126,10 @@ class _Training:
         from summtune.inference.on_test_data import add_test
 
         self._screen.say(f"Summarising {data_file} with the best model …")
-        return add_test(paths, data_file)
+        results = add_test(paths, data_file)
+        for notice in results["test"]["notices"]:
+            self._note(notice)
+        return results
 
     def _summary(self, paths: ExperimentPaths, results: dict[str, Any]) -> None:
         from summtune.cli.next_step import command, summarised

@@ -55,6 +55,13 @@ def test_without_its_checkpoint_a_training_leaves_its_best_model(here: Path, cap
     assert f"Next      summtune predict {folder.relative_to(here)}/models/best_model TEST.csv\n" in capsys.readouterr().out
 
 
+def test_why_a_test_set_is_not_scored_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (first, *others) = rows(3, start=200)
+    write_csv(here / "test.csv", [{**first, "summary": ""}, *others])
+    assert main(["train", *configured(here, max_steps=1), "--test-data", "test.csv"]) == 0
+    assert "note: not scored: 1 of 3 rows has no summary (row_200).\n" in capsys.readouterr().out
+
+
 def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_csv(here / "test.csv", rows(3, start=200))
     assert main(["train", *configured(here), "--test-data", "test.csv"]) == 0
