@@ -33,15 +33,12 @@ def decode(
     folder = Path(run)
     words = assignments or []
     if (folder / SETTINGS_FILE).is_file():
-        result = _folder(folder, space, words, (metric, goal), screen)
+        result, ended = _folder(folder, space, words, (metric, goal), screen), 0
     else:
-        found = _run(run, output_dir, space, words, screen) if metric is goal is None else _refused()
-        if isinstance(found, int):
-            return found
-        result = found
+        result, ended = _run(run, output_dir, space, words, screen) if metric is goal is None else _refused()
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
-    return 0
+    return ended
 
 
 def _refused() -> NoReturn:
@@ -50,11 +47,11 @@ def _refused() -> NoReturn:
     raise RunMistake(Problem("a run's own objective decides.", "Leave it out.", key="--metric, --goal"))
 
 
-def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen: Any) -> dict[str, Any] | int:
+def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen: Any) -> tuple[dict[str, Any], int]:
     from summtune.cli.find import the_run
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.config.experiment import Experiment
-    from summtune.errors import Interrupted
+    from summtune.errors import SummtuneError
     from summtune.events.mending import read_run
     from summtune.tuning.lock import check_free
 
@@ -69,10 +66,9 @@ def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen
 
     try:
         go_on(found, stage, command_line(), live.witness())
-        return live.finish()
-    except Interrupted as interruption:
-        live.interrupted()
-        return interruption.exit_code
+        return live.finish(), 0
+    except SummtuneError as error:
+        return live.ended_by(error), error.exit_code
     finally:
         screen.end()
 

@@ -9,7 +9,7 @@ import typer
 
 from summtune.cli.cluster_options import CodeOption, Plaintext
 from summtune.cluster.probe import HUB, PACKAGES, reachable
-from summtune.errors import Problem, RunMistake
+from summtune.errors import Problem, RunMistake, SettingsMistake
 
 
 def doctor(
@@ -91,6 +91,9 @@ def _korean() -> dict[str, Any]:
         cut = words("호킨스 의사는 매년 검진을 권장합니다.", "mecab")
     except ImportError as error:
         return {"ok": False, "says": f"morphemes can't be had: {error}"}
+    except SettingsMistake as mistake:  # it says what to install
+        problem = mistake.problems[0]
+        return {"ok": False, "says": f"morphemes can't be had: {problem.reason} {problem.remedy}"}
     return {"ok": len(cut) > 6, "says": "morphemes: " + " ".join(cut)}
 
 

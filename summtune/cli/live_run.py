@@ -7,11 +7,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from summtune.cli.main import error_record, report_error
 from summtune.cli.next_step import after, go_on, predict_command
 from summtune.cli.screen import Screen, print_summary
 from summtune.config.description import COLUMN, summary_lines
 from summtune.config.experiment import Experiment
-from summtune.errors import NothingUsable
+from summtune.errors import Interrupted, NothingUsable, SummtuneError
 from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Event, RunClosed
@@ -116,9 +117,22 @@ class LiveRun:
         if others:
             self.screen.say(f"          {predict_command(self.run, settings)} --trial {others[-1]}    (or another of the front)")
         summary: dict[str, Any] = json.loads(self.run.summary.read_text(encoding="utf-8"))
-        return {"run": self.run.folder.name, "folder": str(self.run.folder), **summary}
+        return {**self.where(), **summary}
 
-    def interrupted(self) -> None:
+    def ended_by(self, error: SummtuneError) -> dict[str, Any]:
+        """Say what ended it before its time, and return that as JSON-able values, with how to find the run where there is one."""
+        if isinstance(error, Interrupted):
+            self._interrupted()
+        else:
+            self.screen.end()
+            report_error(error)
+        return {**error_record(error), **self.where()}
+
+    def where(self) -> dict[str, str]:
+        """The run's name and folder; nothing before there is one."""
+        return {} if self.run is None else {"run": self.run.folder.name, "folder": str(self.run.folder)}
+
+    def _interrupted(self) -> None:
         """Say how to go on; where the run was let end in good order, what it has come to, too."""
         self.screen.end()
         if self.run is not None:

@@ -5,7 +5,9 @@ A verb's module is imported when it is invoked and not before, so that `summtune
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
 import json
 import os
 import sys
@@ -17,7 +19,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from summtune import __version__
-from summtune.errors import Mistake, SummtuneError
+from summtune.errors import Interrupted, Mistake, SummtuneError
 
 VERBS = {
     "run": "tune: run search spaces, one after another",
@@ -67,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in words
+    _survive_locale(as_json=as_json)
     try:
         return _dispatch(words)
     except SummtuneError as error:
@@ -74,7 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
-        return 130
+        if as_json:
+            _print_record(error_record(Interrupted("interrupted")))
+        return Interrupted.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,24 +89,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _survive_locale(*, as_json: bool) -> None:
+    """Let standard output stand in for what its encoding lacks (– in a Korean locale), where Python would raise; in JSON by escapes."""
+    codecs.register_error("json", _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="json" if as_json else "replace")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Characters as JSON escapes them; Python's own `backslashreplace` has forms that JSON hasn't."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
 def report_error(error: SummtuneError, *, as_json: bool = False) -> None:
     """Say what went wrong: every problem on lines of its own, on standard error; with `as_json` on standard output, as JSON."""
-    problems = error.problems if isinstance(error, Mistake) else ()
     if as_json:
-        record = {
-            "error": str(error),
-            "kind": type(error).__name__,
-            "exit_code": error.exit_code,
-            "problems": [asdict(problem) for problem in problems],
-        }
-        print(json.dumps(record, ensure_ascii=False, indent=2))
+        _print_record(error_record(error))
         return
+    problems = error.problems if isinstance(error, Mistake) else ()
     if len(problems) > 1:
         print(f"{len(problems)} problems:", file=sys.stderr)
         for problem in problems:
             print(f"  {problem}", file=sys.stderr)
     else:
         print(str(error), file=sys.stderr)
+
+
+def error_record(error: SummtuneError) -> dict[str, Any]:
+    """What went wrong, for programs."""
+    problems = error.problems if isinstance(error, Mistake) else ()
+    return _record(str(error), type(error).__name__, error.exit_code, [asdict(problem) for problem in problems])
+
+
+def _record(error: str, kind: str, exit_code: int, problems: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"error": error, "kind": kind, "exit_code": exit_code, "problems": problems}
+
+
+def _print_record(record: dict[str, Any]) -> None:
+    print(json.dumps(record, ensure_ascii=False, indent=2))
 
 
 def _dispatch(words: list[str]) -> int:
@@ -143,17 +170,19 @@ def _invoke(verb: str, function: Callable[..., Any], words: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def report_fault(error: Exception, *, as_json: bool = False) -> None:
-    """Say that it was ours, and keep the traceback in a file."""
+def report_fault(error: Exception, *, as_json: bool = False) -> dict[str, Any]:
+    """Say that it was ours, keep the traceback in a file, and return what went wrong, for programs."""
     handle, name = tempfile.mkstemp(prefix="summtune-fault-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         traceback.print_exception(error, file=stream)
     summary = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     text = f"This is a fault in summtune, not yours: {summary}\nWhere it happened is written in {name}; please send that file along."
+    record = _record(text, "fault", 1, [])
     if as_json:
-        print(json.dumps({"error": text, "kind": "fault", "exit_code": 1, "problems": []}, ensure_ascii=False, indent=2))
+        _print_record(record)
     else:
         print(text, file=sys.stderr)
+    return record
 
 
 if __name__ == "__main__":

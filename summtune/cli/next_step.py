@@ -11,8 +11,10 @@ from pathlib import Path
 from summtune.cli.find import results_folder
 from summtune.cluster.inside import current_job
 from summtune.config.settings import Settings
-from summtune.corpus.dialogues import split_file
+from summtune.corpus.dialogues import has_test, split_file
 from summtune.paths import RunPaths, find_run, run_title
+
+PLACEHOLDER = "TEST.csv"
 
 
 def command(*words: str) -> str:
@@ -36,8 +38,13 @@ def _at_home(verb: str, run: RunPaths) -> str:
 
 
 def predict_command(run: RunPaths, settings: Settings) -> str:
-    """How to summarise the run's test data, or the sample data's where it has its own."""
-    return command("predict", called(run), _short(split_file(settings.data, "test")))
+    """How to summarise test data with the run's best model."""
+    return command("predict", called(run), summarised(settings))
+
+
+def summarised(settings: Settings) -> str:
+    """The test data that belong to what was trained on; a placeholder where nobody has named any."""
+    return _short(split_file(settings.data, "test")) if has_test(settings.data) else PLACEHOLDER
 
 
 def called(run: RunPaths) -> str:

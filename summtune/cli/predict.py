@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,6 @@ from summtune.cli.scores import on_a_line
 if TYPE_CHECKING:
     from summtune.events.fold import RunState
     from summtune.paths import RunPaths, TrialPaths
-
-DEFAULT_OUT = "prediction/output.csv"
 
 
 def predict(
@@ -32,7 +30,6 @@ def predict(
     from summtune.errors import Problem, RunMistake
     from summtune.inference import predict as inference
     from summtune.training.best_model import SETTINGS_FILE
-    from summtune.training.reopened import stored_settings
 
     if device not in (None, "auto", "cuda", "cpu"):
         raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
@@ -48,8 +45,7 @@ def predict(
         folder = (_of_the_best(found, state) if trial is None else model_of_trial(found, state, trial)).best_model
     elif trial is not None:
         raise RunMistake(Problem(f"{run} is a model already.", "Give a run, or leave it out.", key="--trial"))
-    target = out or Path(stored_settings(folder).inference.result_path or DEFAULT_OUT)
-    done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
+    done = inference.predict(folder, data, out, device=device, assignments=assignments or ())  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {
             "model": str(folder),
@@ -90,25 +86,3 @@ def _of_the_best(run: RunPaths, state: RunState) -> TrialPaths:
     if best is not None and standings.shown_score(state, best)[0] == "proxy":
         typer.echo(f"note: trial {best.id} is the likeliest by cheap evaluations so far; none has been evaluated in full yet.", err=True)
     return model
-
-
-def _overrides(assignments: list[str]) -> dict[str, Any]:
-    """What --set says, by dotted key.
-
-    Raises:
-        SettingsMistake: one is no assignment, or to a section that a trained model is not asked about.
-    """
-    from summtune.documents import parse_scalar
-    from summtune.errors import Problem, SettingsMistake
-
-    problems, overrides = [], {}
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or key.partition(".")[0] not in ("data", "generation", "inference"):
-            remedy = "Write data.…, generation.… or inference.…=value, such as data.dialogue=text."
-            problems.append(Problem("it says nothing that matters to a trained model.", remedy, key=f"--set {assignment}"))
-        else:
-            overrides[key] = parse_scalar(value)
-    if problems:
-        raise SettingsMistake(problems)
-    return overrides

@@ -11,7 +11,7 @@ import typer
 from summtune.cli.cluster_options import Address, CodeOption, Environment, Follow, Plaintext, Unauthenticated, is_a_jobs, nor_here
 from summtune.cli.find import results_folder, the_run
 from summtune.cluster.unpacking import entered
-from summtune.errors import Problem, RunMistake
+from summtune.errors import Problem, RunMistake, SummtuneError
 from summtune.events import copies
 from summtune.objects import ObjectStore, is_url
 from summtune.paths import RunPaths
@@ -63,7 +63,6 @@ def resume(
     job = entered(os.environ)
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.cli.screen import Screen, stream_console
-    from summtune.errors import Interrupted
     from summtune.tuning.lock import check_free
 
     if is_url(run):
@@ -82,15 +81,14 @@ def resume(
 
     try:
         go_on(found, command_line(), live.witness(), more=count, failed=failed, budget=budget or (), store=store)
-        result = live.finish()
-    except Interrupted as interruption:
-        live.interrupted()
-        return interruption.exit_code
+        result, ended = live.finish(), 0
+    except SummtuneError as error:
+        result, ended = live.ended_by(error), error.exit_code
     finally:
         live.screen.end()
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
-    return 0
+    return ended
 
 
 def _brought(url: str, output_dir: str | None) -> tuple[RunPaths, ObjectStore, list[str]]:

@@ -57,10 +57,10 @@ def run(
 def _run_one(space: Path, assignments: list[str], job: Job | None, *, as_json: bool) -> tuple[dict[str, Any], int]:
     """One search space, with its mistakes reported here, so that the next one has its turn."""
     from summtune.cli.live_run import LiveRun, command_line
-    from summtune.cli.main import report_error, report_fault
+    from summtune.cli.main import report_fault
     from summtune.cli.screen import Screen, stream_console
     from summtune.config.experiment import load_experiment
-    from summtune.errors import Interrupted, SummtuneError
+    from summtune.errors import SummtuneError
 
     live = LiveRun(Screen(stream_console(err=as_json)))
     try:
@@ -76,16 +76,10 @@ def _run_one(space: Path, assignments: list[str], job: Job | None, *, as_json: b
             job.check_store(experiment.base.settings.general.storage)
             start(experiment, output_dir, command_line(), live.witness(), root=job.storage, suffix=job.run_suffix)
         return live.finish(), 0
-    except Interrupted as interruption:
-        live.interrupted()
-        return {"file": str(space), "error": str(interruption)}, interruption.exit_code
     except SummtuneError as error:
-        live.screen.end()
-        report_error(error)
-        return {"file": str(space), "error": str(error)}, error.exit_code
+        return {"file": str(space), **live.ended_by(error)}, error.exit_code
     except Exception as error:  # a fault of ours: it must not cost the next search space its turn
         live.screen.end()
-        report_fault(error)
-        return {"file": str(space), "error": f"{type(error).__name__}: {error}"}, 1
+        return {"file": str(space), **report_fault(error), **live.where()}, 1
     finally:
         live.screen.end()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def runs(
     folder: Annotated[Path | None, typer.Argument(help="Folder of run directories; left out: ./results, or OUTPUT_DIR.")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="The same, as other verbs name it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """List runs, newest first."""
@@ -29,7 +30,7 @@ def runs(
     from summtune.reporting.overview import overview
     from summtune.tuning import lock
 
-    place = folder or results_folder(None)
+    place = _named(folder, output_dir) or results_folder(None)
     rows = []
     for run in reversed(list_runs(place)):
         driver = lock.holder(run.lock) if lock.is_held(run.lock) else None
@@ -44,7 +45,9 @@ def runs(
         return 0
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("run", "status", "trials", "best", "when", "next"):
-        table.add_column(name, justify="right" if name in ("trials", "best") else "left", no_wrap=name in ("run", "trials"))
+        table.add_column(
+            name, justify="right" if name in ("trials", "best") else "left", no_wrap=name in ("run", "trials"), overflow="fold"
+        )
     for found, driver, line in rows:
         status = f"running: {driver}" if driver else found.status
         when = lock.age(found.idle_s) + " ago" if found.idle_s is not None else ""
@@ -55,6 +58,23 @@ def runs(
         for note in found.notes:
             typer.echo(f"note: {found.run}: {note}", err=True)
     return 0
+
+
+def _named(folder: Path | None, output_dir: Path | None) -> Path | None:
+    """The folder that a person named, if any.
+
+    Raises:
+        RunMistake: they named two, or what is no folder.
+    """
+    from summtune.errors import Problem, RunMistake
+
+    if folder is not None and output_dir is not None:
+        raise RunMistake(Problem(f"{folder} is named already.", "Leave one of them out.", key="--output-dir"))
+    named = folder or output_dir
+    if named is not None and not named.is_dir():
+        reason = f"{named} is a file." if named.exists() else f"there is no folder {named}."
+        raise RunMistake(Problem(reason, "Name a folder of run directories."))
+    return named
 
 
 def _best(found: Overview) -> str:

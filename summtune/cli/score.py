@@ -27,8 +27,11 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Score PREDICTIONS against REFERENCES, matched by id: means with 95 % intervals over dialogues."""
+    from summtune.errors import Problem, RunMistake
     from summtune.inference.scoring import CONFIDENCE, Columns, score_files
 
+    if per_dialogue and not as_json:
+        raise RunMistake(Problem("the values of each dialogue are told as JSON only.", "Add --json.", key="--per-dialogue"))
     evaluation = _evaluation(metrics or [], assignments or [])
     columns = Columns(id_column, prediction, tuple(reference or ["summary"]), dialogue)
     done = score_files(predictions, references, columns, evaluation)
@@ -68,7 +71,7 @@ def _print(done: ScoredFile) -> None:
     console.print(table)
     console.print(f"\nn = {len(done.ids)} dialogues; intervals by {RESAMPLES:,} resamplings of them.")
     for metric, how in done.description.items():
-        console.print(f"{metric}: {'; '.join(f'{name} {said}' for name, said in how.items())}")
+        console.print(f"{metric}: {'; '.join(f'{name} {said}' for name, said in how.items())}", soft_wrap=True)
 
 
 def _evaluation(metrics: list[str], assignments: list[str]) -> Evaluation:
@@ -77,28 +80,17 @@ def _evaluation(metrics: list[str], assignments: list[str]) -> Evaluation:
     Raises:
         SettingsMistake: one of them can't be.
     """
-    from summtune.config.environment import read_assignments
+    from summtune.config.overrides import read_overrides
     from summtune.config.settings import Settings
     from summtune.config.validation import metric_problems
-    from summtune.errors import Problem, SettingsMistake
+    from summtune.errors import SettingsMistake
+    from summtune.inference.scoring import HEEDED, METRICS
 
-    pairs, problems = [], []
-    given = [*assignments, *([f"evaluation.metrics=[{', '.join(map(json.dumps, metrics))}]"] if metrics else [])]
-    for assignment in given:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key.startswith("evaluation."):
-            problems.append(Problem("it says nothing that matters here.", "Write evaluation.key=value.", key=f"--set {assignment}"))
-        else:
-            pairs.append((key, value))
-    reading = read_assignments(pairs)
-    problems += reading.problems
-    values = {key.removeprefix("evaluation."): entry.value for key, entry in reading.layer.items()}
-    plain = {key: value for key, value in values.items() if "." not in key}
-    for key, value in values.items():
-        if key.startswith("combined."):  # a mapping's parts may be written with dots
-            plain.setdefault("combined", {})[key.removeprefix("combined.")] = value
-    settings = Settings.model_validate({"evaluation": plain})
-    problems += metric_problems(settings, reading.layer)
-    if problems:
+    layer = read_overrides(assignments, [key for key in HEEDED if not (metrics and key == METRICS)])
+    if metrics:
+        layer |= read_overrides([f"{METRICS}=[{', '.join(map(json.dumps, metrics))}]"], [METRICS])
+    values = {key.removeprefix("evaluation."): entry.value for key, entry in layer.items()}
+    settings = Settings.model_validate({"evaluation": values})
+    if problems := metric_problems(settings, layer):
         raise SettingsMistake(list(dict.fromkeys(problems)))
     return settings.evaluation

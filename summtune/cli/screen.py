@@ -63,13 +63,17 @@ MAX_ROWS = 15
 STYLES = {"finished": "green", "stopped": "yellow", "failed": "red", "running": "cyan", "paused": "yellow"}
 
 
+WITHOUT_END = 100_000
+"""Columns of what is no terminal: nothing there is broken, or cut with "…"."""
+
+
 def stream_console(*, err: bool = False) -> Console:
     """A console on standard output or standard error. Where that is no terminal, lines are never broken: people grep them.
 
     What stands in brackets or between colons is people's own ("[INST] {dialogue} [/INST]"), and never rich's markup.
     """
     stream = sys.stderr if err else sys.stdout
-    return Console(file=stream, markup=False, emoji=False, highlight=False, width=None if stream.isatty() else 200)
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=None if stream.isatty() else WITHOUT_END)
 
 
 class Screen:
@@ -296,7 +300,7 @@ def print_summary(console: Console, run: RunPaths, state: RunState) -> None:
     console.print(leaderboard(rows(state), state, lasts))
     console.print()
     for line in summary_lines(run, state, figures(state, lasts, most_trials(state))):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
 
 
 def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:

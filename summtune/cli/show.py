@@ -68,5 +68,5 @@ def show(
     print_summary(console, found, state)
     if state.status != "finished" and not live:
         following = copied.how_to_pull if copied is not None else command("resume", called(found))
-        console.print(f"\nNext      {following}")
+        console.print(f"\nNext      {following}", soft_wrap=True)
     return 0

@@ -1,4 +1,4 @@
-"""The options by which `run` and `submit` say what is to be run otherwise than the search space does, and what they come to."""
+"""The options by which `run`, `submit` and `validate` say what is to be run otherwise than the search space does, and what they come to."""
 
 from __future__ import annotations
 

@@ -126,13 +126,15 @@ class _Training:
         from summtune.inference.on_test_data import add_test
 
         self._screen.say(f"Summarising {data_file} with the best model …")
-        return add_test(paths, data_file)
+        results = add_test(paths, data_file)
+        for notice in results["test"]["notices"]:
+            self._note(notice)
+        return results
 
     def _summary(self, paths: ExperimentPaths, results: dict[str, Any]) -> None:
-        from summtune.cli.next_step import command
+        from summtune.cli.next_step import command, summarised
         from summtune.cli.scores import on_a_line
         from summtune.cli.screen import duration
-        from summtune.corpus.dialogues import split_file
 
         name = results["objective"]
         self._screen.say()
@@ -145,4 +147,4 @@ class _Training:
         self._screen.say(f"Time      {duration(results['seconds'])}; {results['bytes'] / 1e6:.1f} MB on disk")
         self._screen.say(f"Model     {paths.best_model}")
         self._screen.say()
-        self._screen.say(f"Next      {command('predict', str(paths.best_model), str(split_file(self._settings.data, 'test')))}")
+        self._screen.say(f"Next      {command('predict', str(paths.best_model), summarised(self._settings))}")

@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from summtune.cli.main import report_error
+from summtune.cli.main import error_record, report_error
+from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, OutputDir, Spaces, Test, Train, WarmStart, strongest
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
-from summtune.corpus.check import check_corpus
-from summtune.errors import DataMistake, RunMistake, SettingsMistake
+from summtune.corpus.check import CorpusFacts, check_corpus
+from summtune.errors import CheckpointMistake, DataMistake, Problem, RunMistake, SettingsMistake
 from summtune.events.kinds import Taught
+from summtune.families._checkpoints import check_local
 
 
 def validate(
-    spaces: Annotated[list[Path], typer.Argument(help="Search spaces (YAML).", metavar="FILE...")],
-    assignments: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, the strongest layer.")] = None,
-    base: Annotated[str | None, typer.Option(help="Preset or YAML file to start from.")] = None,
+    spaces: Spaces,
+    count: Count = None,
+    base: Base = None,
+    model: Model = None,
+    train: Train = None,
+    dev: Dev = None,
+    test: Test = None,
+    warm_start: WarmStart = None,
+    output_dir: OutputDir = None,
+    assignments: Assignments = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="Print the settings, with where each value came from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """Check search spaces and their data: all problems at once, or what the space comes to."""
-    given = [*([f"base={base}"] if base is not None else []), *(assignments or [])]
+    """Check search spaces and their data: all problems at once, or what the space comes to. It takes what says to `run` what is run."""
+    given = strongest(
+        count=count,
+        base=base,
+        model=model,
+        train=train,
+        dev=dev,
+        test=test,
+        warm_start=warm_start,
+        output_dir=output_dir,
+        assignments=assignments,
+    )
     records: list[dict[str, Any]] = []
     code = 0
     for number, space in enumerate(spaces):
@@ -33,16 +51,14 @@ def validate(
             typer.echo()
         try:
             experiment = load_experiment(space, assignments=given)
-            facts = check_corpus(experiment.widest_data())
+            facts = _looked_at(experiment)
             experiment = experiment.with_rows(facts.splits["train"].rows)
             learned = _lessons(experiment, facts.fingerprints)
-        except (SettingsMistake, DataMistake, RunMistake) as mistake:
+        except (SettingsMistake, DataMistake, CheckpointMistake, RunMistake) as mistake:
             code = mistake.exit_code
             if not as_json:
                 report_error(mistake)
-            records.append(
-                {"file": str(space), "ok": False, "error": str(mistake), "problems": [asdict(problem) for problem in mistake.problems]}
-            )
+            records.append({"file": str(space), "ok": False, **error_record(mistake)})
             continue
         record = {**_record(experiment, resolved=resolved), "warm_start": [lesson.summary for lesson in learned]}
         records.append({"file": str(space), "ok": True, **record})
@@ -57,6 +73,27 @@ def validate(
     if as_json:
         typer.echo(json.dumps(records[0] if len(records) == 1 else records, ensure_ascii=False, indent=2))
     return code
+
+
+def _looked_at(experiment: Experiment) -> CorpusFacts:
+    """What there is to know of the data; local models are looked at, too, so that the mistakes of both are said at once.
+
+    Raises:
+        Mistake: something can't be used.
+    """
+    problems: list[Problem] = []
+    for resolved in (experiment.base, *(one for _, one in experiment.models)):
+        try:
+            check_local(resolved.settings)
+        except CheckpointMistake as mistake:
+            problems += [problem for problem in mistake.problems if problem not in problems]
+    try:
+        facts = check_corpus(experiment.widest_data())
+    except DataMistake as mistake:
+        raise DataMistake([*problems, *mistake.problems]) from None
+    if problems:
+        raise CheckpointMistake(problems)
+    return facts
 
 
 def _lessons(experiment: Experiment, fingerprints: dict[str, str]) -> list[Taught]:

@@ -183,4 +183,4 @@ class _Watched:
             console.print(f"{self._run.folder.name}: {self.state.status}")
         print_summary(console, self._run, self.state)
         if self.state.status != "finished":
-            console.print(f"\nNext      {command('resume', called(self._run))}")
+            console.print(f"\nNext      {command('resume', called(self._run))}", soft_wrap=True)

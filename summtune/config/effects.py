@@ -316,7 +316,7 @@ def _unconsumed(architecture: object, key: str) -> str | None:
     """Why the family of an architecture takes no notice of a key; None where it does. Where the checkpoint decides, any family may."""
     named = family_of(architecture)
     families = [registry.load("families", name) for name in registry.names("families") if named in (None, name)]
-    if any(_covers(family.CONSUMES, key) for family in families):
+    if any(covers(family.CONSUMES, key) for family in families):
         return None
     for family in families:
         if key in family.LIMITS:
@@ -324,6 +324,6 @@ def _unconsumed(architecture: object, key: str) -> str | None:
     return f"{named or 'no'} models take {'no ' if named else ''}notice of it"
 
 
-def _covers(consumed: Iterable[str], key: str) -> bool:
-    """Whether a family's declaration covers a key: itself, a mapping that it lies in, or `section.*`."""
+def covers(consumed: Iterable[str], key: str) -> bool:
+    """Whether a declaration covers a key: itself, a mapping that it lies in, or `section.*`."""
     return any(key == one or key.startswith(f"{one}.") or (one.endswith(".*") and key.startswith(one[:-1])) for one in consumed)

@@ -101,9 +101,8 @@ def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: s
             reading.notices.append(f"{written} is left out: {reason}.")
             return
         key = catalogue().resolve(name)
-        value, plain = read_value(text, catalogue().takes_text(key))
-        if catalogue().takes_lists(key) and text.lstrip().startswith("["):
-            value, plain = read_value(text, False)
+        listed = text.lstrip().startswith("[") and catalogue().takes_list(key)
+        value, plain = read_value(text, catalogue().takes_text(key) and not listed)
         # Such paths are relative to where the person stands.
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:

@@ -23,7 +23,6 @@ from summtune.space.values import shown
 
 _SOURCE, _TARGET, _SUMMARY = "tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length"
 _SHORTEST, _NEW = "generation.min_length", "generation.max_new_tokens"
-_LENGTHS = (_SOURCE, _TARGET, _SUMMARY)
 
 MAX_PAIRS = 64
 """So many pairs of two lengths are asked after, the worst first."""
@@ -69,7 +68,8 @@ class _Judge:
     def beyond(self, limit: int) -> list[Problem]:
         """Single lengths beyond the positions."""
         found = []
-        for key in _LENGTHS:
+        summaries = (_NEW,) if self.settings.generation.max_new_tokens is not None and _NEW not in self.searched else (_SUMMARY, _NEW)
+        for key in (_SOURCE, _TARGET, *summaries):
             beneath = self._own(key)
             if key in self.searched and self.searched[key].at_times and beneath is not None and beneath > limit:
                 found.append(at(self.layer, key, f"{shown(beneath)} is beyond the model's {limit} positions.", f"Give at most {limit}."))
@@ -106,7 +106,8 @@ class _Judge:
     def _values(self, key: str) -> list[Any]:
         """What a length may be: its fixed value, each of a choice, or a range's ends."""
         if key not in self.searched:
-            return [self._own(key)]
+            fixed = self._own(key)
+            return [] if fixed is None else [fixed]
         parameter = self.searched[key].parameter
         values = values_of(parameter) or (getattr(parameter, "low", None), getattr(parameter, "high", None))
         return [value for value in values if isinstance(value, (int, float)) and math.isfinite(value)]

@@ -162,7 +162,9 @@ class Training(BaseModel):
 class Generation(Section):
     """How summaries are decoded."""
 
-    max_length: PositiveInt = Field(100, description="Longest summary, in tokens.")
+    max_length: Annotated[int, Field(strict=True, ge=2)] = Field(
+        100, description="Longest summary, in tokens, the one that encoder-decoder models begin with among them."
+    )
     min_length: NaturalInt = Field(0, description="Shortest summary, in tokens.")
     max_new_tokens: PositiveInt | None = Field(None, description="Instead of max_length.")
     num_beams: PositiveInt = Field(4, description="Beams; 1 is greedy.")
@@ -223,7 +225,9 @@ class Data(Section):
 
     train: Path | None = Field(None, description="Training data; left out: the sample data.")
     dev: Path | None = Field(None, description="Development data, by which trials are scored; left out: the sample data.")
-    test: Path | None = Field(None, description="Test data, with or without summaries; left out: the sample data.")
+    test: Path | None = Field(
+        None, description="Test data, with or without summaries; left out: the sample data where data.train is left out, too, else none."
+    )
     dialogue: str = Field("dialogue", description="Column of the dialogue.")
     summary: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "summary",

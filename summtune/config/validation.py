@@ -81,7 +81,7 @@ def combinations(
         *_model(settings, layer),
         *lengths.problems(settings, layer, searched, possible),
         *_data(settings, layer, here=data_here),
-        *_drawing(settings, layer, searched),
+        *drawing(settings, layer, searched),
         *_warmup(searched),
         *_optimisation(settings, layer, searched, possible),
         *_limits(settings, layer),
@@ -135,7 +135,8 @@ def _data(settings: Settings, layer: Layer, *, here: bool) -> list[Problem]:
     return problems
 
 
-def _drawing(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
+def drawing(settings: Settings, layer: Layer, searched: Mapping[str, Searched]) -> list[Problem]:
+    """What stands against drawing tokens where that is asked for."""
     generation = settings.generation
     if not generation.do_sample or generation.num_beams == 1 or {"generation.do_sample", "generation.num_beams"} & set(searched):
         return []

@@ -83,9 +83,20 @@ class Split:
 
 
 def split_file(data: Data, split: SplitName) -> Path:
-    """The file of a split: what the settings say, or the sample data."""
+    """The file of a split: what the settings say, or the sample data.
+
+    Raises:
+        DataMistake: test data are wanted beside a person's own training data, and none are named; the sample's are others.
+    """
     given: Path | None = getattr(data, split)
+    if given is None and split == "test" and not has_test(data):
+        raise DataMistake(Problem("your training data have no test data beside them.", "Give data.test.", key="data.test"))
     return given if given is not None else paths.shipped("data") / f"{split}.csv"
+
+
+def has_test(data: Data) -> bool:
+    """Whether there are test data: named ones, or the sample's where all data are the sample's."""
+    return data.test is not None or data.train is None
 
 
 def read_split(data: Data, split: SplitName) -> Split:
@@ -125,7 +136,7 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
     table = read_table(file)
     if not table.header:
         nothing = Problem("there is no row.", "Add at least one dialogue.", file=str(file))
-        raise DataMistake(_capped([problem for _, problem in table.problems] or [nothing], str(file)))
+        raise DataMistake(capped([problem for _, problem in table.problems] or [nothing], str(file)))
     problems = header_problems(table, columns, with_summaries=with_summaries)
     if problems:
         raise DataMistake(problems)
@@ -145,7 +156,7 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
     if not dialogues and not numbered:
         numbered.append((0, Problem("there is a header, but no row.", "Add at least one dialogue.", file=str(file))))
     if numbered:
-        raise DataMistake(_capped([problem for _, problem in sorted(numbered, key=lambda one: one[0])], str(file)))
+        raise DataMistake(capped([problem for _, problem in sorted(numbered, key=lambda one: one[0])], str(file)))
     return _split(file, table.sha256, tuple(dialogues), table.header, Cleaned(*changes) if clean else None)
 
 
@@ -220,7 +231,8 @@ def with_topic(topic: str, dialogue: str) -> str:
     return f"[{topic}]\n{dialogue}"
 
 
-def _capped(problems: list[Problem], file: str) -> list[Problem]:
+def capped(problems: list[Problem], file: str) -> list[Problem]:
+    """A file's first problems, and how many more there are."""
     if len(problems) <= SHOWN_PROBLEMS:
         return problems
     more = Problem(f"and {len(problems) - SHOWN_PROBLEMS} more problems like these.", file=file)

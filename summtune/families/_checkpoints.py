@@ -57,6 +57,17 @@ def check_available(settings: Settings) -> None:
         _ask_hub(checkpoint)
 
 
+def check_local(settings: Settings) -> None:
+    """As `check_available`, of a model that lies in a folder here; the hub is not asked.
+
+    Raises:
+        CheckpointMistake: the folder isn't there, or isn't a model.
+    """
+    checkpoint = settings.model.checkpoint
+    if checkpoint is not None and Path(checkpoint).is_absolute():
+        check_available(settings)
+
+
 def model_type(settings: Settings) -> str:
     """The `model_type` of the checkpoint's configuration.
 

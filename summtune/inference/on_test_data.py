@@ -30,6 +30,7 @@ def add_test(paths: ExperimentPaths, data_file: Path) -> dict[str, Any]:
         "metrics": done.metrics,
         "predictions": done.out.name,
         "seconds": round(done.seconds, 3),
+        "notices": list(done.notices),
     }
     durable.write_json(paths.results, results)
     return results

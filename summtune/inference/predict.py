@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any, Literal
 
 from summtune import durable
-from summtune.config.experiment import settings_over
 from summtune.config.metric_file import is_own
+from summtune.config.overrides import over_trained, read_overrides
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_dialogues
 from summtune.decoding.evaluation import Evaluator
@@ -30,6 +30,17 @@ from summtune.training.data_facts import cut_to_length, data_facts
 from summtune.training.log import to_file
 from summtune.training.process import restored
 from summtune.training.reopened import reopen, stored_settings
+
+DEFAULT_OUT = "prediction/output.csv"
+
+SHOWN_IDS = 10
+
+HEEDED = (
+    *(f"data.{name}" for name in ("dialogue", "summary", "id", "references", "topic", "topic_prefix", "clean")),
+    "generation.*",
+    "inference.*",
+)
+"""Settings that may be laid over those that a model was trained with."""
 
 
 @dataclass(frozen=True)
@@ -46,33 +57,35 @@ class Predicted:
 def predict(
     model_folder: Path,
     data_file: Path,
-    out: Path,
+    out: Path | None,
     *,
     device: Literal["auto", "cuda", "cpu"] | None = None,
     batch_size: int | None = None,
     threads: int | None = None,
-    overrides: Mapping[str, Any] | None = None,
+    assignments: Sequence[str] = (),
 ) -> Predicted:
     """Write `fname,summary` for every dialogue of a file, in the file's order.
 
     Args:
         model_folder: a best_model folder.
         data_file: a data file of any format, with or without summaries; columns named as in the model's own settings.
-        out: the CSV to write; it gets its content at once.
+        out: the CSV to write, which gets its content at once; None: inference.result_path, else prediction/output.csv.
         device: left out: as in training.
         batch_size: dialogues at a time; left out: inference.batch_size.
         threads: CPU threads for torch.
-        overrides: settings laid over the model's own, by dotted key: how this file's columns are called, for one.
+        assignments: `section.key=value` over the model's own settings: how this file's columns are called, for one.
 
     Raises:
-        SettingsMistake: an override can't be.
+        SettingsMistake: an assignment can't be, or would change nothing.
         RunMistake: the folder is no model of summtune's, or `out` is no place to write to.
         DataMistake: the data can't be used.
         SurroundingsFailure: `out` can't be written.
     """
     began = time.perf_counter()
+    settings = over_trained(stored_settings(model_folder), model_folder, read_overrides(assignments, HEEDED))
+    out = out or Path(settings.inference.result_path or DEFAULT_OUT)
     _check_place(out, data_file)
-    settings, without = _with_metrics_that_are_there(settings_over(stored_settings(model_folder), overrides or {}))
+    settings, without = _with_metrics_that_are_there(settings)
     if device is not None:
         settings = settings.model_copy(update={"general": settings.general.model_copy(update={"device": device})})
     split = read_dialogues(data_file, settings.data, with_summaries=False)
@@ -101,7 +114,7 @@ def _summaries(
     scored = split.has_summaries
     summaries = [dialogue.references[0] for dialogue in split.dialogues] if scored else None
     columns: dict[str, list[Any]] = family.encode(loaded.tokenizer, texts, summaries, settings)
-    notices = _notices(split, columns["cut"], settings)
+    notices = (*_notices(split, columns["cut"], settings), *_unscored(split))
     if scored:
         return *_scored(family, loaded, split, columns, settings, batch_size), notices
     predicted = generate(family, loaded.model, loaded.tokenizer, columns["input_ids"], settings, batch_size=batch_size)
@@ -111,6 +124,16 @@ def _summaries(
 def _notices(split: Split, cut: Sequence[int], settings: Settings) -> tuple[str, ...]:
     told = cut_to_length({split.file.name: data_facts(split, (cut, ()), settings)})
     return (f"{told}: the model reads no more than tokenizer.encoder_max_len ({settings.tokenizer.encoder_max_len}).",) if told else ()
+
+
+def _unscored(split: Split) -> tuple[str, ...]:
+    """Why a file that has summaries of some dialogues only isn't scored."""
+    missing = [dialogue.id for dialogue in split.dialogues if not dialogue.references]
+    if len(missing) in (0, len(split.dialogues)):
+        return ()
+    more = f" and {len(missing) - SHOWN_IDS} more" if len(missing) > SHOWN_IDS else ""
+    has = "has" if len(missing) == 1 else "have"
+    return (f"not scored: {len(missing)} of {len(split.dialogues)} rows {has} no summary ({', '.join(missing[:SHOWN_IDS])}{more}).",)
 
 
 def _scored(

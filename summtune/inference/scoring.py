@@ -12,6 +12,7 @@ from pathlib import Path
 from summtune.config.metrics import declared
 from summtune.config.settings import Evaluation
 from summtune.corpus.cells import Reader, dialogue_text, name_text, plain_text
+from summtune.corpus.dialogues import capped
 from summtune.corpus.reading import read_table
 from summtune.corpus.table import Record, Table
 from summtune.errors import DataMistake, Problem
@@ -23,6 +24,10 @@ RESAMPLES = 2_000
 CONFIDENCE = 0.95
 SEED = 0
 SHOWN_IDS = 10
+
+METRICS = "evaluation.metrics"
+HEEDED = (METRICS, *(f"evaluation.{name}" for name in ("rouge_tokenizer", "references", "combined")))
+"""Settings that say how files are scored."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ def _read(path: Path, id_column: str, wanted: Mapping[str, Reader], welcome: Map
                 problems.append(table.problem(record, *_nothing_in(filled), filled[0]))
     if not rows and not problems:
         problems.append(Problem("there is a header, but no row.", "There is nothing to score.", file=str(path)))
-    return _File(path, table.header, rows, problems)
+    return _File(path, table.header, rows, capped(problems, str(path)))
 
 
 def _cell(table: Table, record: Record, column: str, reader: Reader, problems: list[Problem]) -> str:

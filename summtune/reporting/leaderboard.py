@@ -91,7 +91,8 @@ class Figures:
         best, baseline: scores, with several objectives by the first, of repeated points the means (the baseline's as it was trained to
             decode), each of the kind that `evaluations` names.
         evaluations: full, or proxy as long as the best has only a cheap score.
-        mean, least, most: over finished trials that were evaluated in full, without the baseline.
+        mean, least, most: over all trials that were evaluated in full, stopped ones too, without the baseline.
+        fully_scored: how many those are.
         faithfulness: whether cheap evaluations can be trusted.
         infeasible: trials beyond a limit, the baseline not among them.
         iterations_spent: evaluations of all trials, the baseline's too.
@@ -133,7 +134,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
         most_trials: how many trials there would have been; None: as many as were asked for.
     """
     searched = state.searched
-    scores = [score for trial in searched if trial.status == "finished" and (score := state.full_score(trial)) is not None]
+    scores = [score for trial in searched if (score := state.full_score(trial)) is not None]
     best, baseline = standings.best(state), state.baseline
     evaluations, best_score = standings.shown_score(state, best) if best is not None else (state.strategy, None)
     opened = state.opened.time if state.opened else 0.0
@@ -163,7 +164,7 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
         not_begun=max(0, asked - len(searched)) if state.search_ended is not None else 0,
         seconds=max([state.closed_at or 0.0, *ends, opened]) - opened,
         infeasible=sum(not trial.baseline for trial in standings.infeasible(state)),
-        fully_scored=sum(state.full_score(trial) is not None for trial in searched),
+        fully_scored=len(scores),
         faithfulness=faithfulness(state),
     )
 

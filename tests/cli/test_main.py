@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 import types
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
 from summtune import __version__
 from summtune.cli import main as cli
@@ -110,6 +113,15 @@ def test_ctrl_c(verb: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> N
     assert "Interrupted." in capsys.readouterr().err
 
 
+def test_ctrl_c_as_json(verb: types.ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    def fake(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+        raise KeyboardInterrupt
+
+    verb.fake = fake  # type: ignore[attr-defined]
+    assert cli.main(["fake", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out) == {"error": "interrupted", "kind": "Interrupted", "exit_code": 130, "problems": []}
+
+
 def test_a_fault_of_ours_is_short_and_its_traceback_is_kept(
     verb: types.ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +134,24 @@ def test_a_fault_of_ours_is_short_and_its_traceback_is_kept(
     assert str(file) in shown
     assert "Traceback" not in shown
     assert "Traceback" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "euc-kr"])
+def test_a_terminal_that_lacks_a_character_is_no_fault(encoding: str, verb: types.ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fake(as_json: Annotated[bool, typer.Option("--json")] = False) -> int:
+        print(json.dumps({"said": "– 😀"}, ensure_ascii=False) if as_json else "– 😀")
+        return 0
+
+    verb.fake = fake  # type: ignore[attr-defined]
+    written = {}
+    for words in (["fake"], ["fake", "--json"]):
+        with io.TextIOWrapper(io.BytesIO(), encoding=encoding) as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert cli.main(words) == 0
+            stream.seek(0)
+            written[len(words)] = stream.read()
+    assert written[1] == "? ?\n"
+    assert json.loads(written[2]) == {"said": "– 😀"}, "programs lose nothing"
 
 
 def test_several_problems_stand_on_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:

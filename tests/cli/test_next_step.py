@@ -29,6 +29,8 @@ def test_run_and_data_are_named_as_they_can_be_typed_here(monkeypatch: pytest.Mo
     run = recorded(tmp_path)
     mine = Settings.model_validate({"data": {"test": str(tmp_path / "t.csv")}})
     assert predict_command(run, mine) == "summtune predict plain t.csv"
+    untested = Settings.model_validate({"data": {"train": str(tmp_path / "a.csv"), "dev": str(tmp_path / "b.csv")}})
+    assert predict_command(run, untested) == "summtune predict plain TEST.csv", "the sample's have nothing to do with these"
     assert predict_command(run, Settings()) == f"summtune predict plain {shipped('data') / 'test.csv'}"
     monkeypatch.chdir(tmp_path / "results")
     assert predict_command(run, mine) == f"summtune predict {run.folder.name} {tmp_path / 't.csv'}"

@@ -139,6 +139,18 @@ def test_ids_that_do_not_match_are_named(references: Path, tmp_path: Path, capsy
     assert found == ["twice.csv fname: 'a' was already the id of line 2. Ids must differ.", "twice.csv fname: is empty. Fill it in."]
 
 
+def test_a_file_with_many_problems_shows_some(references: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nameless = write(tmp_path / "o.csv", ["fname", "summary"], [["", "가"]] * 1000)
+    found = refused(capsys, nameless, references)
+    assert found[0] == "o.csv fname: is empty. Fill it in."
+    assert found[20:] == ["o.csv : and 980 more problems like these. "]
+
+
+def test_values_of_each_dialogue_need_json(predictions: Path, references: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(predictions), str(references), "--per-dialogue"]) == 2
+    assert capsys.readouterr().err == "--per-dialogue: the values of each dialogue are told as JSON only. Add --json.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
@@ -148,7 +160,10 @@ def test_ids_that_do_not_match_are_named(references: Path, tmp_path: Path, capsy
         (["--metric", "compression", "--dialogue", "text"], "compression needs dialogues, which are not known here."),
         (["--metric", "rogue"], "there is no metric 'rogue'. Did you mean rouge?"),
         (["--metric", "mine.py"], "mine.py : there is no such file."),
-        (["--set", "training.seed=1"], "--set training.seed=1: it says nothing that matters here. Write evaluation.key=value."),
+        (["--set", "training.seed=1"], "--set training.seed: it changes nothing here. What does: evaluation.metrics, "),
+        (["--set", "evaluation.strategy=full"], "--set evaluation.strategy: it changes nothing here."),
+        (["--set", "evaluation.sealed=true"], "--set evaluation.sealed: it changes nothing here."),
+        (["--metric", "rouge", "--set", "evaluation.metrics=[length_ratio]"], "--set evaluation.metrics: it changes nothing here."),
         (["--set", "evaluation.references=best"], "evaluation.references: "),
         (["--set", "evaluation.combined={rouge9: 1}"], "there is no 'rouge9' to weigh."),
     ],

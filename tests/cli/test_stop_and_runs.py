@@ -114,9 +114,21 @@ def test_runs_says_what_became_of_each_newest_first(folder: Path, capsys: pytest
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == ["run", "status", "trials", "best", "when", "next"]
         assert f"running: process {os.getpid()} on {socket.gethostname()}, for 0 s" in lines[1]
-    assert listed(capsys, str(folder / "nowhere")) == []
-    assert main(["runs", str(folder / "nowhere")]) == 0
-    assert capsys.readouterr().out == f"{folder / 'nowhere'} holds no runs.\n"
+    assert [row["run"] for row in listed(capsys, "--output-dir", "results")] == [newer.folder.name, older.folder.name]
+
+
+def test_a_folder_of_runs_is_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs"]) == 0, "nothing has been run yet"
+    assert capsys.readouterr().out == "results holds no runs.\n"
+    (folder / "space.yaml").touch()
+    for words, said in (
+        (["nowhere"], "there is no folder nowhere. Name a folder of run directories.\n"),
+        (["space.yaml"], "space.yaml is a file. Name a folder of run directories.\n"),
+        (["--output-dir", "nowhere"], "there is no folder nowhere. Name a folder of run directories.\n"),
+        ([".", "--output-dir", "."], "--output-dir: . is named already. Leave one of them out.\n"),
+    ):
+        assert main(["runs", *words]) == 2
+        assert capsys.readouterr().err == said
 
 
 def test_a_closed_run_is_read_from_its_summary_and_one_that_is_older_from_its_log(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

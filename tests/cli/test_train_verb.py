@@ -47,11 +47,19 @@ def lasting(folder: Path) -> list[dict[str, Any]]:
     return [{key: value for key, value in line.items() if not key.endswith(("_s", "tokens_per_second"))} for line in lines]
 
 
-def test_without_its_checkpoint_a_training_leaves_its_best_model(here: Path) -> None:
+def test_without_its_checkpoint_a_training_leaves_its_best_model(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", *configured(here, keep_checkpoint=False)]) == 0
     folder = only_experiment(here)
     assert not (folder / "checkpoints").exists()
     assert (folder / "models" / "best_model" / "config.json").is_file()
+    assert f"Next      summtune predict {folder.relative_to(here)}/models/best_model TEST.csv\n" in capsys.readouterr().out
+
+
+def test_why_a_test_set_is_not_scored_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (first, *others) = rows(3, start=200)
+    write_csv(here / "test.csv", [{**first, "summary": ""}, *others])
+    assert main(["train", *configured(here, max_steps=1), "--test-data", "test.csv"]) == 0
+    assert "note: not scored: 1 of 3 rows has no summary (row_200).\n" in capsys.readouterr().out
 
 
 def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +77,7 @@ def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.Captu
     assert "\nepoch 1/2  loss " in shown
     assert "  * best so far\n" in shown
     assert f"\nModel     {relative}/models/best_model\n" in shown
-    assert f"\nNext      summtune predict {relative}/models/best_model {here / 'test.csv'}\n" in shown
+    assert f"\nNext      summtune predict {relative}/models/best_model test.csv\n" in shown
     results = json.loads((folder / "training_results.json").read_text(encoding="utf-8"))
     assert {"experiment_id", "timestamp", "best_metrics", "final_metrics", "model_path"} <= set(results), "what people's scripts read"
     assert results["experiment_id"] == folder.name

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from summtune import paths
 from summtune.cli.main import main
+from summtune.cli.run import run
+from summtune.cli.validate import validate
 from summtune.documents import parse_document
 
 LR = str(paths.shipped("search_spaces") / "lr.yaml")
@@ -144,3 +147,41 @@ def test_the_data_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[st
     capsys.readouterr()
     assert main(["validate", str(searched)]) == 2, "some trials would read the topic"
     assert capsys.readouterr().err.count("topic: there is no column 'topic' (data.topic)") == 2
+
+
+def test_local_models_are_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.csv").write_text("fname,dialogue,summary\na,,s\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    file = tmp_path / "space.yaml"
+    head = "parameters: {learning_rate: {min: 1e-4, max: 1e-2}}\n"
+    file.write_text(head + "data: {train: train.csv, dev: train.csv}\nsettings: {model: {checkpoint: ./nothing}}\n", encoding="utf-8")
+    assert main(["validate", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert f"model.checkpoint: there is no folder {tmp_path / 'nothing'}. Give a folder with config.json, weights" in said
+    assert "train.csv:2: dialogue: is empty." in said
+    file.write_text(head + "settings: {model: {checkpoint: ./empty}}\n", encoding="utf-8")
+    assert main(["validate", str(file), "--json"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["key"] == "model.checkpoint"
+
+
+def test_the_command_line_of_a_run_can_be_checked(good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("mine", "dev"):
+        (tmp_path / f"{name}.csv").write_text("fname,dialogue,summary\na,x,s\n", encoding="utf-8")
+    words = ["--train", str(tmp_path / "mine.csv"), "--dev", str(tmp_path / "dev.csv"), "--count", "3", "--base", "tiny-t5"]
+    words += ["--output-dir", str(tmp_path / "out")]
+    assert main(["validate", good, *words, "--json", "--resolved"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["count"], record["settings"]["data.train"]["value"]) == (3, str(tmp_path / "mine.csv"))
+    assert record["settings"]["general.output_dir"]["value"] == str(tmp_path / "out")
+    assert main(["validate", good, "--model", str(tmp_path / "none"), "--test", "none.csv", "--warm-start", "nothing"]) == 2
+    said = capsys.readouterr().err
+    assert "none.csv" in said
+    assert "there is no run 'nothing'" in said
+
+
+def test_it_takes_every_option_that_says_what_is_run() -> None:
+    def options(verb: object) -> set[str]:
+        return set(inspect.signature(verb).parameters)  # type: ignore[arg-type]  # a function
+
+    assert options(run) <= options(validate)

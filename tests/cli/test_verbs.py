@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import stat
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from summtune.cli.main import VERBS, main
-from summtune.errors import SettingsMistake
+from summtune.errors import Interrupted, SettingsMistake, SummtuneError, SurroundingsFailure
+from summtune.metrics import _words
 from tests.reporting.test_views import recorded
 
 HEAD = "fname,dialogue,summary,topic\n"
@@ -126,6 +128,22 @@ def test_show_prints_the_leaderboard(folder: Path, capsys: pytest.CaptureFixture
     assert f"Model     results/{run.folder.name}/trials/0001/models/best_model" in output
 
 
+def test_where_output_is_no_terminal_no_line_is_broken_and_no_cell_is_cut(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deep = folder / ("a_rather_long_name_of_a_folder_" * 4) / ("and_another_one_" * 8)
+    deep.mkdir(parents=True)
+    run = recorded(deep)
+    place = deep / "results"
+    assert main(["show", str(run.folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert f"Model     {run.trial('0001').best_model}" in lines
+    assert f"Report    {run.report}" in lines
+    assert main(["runs", str(place)]) == 0
+    listed = capsys.readouterr().out
+    assert f"summtune show {run.folder.relative_to(folder)}" in listed
+    assert "…" not in listed
+    assert len(listed.splitlines()) == 2
+
+
 def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = recorded(folder)
     assert main(["show", str(run.folder), "--json"]) == 0
@@ -136,6 +154,26 @@ def test_show_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record["best_model"].endswith("0001/models/best_model")
 
 
+def test_doctor_reports_what_is_missing_and_goes_on(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(_words, "version", version)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for remembered in (_words.cutter, _words.described):
+        remembered.cache_clear()
+    try:
+        assert main(["doctor"]) == 0
+    finally:
+        for remembered in (_words.cutter, _words.described):
+            remembered.cache_clear()
+    lines = capsys.readouterr().out.splitlines()
+    assert "--  korean    morphemes can't be had: mecab needs python-mecab-ko. Install summtune again." in lines
+    assert len(lines) == 9
+
+
 def test_mistakes_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "space.yaml").write_text("parameters: {learning_rte: {values: [1, 2]}}\n", encoding="utf-8")
     assert main(["run", "space.yaml", "--json"]) == 2
@@ -143,6 +181,27 @@ def test_mistakes_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     record = json.loads(captured.out)
     assert "learning_rte" in record["error"]
     assert "learning_rte" in captured.err
+    assert set(record) == {"file", "error", "kind", "exit_code", "problems"}
+    assert main(["validate", "space.yaml", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out) == {**record, "ok": False}
+
+
+@pytest.mark.parametrize("words", [["resume", "plain"], ["decode", "plain", "--space", "decoding.yaml"]])
+@pytest.mark.parametrize("error", [Interrupted("stopped"), SurroundingsFailure("the disk is full")])
+def test_what_ended_a_run_before_its_time_is_json_that_says_which_run_to_go_on_with(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], error: SummtuneError
+) -> None:
+    run = recorded(folder)
+    (folder / "decoding.yaml").write_text("decode: {parameters: {num_beams: {values: [1, 2]}}}\n", encoding="utf-8")
+
+    def ends(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"summtune.tuning.launch.{words[0]}", ends)
+    assert main([*words, "--json"]) == error.exit_code
+    record = json.loads(capsys.readouterr().out)
+    assert (record["kind"], record["exit_code"], record["problems"]) == (type(error).__name__, error.exit_code, [])
+    assert (record["run"], record["folder"]) == (run.folder.name, str(run.folder))
 
 
 def test_a_fault_in_one_search_space_does_not_cost_the_next_its_turn(

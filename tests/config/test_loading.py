@@ -163,7 +163,7 @@ def test_all_problems_of_all_files_at_once(refuse: Refuse) -> None:
         "base.yaml:1:12: training.learning_rate: 2.0 is too large: it must be below 1.0.",
         "base.yaml:1:32: training.num_train_epochs: 0 is too small: it must be above 0.",
         'base.yaml:1:53: training.fp16: "yes" is text, where true or false is meant. Write true or false, without quotes.',
-        "base.yaml:2:14: generation.max_length: -1 is too small: it must be above 0.",
+        "base.yaml:2:14: generation.max_length: -1 is too small: it must be at least 2.",
         "SEED: -1 is too small: it must be at least 0.",
         '--set training.weight_decay: "x" is text, where a number is meant. Give a number.',
     ]

@@ -190,6 +190,12 @@ def test_assignments_of_the_space_itself(load: Load) -> None:
     assert experiment.base.settings.model.checkpoint == "digit82/kobart-summarization"
 
 
+def test_a_list_is_one_where_a_name_would_do_too(load: Load) -> None:
+    experiment = load("parameters: {learning_rate: {values: [1e-3, 1e-4]}}\n", sets=["data.summary=[one, two]", "wandb.name=[one, two]"])
+    assert experiment.base.settings.data.summary == ("one", "two")
+    assert experiment.base.settings.wandb.name == "[one, two]"
+
+
 def test_what_is_wrong_with_an_assignment_names_it(refuse: Refuse) -> None:
     found = refuse(sets=["count=0", "nonsense", "resources.gpu=1", "training.optim=[a", "training.nothing=1", "training.output_dir=x"])
     assert "--set count: 0 is too small: it must be above 0." in found

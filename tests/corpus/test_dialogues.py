@@ -131,6 +131,13 @@ def test_test_file_needs_no_summaries(tmp_path: Path) -> None:
     assert [row.summary for row in read_dialogues(file, Data(), with_summaries=False).dialogues] == [None, "s"]
 
 
+def test_the_sample_s_test_data_are_no_test_of_a_person_s_own(tmp_path: Path) -> None:
+    assert len(read_split(Data(), "test").dialogues) > 0
+    with pytest.raises(DataMistake) as caught:
+        read_split(Data(train=tmp_path / "mine.csv", dev=tmp_path / "dev.csv"), "test")
+    assert str(caught.value) == "data.test: your training data have no test data beside them. Give data.test."
+
+
 def test_limits_take_the_first_rows(tmp_path: Path) -> None:
     file = tmp_path / "train.csv"
     file.write_text(GOOD)

@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -72,6 +71,22 @@ def test_without_summaries_in_the_files_order(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_file_that_lacks_some_summaries_says_why_it_is_not_scored(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path
+) -> None:
+    lines = rows(14, start=200)
+    half = [{**line, "summary": "" if place in (3, 4) else line["summary"]} for place, line in enumerate(lines)]
+    done = predict(trained[0], write_csv(tmp_path / "half.csv", half), tmp_path / "output.csv")
+    assert done.metrics is None
+    assert done.notices == ("not scored: 2 of 14 rows have no summary (row_203, row_204).",)
+    few = [{**line, "summary": line["summary"] if place == 0 else ""} for place, line in enumerate(lines)]
+    (said,) = predict(trained[0], write_csv(tmp_path / "few.csv", few), tmp_path / "output.csv").notices
+    assert said.startswith("not scored: 13 of 14 rows have no summary (row_201, ")
+    assert said.endswith("row_210 and 3 more).")
+    none = [{**line, "summary": ""} for line in lines]
+    assert predict(trained[0], write_csv(tmp_path / "none.csv", none), tmp_path / "output.csv").notices == ()
+
+
 def test_the_guides_snippet(trained: tuple[Path, Path, dict[str, float | int]]) -> None:
     from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -96,7 +111,9 @@ def test_mistakes(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: 
     assert not (tmp_path / "output.csv").exists()
 
 
-def test_a_place_that_can_not_be_written_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
+def test_a_place_that_can_not_be_written_is_refused_before_anything_is_decoded(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path
+) -> None:
     data = write_csv(tmp_path / "test.csv", rows(2))
     for out, said in (
         (tmp_path, f"--out: {tmp_path} is a folder. Give a file in it."),
@@ -104,7 +121,7 @@ def test_a_place_that_can_not_be_written_is_refused_before_anything_is_decoded(t
         (data / "output.csv", f"--out: {data / 'output.csv'} can't be written: {data} is not a folder. Give another file."),
     ):
         with pytest.raises(RunMistake) as mistake:
-            predict(tmp_path / "no model is looked for yet", data, out)
+            predict(trained[0], data, out)
         assert str(mistake.value) == said
 
 
@@ -120,8 +137,41 @@ def test_a_file_with_other_columns_is_read_as_the_message_advises(
     assert not out.exists()
     assert main(["predict", str(folder), str(other), "--out", str(out), "--set", "data.dialogue=dialog"]) == 0
     assert len(read(out)) == len(read(dev))
-    assert main(["predict", str(folder), str(other), "--set", "training.learning_rate=1", "--set", "nonsense"]) == 2
-    assert capsys.readouterr().err.count("it says nothing that matters to a trained model") == 2
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("generation.temperature=0.3", "it has no effect: generation.do_sample is false. Change that, or leave it out."),
+        ("generation.num_beamz=3", "there is no setting 'generation.num_beamz'. Did you mean generation.num_beams?"),
+        ("inference.engine=ct2", "not yet: inference.engine: ct2 is understood, but can't be run so far. Leave it out, or write hf."),
+        ("generation.min_length=90", "90 is above generation.max_length, 24. Lower it."),
+        ("generation.max_length=1", "1 is too small: it must be at least 2."),
+        ("generation.max_length=5000", "5000 is beyond the model's 128 positions. Give at most 128."),
+        ("generation.max_new_tokens=5000", "5000 is beyond the model's 128 positions. Give at most 128."),
+        ("generation.do_sample=true", "with generation.num_beams 2 nothing is drawn: only single summaries are."),
+        ("data.max_val_samples=2", "it changes nothing here. What does: data.dialogue, data.summary, "),
+        ("training.learning_rate=0.1", "it changes nothing here. What does: data.dialogue, data.summary, "),
+        ("nonsense", "'nonsense' is no assignment. Write key=value."),
+    ],
+)
+def test_what_is_laid_over_a_model_is_checked_as_elsewhere(
+    trained: tuple[Path, Path, dict[str, float | int]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    assignment: str,
+    said: str,
+) -> None:
+    out = tmp_path / "output.csv"
+    assert main(["predict", str(trained[0]), str(trained[1]), "--out", str(out), "--set", assignment]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_the_settings_say_where_to_write(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path) -> None:
+    done = predict(trained[0], trained[1], None, assignments=[f"inference.result_path={tmp_path / 'mine.csv'}", "num_beams=1"])
+    assert done.out == tmp_path / "mine.csv"
+    assert done.out.is_file()
 
 
 def test_any_format_with_several_references(trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path) -> None:
@@ -132,9 +182,9 @@ def test_any_format_with_several_references(trained: tuple[Path, Path, dict[str,
         for number, row in enumerate(read(dev))
     ]
     file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    named: dict[str, Any] = {"data.id": "id", "data.dialogue": "turns", "data.summary": ["one", "two"]}
-    several = predict(folder, file, tmp_path / "several.csv", overrides=named)
-    single = predict(folder, file, tmp_path / "single.csv", overrides={**named, "data.summary": "two"})
+    named = ["data.id=id", "data.dialogue=turns", "data.summary=[one, two]"]
+    several = predict(folder, file, tmp_path / "several.csv", assignments=named)
+    single = predict(folder, file, tmp_path / "single.csv", assignments=[*named, "data.summary=two"])
     assert [row["summary"] for row in read(several.out)] == [row["summary"] for row in read(folder / "predictions.csv")]
     assert [row["fname"] for row in read(several.out)] == [str(line["id"]) for line in lines]
     assert several.metrics is not None
@@ -142,9 +192,7 @@ def test_any_format_with_several_references(trained: tuple[Path, Path, dict[str,
     assert several.metrics["rouge1_f1"] >= single.metrics["rouge1_f1"]
     assert single.metrics["rouge1_f1"] == pytest.approx(reported["rouge1_f1"])
     words = ["predict", str(folder), str(file), "--out", str(tmp_path / "cli.csv"), "--json"]
-    for key, value in named.items():
-        words += ["--set", f"{key}={value if isinstance(value, str) else '[one, two]'}"]
-    assert main(words) == 0
+    assert main([*words, *(word for assignment in named for word in ("--set", assignment))]) == 0
 
 
 def test_what_was_cut_is_said(
@@ -179,7 +227,7 @@ def test_cleaning_and_topics_are_as_in_training(tmp_path: Path) -> None:
         folder,
         write_csv(tmp_path / "tidy.csv", tidy),
         tmp_path / "tidy-output.csv",
-        overrides={"data.clean": False, "data.topic_prefix": False},
+        assignments=["data.clean=false", "data.topic_prefix=false"],
     )
     assert read(same.out) == read(done.out)
     assert (same.metrics or {})["loss"] == pytest.approx((done.metrics or {})["loss"], rel=1e-6)

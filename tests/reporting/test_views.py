@@ -73,8 +73,8 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
         "best_params": {"training.learning_rate": 0.005, "training.lr_scheduler_kwargs": {}},
         "best_decoding": None,
         "best_model_path": f"results/{name}/trials/0001/models/best_model",
-        "average_rouge_combined_f1": 0.6,
-        "min_rouge_combined_f1": 0.6,
+        "average_rouge_combined_f1": 0.4,
+        "min_rouge_combined_f1": 0.2,
         "max_rouge_combined_f1": 0.6,
         "baseline_rouge_combined_f1": 0.3,
         "fully_scored": 2,
@@ -103,6 +103,26 @@ def test_the_summary_has_the_old_keys_and_counts_without_the_baseline(tmp_path: 
     info = json.loads(run.info.read_text(encoding="utf-8"))
     assert (info["sweep_id"], info["status"], info["count"]) == (name, "finished", 3)
     assert info["started"] == "1970-01-01T00:16:40+00:00"
+
+
+def test_a_stopped_trial_that_was_evaluated_in_full_and_won_counts_in_the_averages(tmp_path: Path) -> None:
+    file = tmp_path / "plain.yaml"
+    file.write_text(SPACE.replace("strategy: full", "strategy: proxy"), encoding="utf-8")
+    log = EventLog(tmp_path / "events.jsonl")
+    log.append(kinds.RunOpened("plain-1", "plain", load_experiment(file, environ={}).to_record(), "./results", ["summtune"]))
+    story = [(0.3, 0.3, "finished"), (0.4, 0.41, "finished"), (0.42, 0.45, "stopped"), (0.2, None, "stopped")]
+    for number, (cheap, full, status) in enumerate(story):
+        trial, point = f"{number:04d}", {"training.learning_rate": 1e-3 / (number + 1), "training.lr_scheduler_kwargs": {}}
+        log.append(kinds.PointDrawn(trial, number, point, {}, baseline=number == 0))
+        log.append(kinds.TrialStarted(trial, 1, 0))
+        log.append(kinds.Reported(trial, 1, 1, {"iteration": 1, "loss": 2.0, "rouge_combined_f1": cheap}, None))
+        log.append(kinds.Ended(trial, status))
+        if full is not None:
+            log.append(kinds.Scored(trial, 1, {"loss": 2.0, "rouge_combined_f1": full}, 1.0))
+    log.close()
+    found = figures(fold(read_events(tmp_path / "events.jsonl")[0]), {})
+    assert (found.best, found.least, found.most, found.fully_scored) == (0.45, 0.41, 0.45, 2)
+    assert found.mean == pytest.approx(0.43)
 
 
 @pytest.mark.parametrize(("output_dir", "shown"), [("./outputs", "outputs/{run}/report.html"), ("/data/out", "{folder}/report.html")])
