@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from summtune.documents import Document, KeyPath
@@ -52,6 +52,8 @@ class _Reader:
     document: Document
     catalogue: Catalogue
     parsed: Parsed
+    titles: dict[str, KeyPath] = field(default_factory=dict)
+    """Where each bundle of that name stands."""
 
     def group(self, path: KeyPath, group: Mapping[str, Any], prefix: str) -> None:
         paired = self._paired(path, group, prefix)
@@ -83,9 +85,9 @@ class _Reader:
             self._keep(parameter, here, spec)
 
     def _claim(self, key: str, here: KeyPath) -> bool:
-        """Make a key this parameter's own."""
-        if key in self.parsed.claimed:
-            first = ".".join(str(part) for part in self.parsed.claimed[key])
+        """Make a key this parameter's own. A bundle of that name would be taken for it in rules, and in the space."""
+        if key in self.parsed.claimed or key in self.titles:
+            first = ".".join(str(part) for part in self.parsed.claimed.get(key) or self.titles[key])
             self._problem(here, f"this is {key}, which {first} is already.", "Keep one of them.")
             return False
         self.parsed.claimed[key] = here
@@ -139,10 +141,11 @@ class _Reader:
             sound = self._claim(key, place) and sound
         if not sound:
             return
-        self.parsed.places[title] = here
-        if title in {parameter.name for parameter in self.parsed.parameters}:
-            self._problem(here, f"another parameter is called {title} already.", "Give it another name.")
+        if title in self.titles or title in self.parsed.claimed:
+            first = ".".join(str(part) for part in self.titles.get(title) or self.parsed.claimed[title])
+            self._problem(here, f"another parameter is called {title} already: {first}.", "Give it another name.")
             return
+        self.titles[title] = self.parsed.places[title] = here
         if len(options) == 1:
             for key, value in options[0][1]:
                 self.parsed.places[key] = claimed[key]
@@ -211,7 +214,7 @@ class _Reader:
             options.append((str(checkpoint), tuple(option)))
         if all(self._claim(key, (*path, name)) for key, name in named.items()):
             title = f"{prefix}{named[_CHECKPOINT]}"
-            self.parsed.places[title] = here
+            self.titles[title] = self.parsed.places[title] = here
             self.parsed.parameters.append(Bundle(title, tuple(options)))
             self.parsed.notices.append(
                 f"{named[_ARCHITECTURE]} and {named[_CHECKPOINT]} are paired, position by position: {len(options)} models."

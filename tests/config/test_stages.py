@@ -75,6 +75,11 @@ def test_nothing_but_decoding(load: Load) -> None:
             "this is generation.num_beams, which parameters.num_beams is already.",
         ),
         (
+            "parameters: {b: {bundle: {x: {num_beams: 1}, y: {num_beams: 4}}}, seed: {values: [1, 2]}}\n"
+            "decode: {parameters: {b: {bundle: {p: {no_repeat_ngram_size: 0}, q: {no_repeat_ngram_size: 3}}}}}",
+            "decode.parameters.b: this is b, which parameters.b is already.",
+        ),
+        (
             "parameters: {batch_size: {values: [4, 8], }, num_beams: {values: [1, 2], when: {batch_size: 4}}}",
             "one is decided by training, the other after it.",
         ),

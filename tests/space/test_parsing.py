@@ -305,6 +305,18 @@ def test_bundles_move_together() -> None:
         ("size: {bundle: {a: {batch_size: 1}}, min: 3}", "size.min: a bundle has no such key."),
         ("batch_size: {values: [1, 2]}\nsize: {bundle: {a: {batch_size: 1}, b: {batch_size: 2}}}", "which batch_size is already."),
         ("a: {bundle: {x: {batch_size: 1}}}\nb: {bundle: {x: {batch_size: 2}}}", "which a.bundle.x.batch_size is already."),
+        (
+            f"{LR}: {{bundle: {{x: {{batch_size: 1}}, y: {{batch_size: 2}}}}}}\nlearning_rate: {{values: [1e-4, 1e-3]}}",
+            f"this is {LR}, which {LR} is already.",
+        ),
+        (
+            f"learning_rate: {{values: [1e-4, 1e-3]}}\n{LR}: {{bundle: {{x: {{batch_size: 1}}, y: {{batch_size: 2}}}}}}",
+            f"another parameter is called {LR} already: learning_rate.",
+        ),
+        (
+            "a: {parameters: {b: {bundle: {x: {batch_size: 1}}}}}\na.b: {bundle: {x: {seed: 1}, y: {seed: 2}}}",
+            "another parameter is called a.b already: a.parameters.b.",
+        ),
         ("optim: {values: [sgd, lomo], when: {seed: 1}}\nseed: {values: [1, 2], when: {optim: sgd}}", "depend on each other in a circle"),
         ("optim: {values: [sgd, lomo], when: 3}", "s.yaml:1:30: optim.when: it must say which parameter has which value."),
         ("optim: {values: [sgd, lomo], when: {seed: []}}", "an empty list holds never."),
