@@ -24,6 +24,7 @@ from summtune.space.values import shown
 _SOURCE, _TARGET, _SUMMARY = "tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length"
 _SHORTEST, _NEW = "generation.min_length", "generation.max_new_tokens"
 _LENGTHS = (_SOURCE, _TARGET, _SUMMARY)
+LOOKED_AT = (*_LENGTHS, _SHORTEST, _NEW)
 
 MAX_PAIRS = 64
 """So many pairs of two lengths are asked after, the worst first."""

@@ -98,6 +98,8 @@ class _Loading:
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
                 self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
+            if top.baseline:
+                self.problems.extend(validation.of_baseline(settings, layers.base, self.problems))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from summtune.config.layers import Layer
 from summtune.errors import Problem
@@ -15,6 +16,15 @@ from summtune.space.parameters import Choice, Constant, Parameter
 
 Possible = Callable[[Mapping[str, Any]], bool]
 """Whether a point may have these values (dotted key or parameter to value) together."""
+
+
+class Undrawn(Enum):
+    """In the place of a value: none is drawn, so that a point has that of the settings beneath."""
+
+    BENEATH = "beneath"
+
+
+BENEATH: Final = Undrawn.BENEATH
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ It must not know how the space was read, beyond where its parts stand.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,7 @@ from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layers import Layer, Resolved
 from summtune.config.receipts import inert_parameters
-from summtune.config.searched import Searched
+from summtune.config.searched import BENEATH, Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
 from summtune.documents import KeyPath
@@ -22,7 +23,7 @@ from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
 from summtune.space.counting import EFFORT, Counting, Uncountable
-from summtune.space.parameters import Choice, Constant
+from summtune.space.parameters import Choice, Constant, Parameter
 from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
 from summtune.space.space import Space
@@ -30,6 +31,9 @@ from summtune.space.spec import Parsed
 
 MAX_SUSPECTS = 20
 """Of more rules than these nobody is told which one leaves nothing."""
+
+MAX_WAYS = 100
+"""In so many ways a point is looked for that does not draw a key."""
 
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
@@ -87,12 +91,38 @@ class SpaceCheck:
     def possible_with(self, drawn: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
         """Whether a point with this model may have certain values, too."""
 
-        def possible(wanted: Mapping[str, Any]) -> bool:
-            asked = {**drawn, **wanted}
+        def drawable(asked: Mapping[str, Any]) -> bool:
             found = self.space.draw_narrowed(_Wishes(self.space, asked), 0)
-            return found is not None and all(found.point.get(key) == value for key, value in asked.items())
+            return found is not None and all(found.point.get(key, BENEATH) == value for key, value in asked.items())
+
+        def possible(wanted: Mapping[str, Any]) -> bool:
+            beneath = [key for key, value in wanted.items() if value is BENEATH]
+            ways = itertools.islice(itertools.product(*(self._leaving(key) for key in beneath)), MAX_WAYS)
+            return any(drawable({**drawn, **{key: value for one in way for key, value in one.items()}, **wanted}) for way in ways)
 
         return possible
+
+    def _leaving(self, key: str) -> Iterator[dict[str, Any]]:
+        """What to ask for so that a point leaves a key to the settings beneath."""
+        parameter = self._setter(key)
+        if parameter is None:
+            yield {}
+            return
+        if isinstance(parameter, Bundle) and any(key not in dict(settings) for _, settings in parameter.options):
+            yield {}
+        for when in self.space.conditions.get(parameter.name, ()):
+            other = self._setter(when.name)
+            if other is None:
+                continue
+            for index in range(min(other.size() or 0, MAX_WAYS)):
+                settings = other.settings_of(other.at(index))
+                if not when.holds(self.space.values_under({other.name: other.at(index), **settings})):
+                    yield {one: settings.get(one, BENEATH) for one in other.keys}
+            if other.name in self.space.conditions:
+                yield from self._leaving(when.name)
+
+    def _setter(self, name: str) -> Parameter | None:
+        return next((one for one in self.space.parameters.values() if name in (one.name, *one.keys)), None)
 
     def resolve(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """A point's flat settings."""
@@ -210,10 +240,12 @@ class _Wishes:
     def answer(self, name: str, question: Question) -> Any:
         parameter = self._space.parameters[name]
         wanted = {key: self._wanted[key] for key in parameter.keys if key in self._wanted}
+        if not isinstance(parameter, Bundle):
+            wanted = {key: value for key, value in wanted.items() if value is not BENEATH}
         if wanted:
             for index in range(min(parameter.size() or 0, 1000)):
                 settings = parameter.settings_of(parameter.at(index))
-                if all(settings.get(key) == value for key, value in wanted.items()):
+                if all(settings.get(key, BENEATH) == value for key, value in wanted.items()):
                     return parameter.answer_to(parameter.at(index))
             try:
                 return parameter.answer_to(next(iter(wanted.values())))
