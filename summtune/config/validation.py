@@ -241,6 +241,7 @@ def metric_problems(settings: Settings, layer: Layer) -> list[Problem]:
             found.append(declared(name))
         except MetricMistake as mistake:
             problems += mistake.problems
+        problems += [at(layer, one.key, one.reason, one.remedy) for one in unfit(name, evaluation)]
     problems += [at(layer, "evaluation.metrics", one.reason, one.remedy) for one in problems_together(found, NEEDS)]
     if len(set(evaluation.metrics)) < len(evaluation.metrics):
         problems.append(at(layer, "evaluation.metrics", "a metric stands here twice.", "Remove one of them."))

@@ -8,6 +8,8 @@ A metric's file begins with its declaration, free of heavy imports:
 and then offers one of
     score(summaries) -> mapping of each key to one value per dialogue, in the dialogues' order
     scorer(evaluation, cache) -> Scorer     where it has settings, or says how it computes
+and, where its settings may be such that it can't score by them,
+    check(evaluation)       raises SettingsMistake, which is said before anything starts
 
 A metric must not know of models, tokens of models, or files.
 """

@@ -54,6 +54,15 @@ def weights(combined: str | Mapping[str, float]) -> dict[str, float]:
     return found
 
 
+def check(evaluation: Evaluation) -> None:
+    """Whether the combined score can be made.
+
+    Raises:
+        SettingsMistake: as `weights`.
+    """
+    weights(evaluation.combined)
+
+
 def scorer(evaluation: Evaluation, cache: Path) -> Scorer:
     """A scorer by the settings' tokenizer, with the fastest engine that is installed; `evaluate` may write to `cache`."""
     return Rouge(evaluation, cache, fastest())

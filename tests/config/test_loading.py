@@ -282,6 +282,13 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
             "encoder_max_len: 900 with max_length 125 is beyond the model's 1024 positions: prompt and summary share them.",
         ),
         ("settings: {evaluation: {metrics: [rogue]}}\n", "there is no metric 'rogue'."),
+        (
+            "settings: {evaluation: {combined: {bleu: 1}}}\n",
+            "s.yaml:1:25: settings.evaluation.combined: there is no 'bleu' to weigh. Weigh rouge1, rouge2, rougeL, rougeLsum.",
+        ),
+        ("settings: {evaluation: {combined: {rouge1: 1, rouge1_f1: 2}}}\n", "evaluation.combined: rouge1 is weighed twice."),
+        ("settings: {evaluation: {combined: {rouge1: 0}}}\n", "evaluation.combined: all weights are zero."),
+        ("settings: {evaluation: {combined: {}}}\n", "evaluation.combined: all weights are zero."),
         ("settings: {training: {lr_scheduler_type: cosin}}\n", "Did you mean cosine?"),
         ("settings: {training: {optim: adamw_trch}}\n", "Did you mean adamw_torch?"),
         ("settings: {training: {adam_beta1: x}}\n", '"x" is text, where a number is meant.'),
