@@ -132,8 +132,7 @@ class _Reader:
             return None
         try:
             node = parse_expression(text).renamed(self._named)
-            if node.kind not in ("compare", "and", "or", "not") and not self._is_switch(node):
-                raise Unfit("this compares nothing.", "Write a comparison, such as `encoder_max_len > 512`.")
+            self._check_truth(node)
             return self._checked(node)
         except Unfit as unfit:
             self._note((key,), unfit.reason, unfit.remedy)
@@ -144,6 +143,31 @@ class _Reader:
             return reference(self.catalogue, self.parsed, name)
         except Unfit as unfit:
             raise Unfit(unfit.reason, f"{unfit.remedy} Text needs quotes.".strip()) from None
+
+    def _check_truth(self, node: Node) -> None:
+        """Whether something is true or false, all the way down: `seed == 1 or 2` would always be true."""
+        if node.kind == "compare":
+            for part in node.parts:
+                self._check_operand(part)
+        elif node.kind in ("and", "or", "not"):
+            for part in node.parts:
+                self._check_truth(part)
+        elif not self._is_switch(node):
+            raise Unfit(f"`{node}` compares nothing.", "Write a comparison, such as `encoder_max_len > 512`.")
+
+    def _check_operand(self, node: Node) -> None:
+        """Whether what is compared can be: nothing comes of arithmetic with what is no number."""
+        if node.kind in ("compare", "and", "or", "not"):
+            self._check_truth(node)
+        for part in node.parts if node.kind in ("list", "arithmetic", "negative") else ():
+            if node.kind != "list" and not self._is_number(part):
+                raise Unfit(f"`{part}` is no number, so that nothing comes of `{node}`.", "Name settings that are numbers.")
+            self._check_operand(part)
+
+    def _is_number(self, node: Node) -> bool:
+        if node.kind == "name":
+            return node.word[0] not in self.parsed.bundles and self.catalogue.kind(node.word[0]) in _NUMBERS
+        return node.kind in ("arithmetic", "negative") or (node.kind == "value" and type(node.value) in (int, float))
 
     def _is_switch(self, node: Node) -> bool:
         """`do_sample` by itself is a condition, too."""

@@ -376,6 +376,13 @@ def test_exponents_of_less_than_one_begin_at_one() -> None:
     assert "there is no multiple of 1 from 1 to 0." in reason("{distribution: log_uniform, min: -100, max: -3}", "seed")
 
 
+def test_switches_and_arithmetic_may_stand_in_rules() -> None:
+    found, _ = rules("[{condition: 'do_sample or not (do_sample == (seed > 1))', then: {weight_decay: {value: 0.0}}}]")
+    assert not found.problems, found.problems
+    found, _ = rules("[{require: '-(batch_size // 2) % 3 * weight_decay <= 8 and batch_size in [4 * 2, 32]'}]")
+    assert not found.problems, found.problems
+
+
 def test_rules_may_speak_of_a_value_that_comes_from_the_settings_beneath() -> None:
     # `large` says nothing of the length, and beta1 does not exist with sgd: both have the base's value then.
     found, _ = rules(
@@ -399,7 +406,14 @@ def test_rules_may_speak_of_a_value_that_comes_from_the_settings_beneath() -> No
         ("[{cond: a}]", "constraints.0.cond: a rule has no such key. Did you mean condition?"),
         ("[{then: {optim: {value: sgd}}}]", "`then` needs a `condition`."),
         ("[{condition: 3, then: {optim: {value: sgd}}}]", "3 is no comparison."),
-        ("[{condition: 'optim', then: {weight_decay: {value: 0.0}}}]", "this compares nothing."),
+        ("[{condition: 'optim', then: {weight_decay: {value: 0.0}}}]", "`training.optim` compares nothing."),
+        ("[{condition: 'weight_decay == 0.1 or 0.2', then: {optim: {value: sgd}}}]", "`0.2` compares nothing."),
+        ("[{condition: 'weight_decay > 0 and batch_size', then: {optim: {value: sgd}}}]", f"`{BATCH}` compares nothing."),
+        ("[{require: 'weight_decay == (0.1 or 0.2)'}]", "`0.1` compares nothing."),
+        ("[{require: 'not (batch_size * 2)'}]", f"`{BATCH} * 2` compares nothing."),
+        ("[{require: 'batch_size * optim <= 8'}]", f"`training.optim` is no number, so that nothing comes of `{BATCH} * training.optim`."),
+        ("[{require: 'batch_size in [8, -optim]'}]", "`training.optim` is no number"),
+        ("[{require: 'batch_size + true <= 8'}]", "`true` is no number"),
         ("[{condition: 'optm == 1', require: 'seed > 0'}]", "there is no setting 'optm'. Did you mean training.optim? Text needs quotes."),
         ("[{require: 'optim == sgd'}]", "there is no setting 'sgd'."),
         ("[{require: 'optim == ''adam'''}]", "adam is not one of the"),
