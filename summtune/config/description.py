@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from summtune.config.experiment import Experiment
@@ -15,6 +16,9 @@ from summtune.space.values import shown
 
 COLUMN = 12
 """Width of the labels."""
+
+_UNREADABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""What YAML forbids or takes for the end of a line."""
 
 
 def summary_lines(experiment: Experiment) -> list[str]:
@@ -134,6 +138,11 @@ def _yaml(value: Any) -> str:
             and " #" not in value
             and "\n" not in value
             and value == value.strip()
+            and not _UNREADABLE.search(value)
         )
-        return value if plain and parse_scalar(value) == value and not value.endswith(":") else json.dumps(value, ensure_ascii=False)
-    return shown(value)
+        if plain and parse_scalar(value) == value and not value.endswith(":"):
+            return value
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = shown(value)
+    return _UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # it stands in quotes

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,11 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), m
         "\\",
         "@",
         "%",
+        "a\u2028b",
+        "\x85",
+        "a\x7f",
+        "\ufeffa\uffff",
+        "\U0001f600\u2029",
     ]
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -65,7 +71,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "generation.length_penalty": st.floats(-1e3, 1e3),
     "generation.temperature": st.none() | st.floats(0.01, 10),
     "generation.do_sample": st.booleans(),
-    "evaluation.combined": st.sampled_from(["mean", "sum"]) | st.fixed_dictionaries({"rouge1_f1": st.floats(0, 1)}),
+    "evaluation.combined": st.sampled_from(["mean", "sum"]) | st.fixed_dictionaries({"rouge1_f1": st.floats(0, 1, exclude_min=True)}),
     "model.config_overrides.dropout": st.floats(0, 1),
     "model.dropout_rate": st.none() | st.floats(0, 1),
     "wandb.notes": texts,
@@ -77,7 +83,7 @@ some_values = st.fixed_dictionaries({}, optional=VALUES)
 @settings(max_examples=200, deadline=None, suppress_health_check=QUIET)
 def test_resolving_what_was_dumped_gives_the_same(values: dict[str, Any], tmp_path: Path) -> None:
     base = tmp_path / "base.yaml"
-    base.write_text(json.dumps({"model": {"preset": "tiny-kobart"}, **_merged(nest(values))}, ensure_ascii=False), encoding="utf-8")
+    base.write_text(yaml.safe_dump(_merged(nest(values)), allow_unicode=True), encoding="utf-8")
     first = load_settings(str(base), environ={}).resolved
     text = "\n".join(resolved_lines(first))
     dumped = tmp_path / "dumped.yaml"
