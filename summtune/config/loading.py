@@ -17,13 +17,14 @@ from summtune.config.layering import Layers, Unwhole, always_drawn, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
-from summtune.config.orphans import without_lost, without_orphans
+from summtune.config.orphans import lost_bundles, without_lost
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.searched import Possible, Searched
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
-from summtune.config.space_check import SpaceCheck, built_space, counted
+from summtune.config.space_check import counted
+from summtune.config.space_checks import SpaceChecks
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, SpaceFile
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
@@ -71,25 +72,24 @@ class _Loading:
         self.notices.extend(reader.notices)
         parsed, given = self._parameters(top)
         constraints = self._constraints(top, together(parsed, given))
-        stages = split(self.space, top, parsed, given, constraints)
+        layers = self._layers(top, parsed)
+        left, given_left = layers.without_pinned(parsed, self.notices), layers.without_pinned(given, self.notices)
+        layers.fixed = self._fixed(left)
+        lost = lost_bundles(together(parsed, given), together(left, given_left))
+        rules = without_lost(constraints.rules, lost, self.notices)
+        stages = split(self.space, top, left, given_left, replace(constraints, rules=rules))
         self.problems.extend(stages.problems)
-        layers = self._layers(top, stages.training)
-        kept = layers.without_pinned(stages.training, self.notices)
-        decoded = layers.without_pinned(stages.decoding, self.notices)
-        layers.drawn = always_drawn(kept)
+        layers.drawn = always_drawn(stages.training)
         settings = resolved_settings(layers.base, self.problems)
-        known = self._models(layers, kept) if settings is not None else None
+        known = self._models(layers, stages.training) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        training_rules = without_lost(stages.training_rules, stages.training, kept, self.notices)
-        decoding_rules = without_lost(stages.decoding_rules, stages.decoding, decoded, self.notices)
-        kept = without_orphans(stages.training, kept, layers.pinned_keys, base.flat, self.notices)
-        decoded = without_orphans(stages.decoding, decoded, layers.pinned_keys, base.flat, self.notices)
+        checks = SpaceChecks(self.space, constraints, base, layers.pinned_keys, lost, self.notices)
+        whole = settings is not None and known is not None
+        kept, check = checks.of(stages.training, stages.training_rules, models, whole=whole)
+        decoded, decode_check = checks.of(stages.decoding, stages.decoding_rules, (), whole=whole)
+        space, afterwards = check.space, decode_check.space
         self.notices.extend(stages.notices(decoded))
-        space = built_space(kept, training_rules, base, models)
-        check = SpaceCheck(self.space, stages.training, constraints, space, base, models)
-        afterwards = built_space(decoded, decoding_rules, base, ())
-        decode_check = SpaceCheck(self.space, stages.decoding, constraints, afterwards, base, ())
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         if settings is not None and known is not None:
             at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
@@ -116,10 +116,12 @@ class _Loading:
         self._proxy_decoding(layers.base, check.searched)
         self._seeds(top, kept, settings)
         beneath = [base, *(resolved for _, resolved in models)]
-        stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
+        after = {one.name for one in stages.decoding.parameters}
+        trained = replace(parsed, parameters=[one for one in parsed.parameters if one.name not in after])
+        stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, trained, kept)
         aims = AimReader(self.space, self.problems, settings)
         objectives, limits = aims.objectives(top), aims.limits(constraints)
-        decode = self._decode_stage(top, decoded, afterwards, objectives[0])
+        decode = self._decode_stage(top, given, decoded, afterwards, objectives[0])
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
             self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
@@ -294,10 +296,10 @@ class _Loading:
         elif settings is not None and set(top.seeds) == {settings.general.seed}:
             self.notices.append(f"seeds: {settings.general.seed} is what every trial is trained with; nothing is repeated.")
 
-    def _decode_stage(self, top: SpaceFile, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
+    def _decode_stage(self, top: SpaceFile, given: Parsed, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
         wanted = asked_for(top)
         if not space.searched:
-            if isinstance(top.decode, DecodeSpec) and not decoded.parameters and not self.problems:
+            if isinstance(top.decode, DecodeSpec) and not given.parameters and not decoded.parameters and not self.problems:
                 hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
                 self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", hint))
             return None

@@ -6,15 +6,16 @@ It must not know how the space was read, beyond where its parts stand.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
+from summtune.config.layering import MODEL_KEYS
 from summtune.config.layers import Layer, Resolved
-from summtune.config.receipts import inert_parameters
+from summtune.config.receipts import Inert, inert_parameters
 from summtune.config.searched import BENEATH, Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
@@ -175,9 +176,24 @@ class SpaceCheck:
         reason = f"no point was found that keeps to {named.rstrip(',')}: if there are any, they are too rare to be drawn."
         return self.document.problem(path, reason, "Widen it, or narrow the parameters to where it holds.")
 
+    @cached_property
+    def _inert_parameters(self) -> list[Inert]:
+        return inert_parameters(self.space, self.resolve)
+
+    def idled_by(self, pinned: Set[str]) -> list[Inert]:
+        """The parameters without effect where that is decided by keys that are pinned, and not, or not alone, by the file."""
+        if not pinned or ((self.space.rules or self.space.conditions) and not self.space.possible()):
+            return []
+        found = []
+        for inert in self._inert_parameters:
+            deciding = {one for key in self.space.parameters[inert.name].keys for one in effects.depends_on(key)}
+            if inert.reasons and pinned & {*MODEL_KEYS, *deciding}:
+                found.append(inert)
+        return found
+
     def _inert(self) -> Iterator[Problem]:
         """Parameters that no two values of which would ever come to different arguments: trials would differ in name only."""
-        for inert in inert_parameters(self.space, self.resolve):
+        for inert in self._inert_parameters:
             if not inert.reasons:
                 yield self._blame(inert.name)("it never exists: what its `when` asks for never holds.", "Change the condition.")
                 continue

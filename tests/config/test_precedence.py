@@ -272,3 +272,54 @@ def test_null_clears_a_mapping(load: Load) -> None:
 
 def test_a_base_without_a_model_is_said(load: Load) -> None:
     assert any("names no model: tiny-kobart is used." in notice for notice in load(base="training: {seed: 3}\n").notices)
+
+
+def test_what_has_no_effect_beside_a_pinned_value_leaves_with_it(load: Load, refuse: Refuse) -> None:
+    text = (
+        "parameters:\n  lr_scheduler_type: {values: [linear, constant]}\n  warmup_ratio: {values: [0.0, 0.1]}\n"
+        "  seed: {values: [1, 2], when: {warmup_ratio: 0.0}}\n  optim: {values: [sgd, adafactor]}\n"
+    )
+    assert load(text, sets=["lr_scheduler_type=linear"]).space.size() == 2 * (1 + 2)
+    experiment = load(text, sets=["lr_scheduler_type=constant"])
+    assert experiment.space.searched == ("training.optim",)
+    said = "training.warmup_ratio leaves the space, too: lr_scheduler_type constant, reduce_lr_on_plateau and greedy have no warm-up."
+    assert said in experiment.notices
+    fixed = text.replace("  lr_scheduler_type: {values: [linear, constant]}\n", "")
+    assert any(
+        "training.warmup_ratio has no effect" in one for one in refuse(f"settings: {{training: {{lr_scheduler_type: constant}}}}\n{fixed}")
+    )
+
+
+def test_a_bundle_whose_labels_say_the_same_without_what_is_pinned_is_fixed(load: Load) -> None:
+    text = (
+        "parameters: {size: {bundle: {small: {batch_size: 4, weight_decay: 0.3}, large: {batch_size: 8, weight_decay: 0.3}}},"
+        " optim: {values: [sgd, adafactor]}, max_grad_norm: {values: [0.5, 1.0], when: {size: large}}}\n"
+    )
+    experiment = load(text, sets=["batch_size=8"])
+    assert experiment.space.searched == ("training.optim",)
+    assert experiment.base.settings.training.weight_decay == 0.3
+    assert experiment.base.origin("training.weight_decay").layer == "parameters"
+    assert all(experiment.settings_for(point).training.weight_decay == 0.3 for point in experiment.space.points())
+    assert "training.weight_decay is 0.3 in every label of size that is left, and fixed." in experiment.notices
+    conditional = load(text.replace("0.3}}}", "0.3}}, when: {optim: sgd}}"), sets=["batch_size=8"])
+    assert [conditional.settings_for(point).training.weight_decay for point in conditional.space.points()] == [0.3, 0.01]
+
+
+def test_what_is_pinned_ties_no_stage_to_the_other(load: Load, refuse: Refuse) -> None:
+    tied = "parameters: {size: {bundle: {a: {batch_size: 4, max_length: 20}, b: {batch_size: 8, max_length: 30}}}}\n"
+    asked = "parameters: {num_beams: {values: [1, 4]}, batch_size: {values: [4, 8], when: {num_beams: 4}}}\n"
+    rule = (
+        "parameters: {num_beams: {values: [1, 4]}, batch_size: {values: [4, 8]}}\nconstraints: [{require: num_beams * batch_size <= 16}]\n"
+    )
+    for text in (tied, asked, rule):
+        assert refuse(text)
+    assert load(tied, sets=["max_length=25"]).space.size() == 2
+    assert load(asked, sets=["num_beams=4"]).space.size() == 2
+    assert load(asked, sets=["num_beams=1"]).space.size() == 1
+    assert load(rule, sets=["num_beams=4"]).space.size() == 1
+
+
+def test_all_that_is_decoded_may_be_pinned(load: Load) -> None:
+    experiment = load("parameters: {seed: {values: [1, 2]}}\ndecode: {parameters: {num_beams: {values: [1, 4]}}}\n", sets=["num_beams=4"])
+    assert experiment.decode is None
+    assert "generation.num_beams is fixed at 4 by --set, and leaves the space." in experiment.notices
