@@ -112,12 +112,26 @@ class SettingsCatalogue:
         argument = key.removeprefix("training.")
         if argument in DROPPED:
             raise Unfit(f"{argument} is gone: {DROPPED[argument]}.", "Remove it.")
-        bare = "." not in key and any(known.endswith(f".{key}") for known in self.fields)  # `output_dir` is general.output_dir
-        if argument in DECIDED and key not in self.fields and not bare:
+        if argument in DECIDED and not self._is_a_field(key):
             raise Unfit(f"{argument} is not yours to set here: {DECIDED[argument].by}.", "Remove it.")
         if key.startswith("model.lora.") and key not in self._every_field:
             raise Unfit(f"model.lora has no {key.rpartition('.')[2]}.", f"It has {', '.join(Lora.model_fields)}.")
         return self.vocabulary.resolve(name)
+
+    def _is_a_field(self, key: str) -> bool:
+        """Whether a key, or the last part of one, is of ours: `output_dir` is general.output_dir."""
+        return key in self.fields or ("." not in key and any(known.endswith(f".{key}") for known in self.fields))
+
+    def left_out(self, name: str, value: Any) -> str | None:
+        """Why an argument of transformers can be left out: it means nothing any more, or what happens anyway; None where neither."""
+        key = ALIASES.get(name, name)
+        argument = key.removeprefix("training.")
+        if argument in DROPPED:
+            return DROPPED[argument]
+        decided = DECIDED.get(argument) if not self._is_a_field(key) else None
+        if decided and any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless):
+            return decided.by
+        return None
 
     def judged(self, name: str) -> str:
         """The key that rules look at where they name a setting: of those that say the same, the one that is searched.

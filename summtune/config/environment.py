@@ -29,6 +29,8 @@ VARIABLES: Mapping[str, str] = {
     "SEED": "general.seed",
 }
 _PREFIX = "SUMMTUNE_"
+_SPACES_COUNT = "tokenizer."
+"""Texts that models read; of others spaces at their ends are hardly meant."""
 _NO_SETTINGS = ("SUMMTUNE_CACHE", "SUMMTUNE_STORAGE", PACKED_ROOT)
 
 
@@ -92,10 +94,24 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
     return value, text.strip()
 
 
+def _left_out(name: str, text: str) -> str | None:
+    try:
+        value, _ = read_value(text, wanted_text=False)
+    except Unfit:
+        return None
+    return catalogue().left_out(name, value)
+
+
 def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
     try:
+        reason = _left_out(name, text)
+        if reason is not None:
+            reading.notices.append(f"{written} is left out: {reason}.")
+            return
         key = catalogue().resolve(name)
         value, plain = read_value(text, catalogue().takes_text(key))
+        if key.startswith(_SPACES_COUNT) and value == text.strip():
+            value = text
         # Such paths are relative to where the person stands.
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config import presets, synonyms
-from summtune.config.catalogue import ALIASES, catalogue
+from summtune.config.catalogue import catalogue
 from summtune.config.layers import Entry, Layer, LayerName, Origin
 from summtune.config.places import placed
 from summtune.config.settings import OPEN_KEYS
-from summtune.config.training_arguments import DECIDED, DROPPED
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
@@ -126,16 +125,10 @@ class SectionReader:
         """Old arguments of transformers that mean nothing, or what happens anyway."""
         if not written.startswith("training."):
             return False
-        argument = ALIASES.get(written, written).removeprefix("training.")
-        place = f"{self.document.file}:{self.document.marks[path].line}: " if path in self.document.marks else ""
-        if argument in DROPPED:
-            self.reading.notices.append(f"{place}{written} is left out: {DROPPED[argument]}.")
-            return True
-        decided = DECIDED.get(argument)
-        if decided and any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless):
-            self.reading.notices.append(f"{place}{written} is left out: {decided.by}.")
-            return True
-        return False
+        reason = catalogue().left_out(written, value)
+        if reason is not None:
+            self.reading.notices.append(f"{self.document.place(path)}{written} is left out: {reason}.")
+        return reason is not None
 
     def keep(self, path: KeyPath, key: str, value: Any) -> None:
         """Read the value of one key that stands at a path."""

@@ -72,6 +72,11 @@ class _Reader:
         self.parsed.problems.append(self.document.problem(path, reason, remedy))
 
     def _single(self, here: KeyPath, spec: Any, written: str) -> None:
+        fixed = spec.get("value") if isinstance(spec, dict) and set(spec) <= {"value", "distribution"} else None
+        reason = self.catalogue.left_out(written, fixed) if fixed is not None else None
+        if reason is not None:
+            self.parsed.notices.append(f"{self.document.place(here)}{written} is left out: {reason}.")
+            return
         try:
             key = self.catalogue.resolve(written)
         except Unfit as unfit:

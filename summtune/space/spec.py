@@ -39,6 +39,9 @@ class Catalogue(Protocol):
     def resolve(self, name: str) -> str:
         """The dotted key that a name means; raises Unfit."""
 
+    def left_out(self, name: str, value: Any) -> str | None:
+        """Why a setting with this value can be left out; None where it can't."""
+
     def judged(self, name: str) -> str:
         """The dotted key that rules look at where they name a setting; raises Unfit."""
 

@@ -262,12 +262,19 @@ def test_the_stronger_of_warm_up_steps_and_ratio_counts(load: Load) -> None:
     assert not settings.training.model_extra
 
 
-def test_null_clears_a_mapping(load: Load) -> None:
-    with pytest.raises(Exception, match="model"):
-        load("settings: {model: {config_overrides: 3}}\n")
+def test_a_mapping_is_laid_over_entry_by_entry(load: Load, refuse: Refuse) -> None:
     settings = load("settings: {model: {config_overrides: {d_model: 64}}}\n").base.settings
     assert settings.model.config_overrides["d_model"] == 64
     assert settings.model.config_overrides["encoder_layers"] == read_preset("tiny-kobart")["model.config_overrides.encoder_layers"].value
+    assert "a mapping is meant" in refuse("settings: {model: {config_overrides: null}}\n")[0]
+
+
+def test_null_clears_a_mapping_that_may_be_null(load: Load) -> None:
+    base = "model: {preset: tiny-kobart, lora: {r: 4}}\n"
+    lora = load(base=base, sets=["model.lora.alpha=32"]).base.settings.model.lora
+    assert lora is not None
+    assert (lora.r, lora.alpha) == (4, 32)
+    assert load(base=base, sets=["model.lora=null"]).base.settings.model.lora is None
 
 
 def test_a_base_without_a_model_is_said(load: Load) -> None:
@@ -323,3 +330,41 @@ def test_all_that_is_decoded_may_be_pinned(load: Load) -> None:
     experiment = load("parameters: {seed: {values: [1, 2]}}\ndecode: {parameters: {num_beams: {values: [1, 4]}}}\n", sets=["num_beams=4"])
     assert experiment.decode is None
     assert "generation.num_beams is fixed at 4 by --set, and leaves the space." in experiment.notices
+
+
+def test_arguments_that_mean_nothing_are_left_out_wherever_they_are_given(load: Load, refuse: Refuse, tmp_path: Path) -> None:
+    said = "is left out: every epoch is evaluated (evaluation.every)."
+    text = "parameters:\n  seed: {values: [1, 2]}\n  evaluation_strategy: {value: epoch}\n  fp16_opt_level: {value: O2}\n"
+    experiment = load(text, sets=["training.eval_strategy=epoch"], environ={"SUMMTUNE_TRAINING__EVALUATION_STRATEGY": "epoch"})
+    assert experiment.space.keys == ("general.seed",)
+    for place in (
+        f"{tmp_path / 's.yaml'}:3: evaluation_strategy",
+        "--set training.eval_strategy",
+        "SUMMTUNE_TRAINING__EVALUATION_STRATEGY",
+    ):
+        assert f"{place} {said}" in experiment.notices
+    assert any("fp16_opt_level is left out: it belonged to apex" in notice for notice in experiment.notices)
+    assert any("eval_strategy is not yours to set here" in one for one in refuse(text.replace("value: epoch", "value: steps")))
+    assert any("eval_strategy is not yours to set here" in one for one in refuse(sets=["eval_strategy=steps"]))
+
+
+def test_spaces_count_in_what_models_read(load: Load) -> None:
+    experiment = load(sets=["tokenizer.prefix=summarize: "], environ={"SUMMTUNE_TOKENIZER__BOS_TOKEN": "' <s>'", "WANDB_PROJECT": "a "})
+    assert experiment.base.settings.tokenizer.prefix == "summarize: "
+    assert experiment.base.settings.tokenizer.bos_token == " <s>"
+    assert experiment.base.settings.wandb.project == "a"
+    assert load(environ={"SUMMTUNE_TOKENIZER__PREFIX": "말: "}).base.settings.tokenizer.prefix == "말: "
+
+
+def test_a_part_is_not_assigned_to_what_has_none(load: Load, refuse: Refuse) -> None:
+    assert refuse("early_terminate: none\n", sets=["early_terminate.eta=2"]) == [
+        "s.yaml:1:1: early_terminate: none has no `eta`. Leave it out."
+    ]
+    assert load("early_terminate: none\n", sets=["early_terminate.type=asha", "early_terminate.eta=2"]).stopping.eta == 2
+    text = "decode: inline\nparameters: {num_beams: {values: [1, 4]}}\n"
+    assert refuse(text, sets=["decode.top_k=2"]) == [
+        "--set decode.top_k: decode is inline, which has no top_k. Assign decode as a whole first: 'decode={…}'."
+    ]
+    stage = load(text, sets=["decode={}", "decode.top_k=2"]).decode
+    assert stage is not None
+    assert stage.top_k == 2
