@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from summtune.documents import Document, KeyPath
+from summtune.scalars import plain_value
 from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Parameter
@@ -70,6 +71,8 @@ def checked_values(document: Document, catalogue: Catalogue, parsed: Parsed, pat
     parameter = setter(parsed, key)
     if key not in parsed.bundles:
         value = catalogue.check(key, value, document.plain.get(path)) if value is not None else None
+    elif isinstance(parameter, Bundle):
+        value = next((label for label in parameter.labels if same(plain_value(label), value)), value)  # `depth == 1` of labels 1, 2
     values = catalogue.alike(key, value)
     if parameter is None or value is None or (key not in parsed.bundles and may_lie_beneath(parsed, parameter, key)):
         return values

@@ -13,6 +13,7 @@ import yaml
 from benchmarks.parsing import fifty_parameters
 from summtune import paths
 from summtune.config import presets
+from summtune.config.complete import load_settings
 from summtune.config.description import resolved_lines
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.config.layers import flatten
@@ -44,6 +45,11 @@ def test_search_spaces_load_without_a_word(file: Path) -> None:
     assert set(experiment.notices) <= EXPECTED
     assert experiment.stopping.type == "none" or experiment.stopping.rungs()
     assert Experiment.from_record(experiment.to_record()) == experiment
+
+
+def test_the_settings_of_a_space_that_only_decodes_are_its_base_s() -> None:
+    file = paths.shipped("search_spaces") / "tiny_generation_params_sweep.yaml"
+    assert load_settings(str(file), environ={}).resolved == load_experiment(file, environ={}).base
 
 
 @pytest.mark.parametrize("name", presets.names())

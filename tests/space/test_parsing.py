@@ -376,6 +376,17 @@ def test_exponents_of_less_than_one_begin_at_one() -> None:
     assert "there is no multiple of 1 from 1 to 0." in reason("{distribution: log_uniform, min: -100, max: -3}", "seed")
 
 
+def test_labels_that_look_like_numbers_are_labels() -> None:
+    sizes = "size: {bundle: {1: {batch_size: 8}, 1e-3: {batch_size: 16}, true: {batch_size: 32}}}\n"
+    parsed = parse(sizes + "seed: {values: [1, 2], when: {size: 1}}\noptim: {values: [sgd, lomo], when: {size: [0.001, true, '1']}}")
+    assert not parsed.problems, parsed.problems
+    assert [when.values for whens in parsed.conditions.values() for when in whens] == [("1",), ("1e-3", "true", "1")]
+    document = parse_document(sizes + "constraints: [{require: 'size != 1 and size in [1e-3, \"1\"]'}]", "s.yaml")
+    found = parse_constraints(document, ("constraints",), document.value["constraints"], catalogue(), parsed)
+    assert not found.problems, found.problems
+    assert [rule.describe() for rule in found.rules] == ['constraint 1: size != "1" and size in ["1e-3", "1"]']
+
+
 def test_switches_and_arithmetic_may_stand_in_rules() -> None:
     found, _ = rules("[{condition: 'do_sample or not (do_sample == (seed > 1))', then: {weight_decay: {value: 0.0}}}]")
     assert not found.problems, found.problems
