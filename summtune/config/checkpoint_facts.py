@@ -32,3 +32,11 @@ def known_type(checkpoint: str) -> str | None:
     preset = presets.of_model(checkpoint=checkpoint)
     architecture = presets.document(preset).value["model"].get("architecture") if preset else None
     return model_type(architecture) if architecture else None
+
+
+def architecture_of(values: Mapping[str, Any]) -> str | None:
+    """The kind of model that settings name (by dotted key), as far as that is known before it is loaded."""
+    if values.get("model.gguf_file") is not None:
+        return "llama"  # any of its family: what GGUF files hold
+    named, checkpoint = values.get("model.architecture"), values.get("model.checkpoint")
+    return named or (known_type(checkpoint) if isinstance(checkpoint, str) else None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from summtune.config.experiment import Experiment
@@ -16,9 +15,6 @@ from summtune.space.values import shown
 
 COLUMN = 12
 """Width of the labels."""
-
-_UNREADABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-"""What YAML forbids or takes for the end of a line."""
 
 
 def summary_lines(experiment: Experiment) -> list[str]:
@@ -136,13 +132,15 @@ def _yaml(value: Any) -> str:
             and value[0] not in "!&*-?|>%@`#,[]{}\"': "
             and ": " not in value
             and " #" not in value
-            and "\n" not in value
+            and value.isprintable()
             and value == value.strip()
-            and not _UNREADABLE.search(value)
         )
         if plain and parse_scalar(value) == value and not value.endswith(":"):
             return value
-        text = json.dumps(value, ensure_ascii=False)
-    else:
-        text = shown(value)
-    return _UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # it stands in quotes
+        return _escaped(json.dumps(value, ensure_ascii=False))
+    return _escaped(shown(value))
+
+
+def _escaped(quoted: str) -> str:
+    """Without what may not stand in YAML (U+007F), or ends a line there (U+0085, U+2028)."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" if ord(one) <= 0xFFFF else f"\\U{ord(one):08x}" for one in quoted)

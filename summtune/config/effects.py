@@ -260,8 +260,11 @@ def arguments(values: Values) -> dict[str, Any]:
 
 
 def own_arguments(values: Values, keys: Iterable[str]) -> list[Any]:
-    """What these keys alone come to: None where they change nothing."""
-    return [None if idle(values, key) is not None or _is_default(key, values.get(key)) else values.get(key) for key in keys]
+    """What these keys alone come to, each with its name, a mapping by its entries: None where they change nothing."""
+    flat = [
+        one for key in keys for one in ([key] if key in values else [known for known in values if known.startswith(f"{key}.")] or [key])
+    ]
+    return [(key, None if idle(values, key) is not None or _is_default(key, values.get(key)) else values.get(key)) for key in flat]
 
 
 def decides_others(key: str) -> bool:

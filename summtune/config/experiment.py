@@ -65,7 +65,8 @@ class Experiment:
         file: the search space's file, as the person named it.
         source: that file, verbatim.
         base: the settings of the baseline: all layers but what the search draws.
-        models: where models are drawn: what is drawn of each (dotted key and value), and all layers with its preset instead.
+        models: where models are drawn: what is drawn of each (dotted key and value), and all layers with its preset instead; those of which
+            more is drawn first.
         space: what varies; what the environment or --set pins has left it.
         method: a file of search/methods.
         objective: what is searched for; of several objectives the first, which rungs and the best go by.

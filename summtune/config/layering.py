@@ -1,6 +1,6 @@
 """The layers of one search space, and what becomes of its parameters beside them: which are pinned, and which draw a model.
 
-It must not know how layers are read (`settings_file`, `environment`), nor how two are merged (`layers`).
+It must not know how layers are read (`settings_file`, `environment`), nor how they are merged (`other_model`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from summtune.config import synonyms
-from summtune.config.layers import Entry, Layer, Resolved, merge
+from summtune.config.layers import Entry, Layer, Resolved
+from summtune.config.other_model import merge
 from summtune.config.settings_file import read_preset
 from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
@@ -105,6 +106,8 @@ class Layers:
         kept: list[Parameter] = []
         places, conditions = dict(parsed.places), dict(parsed.conditions)
         for parameter in parsed.parameters:
+            if isinstance(parameter, Constant) and parameter.key in self.fixed and any(key.startswith(f"{parameter.key}.") for key in gone):
+                continue  # a fixed mapping of which a part is pinned: both are layers of the base
             pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._cleared(key)]
             for key in pinned:
                 entry = self.pinned.get(synonyms.said_as(key), self._cleared(key) or model)
@@ -113,6 +116,7 @@ class Layers:
                 here = synonyms.said_as(key) in self.pinned or self._cleared(key)
                 value = f"fixed at {shown(entry.value)}" if here else "decided"
                 notices.append(f"{key} is {value} by {by}, and leaves the space.")
+                self.fixed.pop(synonyms.said_as(key), None)
             left = _left(parameter, pinned)
             kept += left
             for one in left if isinstance(parameter, Bundle) else ():
@@ -129,6 +133,16 @@ class Layers:
         entry = self.pinned.get(key.rpartition(".")[0])
         return entry if entry is not None and entry.value is None else None
 
+    def covered(self, kept: Parsed) -> Iterator[tuple[Entry, str, str]]:
+        """Pinned entries of mappings that are drawn as a whole, and would take their place: (entry, reason, remedy)."""
+        for key, entry in self.pinned.items():
+            whole, _, name = key.rpartition(".")
+            for parameter in (one for one in kept.parameters if whole in one.keys):
+                values = [parameter.settings_of(parameter.at(index)).get(whole) for index in range(parameter.size() or 0)]
+                if any(isinstance(value, dict) and name in value for value in values):
+                    reason = f"{whole} is searched as a whole, and what it says of {name} would take the place of {shown(entry.value)}."
+                    yield entry, reason, f"Fix all of it ({whole}), or leave {name} out of its values in the file."
+
     def shadowing(self, kept: Parsed) -> Iterator[tuple[str, Entry]]:
         """Fixed keys of a model that would hold for every model drawn: (what is searched, the fixed entry)."""
         searched = {key for parameter in kept.parameters if not isinstance(parameter, Constant) for key in parameter.keys}
@@ -142,19 +156,8 @@ class Layers:
                     yield key, layer[by]
 
 
-def always_drawn(kept: Parsed) -> frozenset[str]:
-    """The settings keys that every point sets."""
-    found: set[str] = set()
-    for one in kept.parameters:
-        if one.name in kept.conditions:
-            continue
-        options = [{key for key, _ in settings} for _, settings in one.options] if isinstance(one, Bundle) else [set(one.keys)]
-        found |= set.intersection(*options)
-    return frozenset(found)
-
-
 def drawn_models(kept: Parsed) -> list[DrawnModel]:
-    """Every model that may be drawn.
+    """Every model that may be drawn, those of which more is said first: the first that a point has all keys of is its own.
 
     Raises:
         Unwhole: several parameters have a say in it, or there are too many.
@@ -172,7 +175,9 @@ def drawn_models(kept: Parsed) -> list[DrawnModel]:
     if size > MAX_MODELS:
         raise Unwhole(one.name, f"there are {size} models.", f"A space draws at most {MAX_MODELS}.")
     settings = (one.settings_of(one.at(index)) for index in range(size))
-    return [DrawnModel({key: value for key, value in each.items() if key in MODEL_KEYS}, one.name) for each in settings]
+    found = [{key: value for key, value in each.items() if key in MODEL_KEYS} for each in settings]
+    # A label that says nothing of the model has the base's.
+    return [DrawnModel(model, one.name) for model in sorted(found, key=len, reverse=True) if model]
 
 
 def _left(parameter: Parameter, gone: list[str]) -> list[Parameter]:

@@ -5,40 +5,20 @@
 
 Of what the search draws only models are merged here, one resolution for each; all else is laid over a point at a time (`experiment`),
 since the stronger layers' keys have left the space by then.
-It must not know how layers are read (`settings_file`, `environment`, `assignments`).
+It must not know how layers are read (`settings_file`, `environment`), nor what becomes of a base under another model (`other_model`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from summtune.config import presets
 from summtune.config.settings import OPEN_KEYS, Lora, Settings
 from summtune.errors import Problem
-from summtune.space.values import shown
 
 LayerName = Literal["default", "preset", "base", "settings", "parameters", "search", "environment", "--set"]
-
-# What says which model it is: never mixed from two models.
-IDENTITY = (
-    "model.preset",
-    "model.architecture",
-    "model.checkpoint",
-    "model.load_pretrained",
-    "model.gguf_file",
-    "model.config_overrides",
-    "tokenizer.vocab_size",
-)
-
-# What the preset of another model may carry over a person's base. Lengths and batch sizes are not among them.
-_CARRIED = (
-    *IDENTITY, "tokenizer.special_tokens", "tokenizer.bos_token", "tokenizer.eos_token", "tokenizer.pad_token", "tokenizer.prefix",
-    "training.precision", "training.learning_rate", "training.optim",
-    "generation.num_beams", "generation.length_penalty", "generation.no_repeat_ngram_size", "generation.early_stopping",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,68 +109,7 @@ def _entry_by_entry(layer: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
 def without(layer: Layer, keys: Iterable[str]) -> Layer:
     """A layer without some keys, and without what lies below them."""
     gone = tuple(keys)
-    return {key: entry for key, entry in layer.items() if not _among(key, gone)}
-
-
-def merge(
-    base_preset: str | None,
-    base: Layer,
-    above: Sequence[Layer],
-    read_preset: Callable[[str], Layer],
-    notices: list[str],
-    drawn: Collection[str] = (),
-) -> Layer:
-    """All layers in their order, with the preset of another model where a layer above the base names one.
-
-    Args:
-        base_preset: the preset of the base's own model.
-        base: the base file.
-        above: the layers over it, weakest first.
-        read_preset: a preset's settings.
-        notices: what a person should know is added here.
-        drawn: keys that every point sets, so that nobody need know what lies beneath.
-    """
-    preset = read_preset(base_preset) if base_preset else {}
-    strong: Layer = {}
-    for layer in above:
-        strong = lay(strong, layer)
-    weak = lay(preset, base)
-    own, other = model_named(weak), model_named(strong)
-    if other is not None and other != own:
-        weak = _with_other_model(weak, base, other, read_preset, notices, {*strong, *drawn})
-    return lay(weak, strong)
-
-
-def model_named(layer: Mapping[str, Entry]) -> tuple[str | None, Any] | None:
-    """(preset, checkpoint) of the model that a layer names; None where it names none."""
-    preset, checkpoint, architecture = (
-        layer[key].value if key in layer else None for key in ("model.preset", "model.checkpoint", "model.architecture")
-    )
-    if preset is None and checkpoint is None and architecture is None:
-        return None
-    found = presets.of_model(preset, checkpoint, architecture)
-    return found, None if found else (checkpoint or architecture)
-
-
-def _with_other_model(
-    weak: Layer,
-    base: Layer,
-    other: tuple[str | None, Any],
-    read_preset: Callable[[str], Layer],
-    notices: list[str],
-    hidden: Collection[str],
-) -> Layer:
-    """The base without what belongs to its own model; over it what the other model's preset carries, said where it isn't `hidden`."""
-    name, _ = other
-    if name is None:  # a checkpoint that has no preset: lengths and the like stay, what describes the old model goes
-        return without(weak, IDENTITY)
-    carried = read_preset(name)
-    kept = without(base, IDENTITY)
-    for key in [key for key in kept if key in carried and _among(key, _CARRIED)]:
-        if kept[key].value != carried[key].value and key not in hidden:
-            own, others = shown(carried[key].value), shown(kept[key].value)
-            notices.append(f"{key}: preset {name}'s own {own} takes the place of {others} from {kept[key].origin.file}.")
-    return lay(lay(carried, kept), {key: entry for key, entry in carried.items() if _among(key, _CARRIED)})
+    return {key: entry for key, entry in layer.items() if not among(key, gone)}
 
 
 def nest(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,5 +157,6 @@ def lay_value(values: dict[str, Any], key: str, value: Any) -> None:
         values[key] = value
 
 
-def _among(key: str, keys: Iterable[str]) -> bool:
+def among(key: str, keys: Iterable[str]) -> bool:
+    """Whether a key is one of these, or lies below one."""
     return any(key == one or key.startswith(f"{one}.") for one in keys)

@@ -13,7 +13,7 @@ from summtune.config.catalogue import catalogue
 from summtune.config.environment import read_assignments, read_environment
 from summtune.config.evaluations import longest
 from summtune.config.experiment import Experiment, Resources
-from summtune.config.layering import Layers, Unwhole, always_drawn, drawn_models
+from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
@@ -74,12 +74,12 @@ class _Loading:
         constraints = self._constraints(top, together(parsed, given))
         layers = self._layers(top, parsed)
         left, given_left = layers.without_pinned(parsed, self.notices), layers.without_pinned(given, self.notices)
-        layers.fixed = self._fixed(left)
+        layers.fixed.update(self._fixed(left))
         lost = lost_bundles(together(parsed, given), together(left, given_left))
         rules = without_lost(constraints.rules, lost, self.notices)
         stages = split(self.space, top, left, given_left, replace(constraints, rules=rules))
         self.problems.extend(stages.problems)
-        layers.drawn = always_drawn(stages.training)
+        layers.drawn = Space.of(stages.training.parameters, stages.training.conditions).always_set
         settings = resolved_settings(layers.base, self.problems)
         known = self._models(layers, stages.training) if settings is not None else None
         models = known or ()
@@ -91,6 +91,8 @@ class _Loading:
         space, afterwards = check.space, decode_check.space
         self.notices.extend(stages.notices(decoded))
         self.problems.extend(validation.not_yet(layers.base, check.searched))
+        for entry, reason, remedy in layers.covered(kept):
+            self.problems.append(entry.problem(reason, remedy))
         if settings is not None and known is not None:
             at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
@@ -104,6 +106,7 @@ class _Loading:
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
             self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
+            self.notices.extend([*check.unnarrowed(), *decode_check.unnarrowed()])
             self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
@@ -121,7 +124,7 @@ class _Loading:
         stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, trained, kept)
         aims = AimReader(self.space, self.problems, settings)
         objectives, limits = aims.objectives(top), aims.limits(constraints)
-        decode = self._decode_stage(top, given, decoded, afterwards, objectives[0])
+        decode = self._decode_stage(top, together(parsed, given), decoded, afterwards, objectives[0])
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
             self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
@@ -296,12 +299,17 @@ class _Loading:
         elif settings is not None and set(top.seeds) == {settings.general.seed}:
             self.notices.append(f"seeds: {settings.general.seed} is what every trial is trained with; nothing is repeated.")
 
-    def _decode_stage(self, top: SpaceFile, given: Parsed, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
+    def _decode_stage(self, top: SpaceFile, written: Parsed, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
         wanted = asked_for(top)
         if not space.searched:
-            if isinstance(top.decode, DecodeSpec) and not given.parameters and not decoded.parameters and not self.problems:
+            after = [one for one in written.parameters if any(key.startswith(GENERATION) for key in one.keys)]
+            if isinstance(top.decode, DecodeSpec) and all(isinstance(one, Constant) for one in after) and not self.problems:
                 hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
-                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", hint))
+                fixed = "What is fixed stands under `settings: {generation: …}`."
+                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", fixed if after else hint))
+            elif space.constants:
+                said = " and ".join(f"{key} is not set to {shown(value)}, either" for key, value in space.constants.items())
+                self.notices.append(f"nothing is left to be searched after training: {said}.")
             return None
         if found.name == LOSS:
             reason = f"decoding doesn't change the {LOSS}, which is searched for."

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from summtune.config import effects
+from summtune.space.expressions import Node
 from summtune.space.parameters import Constant, Parameter
-from summtune.space.rules import Narrowing, Rule
+from summtune.space.rules import Rule
 from summtune.space.source import Dice, Number, Question
 from summtune.space.space import Draw, Space
 from summtune.space.values import same
@@ -120,12 +121,14 @@ def _context(space: Space, wanted: Mapping[str, Any], first_seed: int) -> Draw |
 
 
 def _narrowed_context(space: Space, wanted: Mapping[str, Any], first_seed: int) -> Draw | None:
-    """The same, with the wish as one more rule: where points can be counted it is met if it can be."""
+    """The same, with the wishes as further rules: where points can be counted it is met if it can be."""
     settings = [space.parameters[name].settings_of(value) for name, value in wanted.items()]
     values = space.values_under({**wanted, **{key: value for one in settings for key, value in one.items()}})
     exist = [name for name in wanted if all(when.holds(values) for when in space.conditions.get(name, ()))]
-    wish = Rule("wish", None, tuple(Narrowing(name, values=(wanted[name],)) for name in exist))
-    return _context(replace(space, rules=(*space.rules, wish)), wanted, first_seed)
+    wishes = [
+        Rule("wish", require=Node("compare", ("==",), parts=(Node("name", (name,)), Node("value", value=wanted[name])))) for name in exist
+    ]
+    return _context(replace(space, rules=(*space.rules, *wishes)), wanted, first_seed)
 
 
 def _tried(space: Space, parameter: Parameter) -> list[Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from summtune.config import presets, synonyms
 from summtune.config.architectures import defaults_of
-from summtune.config.checkpoint_facts import known_type
+from summtune.config.checkpoint_facts import architecture_of
 from summtune.config.complaints import explain
 from summtune.config.layers import Layer, nest
 from summtune.config.settings import Settings
@@ -24,7 +22,7 @@ def resolved_settings(layer: Layer, problems: list[Problem]) -> Settings | None:
     """The settings of all layers together; None, and what is wrong added to the problems, where they can't be."""
     synonyms.settle_warmup(layer)
     values = {key: entry.value for key, entry in layer.items()}
-    values = {**defaults_of(_architecture(values)), **values}
+    values = {**defaults_of(architecture_of(values)), **values}
     synonyms.mirror(values)
     try:
         return Settings.model_validate(nest(values))
@@ -35,14 +33,6 @@ def resolved_settings(layer: Layer, problems: list[Problem]) -> Settings | None:
             entry = next((entry for known, entry in layer.items() if known == key or known.startswith(f"{key}.")), None)
             problems.append(entry.problem(unfit.reason, unfit.remedy) if entry else Problem(unfit.reason, unfit.remedy, key))
         return None
-
-
-def _architecture(values: Mapping[str, Any]) -> str | None:
-    """The kind of model that settings name, as far as that is known before it is loaded."""
-    if values.get("model.gguf_file") is not None:
-        return "llama"  # any of its family: what GGUF files hold
-    named, checkpoint = values.get("model.architecture"), values.get("model.checkpoint")
-    return named or (known_type(checkpoint) if isinstance(checkpoint, str) else None)
 
 
 def read_base(path: Path) -> tuple[str | None, Reading]:

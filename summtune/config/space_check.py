@@ -29,12 +29,17 @@ from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
+from summtune.space.values import shown
 
 MAX_SUSPECTS = 20
 """Of more rules than these nobody is told which one leaves nothing."""
 
 MAX_WAYS = 100
 """In so many ways a point is looked for that does not draw a key."""
+
+
+GLIMPSES = 24
+"""So many points are drawn to see what a rule doesn't narrow."""
 
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
@@ -43,6 +48,10 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
     """The space of what was read, over the settings beneath."""
     names = {name for rule in rules for name in rule.names} | {when.name for whens in parsed.conditions.values() for when in whens}
     names -= parsed.bundles
+    bundles = [one for one in parsed.parameters if isinstance(one, Bundle)]
+    names.update(
+        key for one in bundles for key in one.keys if key not in one.common_keys
+    )  # a label is known by what it leaves to these, too
     beneath = {name: _value(base, name) for name in sorted(names)}
     of_models = tuple(
         (drawn, {name: _value(resolved, name) for name in beneath if _value(resolved, name) != beneath[name]}) for drawn, resolved in models
@@ -168,6 +177,24 @@ class SpaceCheck:
                     yield f"the rule {rule.title!r} excludes nothing: every point keeps it anyway."
             except Uncountable:
                 continue
+
+    def unnarrowed(self) -> Iterator[str]:
+        """What rules narrow where it is drawn, and would not leave where it lies beneath a point and acts all the same, as notices."""
+        for rule in self.space.rules:
+            sometimes = [one for one in rule.narrowings if one.name in self.space.keys and one.name not in self.space.always_set]
+            if not sometimes:
+                continue
+            asked = replace(self.space, rules=(*self.space.rules, Rule("asked", None, (), rule.condition)))
+            points = [draw.point for seed in range(GLIMPSES) if (draw := asked.draw_narrowed(Dice(seed), seed)) is not None]
+            for one in sometimes:
+                for values in (self.resolve(point) for point in points if one.name not in point):
+                    if not one.holds(values) and effects.idle(values, one.name) is None:
+                        value = shown(values.get(one.name))
+                        reason = (
+                            f"the rule {rule.title!r} narrows {one.name} where it is drawn, not where it is {value} without being drawn."
+                        )
+                        yield f"{reason} A `require` looks at both."
+                        break
 
     def _left_by(self, path: KeyPath, named: str) -> Problem:
         if self.space.surely_empty:

@@ -120,7 +120,13 @@ def _said_twice(document: SpaceDocument, parsed: Parsed, given: Parsed, moved: l
             if name is not None:
                 first = ".".join(map(str, parsed.claimed.get(name) or parsed.places[other.name]))
                 place = given.claimed.get(name) or given.places[one.name]
-                yield one.name, document.problem(place, f"this is {name}, which {first} is already.", "Keep one of them.")
+                if name in titles:
+                    yield (
+                        one.name,
+                        document.problem(place, f"another parameter is called {name} already: {first}.", "Give it another name."),
+                    )
+                else:
+                    yield one.name, document.problem(place, f"this is {name}, which {first} is already.", "Keep one of them.")
 
 
 def _of_generation(parameter: Parameter) -> bool:

@@ -5,11 +5,11 @@ A metric's file begins with its declaration, free of heavy imports:
     GOAL    mapping of each key to "maximize", "minimize", or None where neither end is the better one
     UNIT    mapping of each key to what the number is, such as "F1, 0..1"; `0..1` is a promise
     NEEDS   what it wants besides predictions: any of `Summaries`' other fields (left out: nothing)
+and, in a file of this folder, where its settings can be wrong
+    check(evaluation)       raises SettingsMistake, before anything starts
 and then offers one of
     score(summaries) -> mapping of each key to one value per dialogue, in the dialogues' order
     scorer(evaluation, cache) -> Scorer     where it has settings, or says how it computes
-and, where its settings may be such that it can't score by them,
-    check(evaluation)       raises SettingsMistake, which is said before anything starts
 
 A metric must not know of models, tokens of models, or files.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,6 +35,11 @@ class Bundle:
     def keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(key for _, settings in self.options for key, _ in settings))
 
+    @property
+    def common_keys(self) -> frozenset[str]:
+        """The keys that every label sets."""
+        return frozenset.intersection(*(frozenset(key for key, _ in settings) for _, settings in self.options))
+
     def question(self) -> Question | None:
         return OneOf(self.labels)
 
@@ -47,16 +52,25 @@ class Bundle:
     def settings_of(self, value: Any) -> dict[str, Any]:
         return dict(self.options[index_in(self.labels, value)][1])
 
-    def label_of(self, point: Mapping[str, Any]) -> str:
-        """The label whose settings a point has.
+    def label_of(self, point: Mapping[str, Any], beneath: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda settings: {}) -> str:
+        """The label that a point has; of several the one that sets most.
+
+        Args:
+            point: what was drawn, or complete settings.
+            beneath: from a label's settings to the values that are not drawn then, which complete settings have, too.
 
         Raises:
             ValueError: none.
         """
+        found = []
         for label, settings in self.options:
-            if all(key in point and same(point[key], value) for key, value in settings):
-                return label
-        raise ValueError(f"{self.title} has no such settings")
+            expected = {**beneath(dict(settings)), **dict(settings)}
+            whole = all(key in point for key, _ in settings)
+            if whole and all(same(point[key], expected[key]) for key in self.keys if key in point and key in expected):
+                found.append((len(settings), label))
+        if not found:
+            raise ValueError(f"{self.title} has no such settings")
+        return max(found, key=lambda one: one[0])[1]
 
     def size(self) -> int | None:
         return len(self.options)

@@ -7,7 +7,7 @@ and a parameter that no rule looks at multiplies the count by its size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,20 +40,12 @@ class Counting:
         self._effort = EFFORT if effort is None else effort
         self._names = space.order
         self._sizes = [space.parameters[name].size() for name in self._names]
-        outputs = {name: {name, *space.parameters[name].keys} for name in self._names}
-        places: dict[str, int] = {}
-        for place, name in enumerate(self._names):
-            for output in outputs[name]:
-                places[output] = max(places.get(output, place), place)
         endless = {place for place, size in enumerate(self._sizes) if size is None}
-        model_places = {places[key] for key in space.backdrop.model_keys if key in places}
         self._rules: list[list[int]] = [[] for _ in self._names]
         self._first_rules: list[int] = []
         looked_at: list[tuple[int, set[int]]] = []  # (place where it is looked at, places that it looks at)
         for number, rule in enumerate(space.rules):
-            seen = {places[name] for name in rule.names if name in places} | (model_places if rule.names - set(places) else set())
-            # Several bundles may set one key: all of them count as seen.
-            seen |= {place for place, name in enumerate(self._names) if outputs[name] & rule.names}
+            seen = space.places_of(rule.names)
             if seen & endless:
                 continue
             if not seen:
@@ -63,7 +55,7 @@ class Counting:
             looked_at.append((max(seen), seen))
         for place, name in enumerate(self._names):
             for when in space.conditions.get(name, ()):
-                seen = {other for other, known in enumerate(self._names) if when.name in outputs[known]} | model_places
+                seen = space.places_of(frozenset({when.name}))
                 if not seen & endless:
                     looked_at.append((place, seen - {place}))
         self._needed = [
@@ -81,8 +73,7 @@ class Counting:
         Raises:
             Uncountable: it would take too long to tell.
         """
-        values = self._space.values_under({})
-        if not all(self._space.rules[number].holds(values) for number in self._first_rules):
+        if not self._space.keeps([self._space.rules[number] for number in self._first_rules], {}):
             return 0
         return self.below([])
 
@@ -111,8 +102,8 @@ class Counting:
         rules = self._rules[place]
         if not rules:
             return True
-        values = self._values(chosen, [*self._needed[place], place])
-        return all(self._space.rules[number].holds(values) for number in rules)
+        drawn = self._drawn(chosen, [*self._needed[place], place])
+        return self._space.keeps([self._space.rules[number] for number in rules], drawn)
 
     def at(self, index: int) -> list[int]:
         """The indices of the values of the point at an index, which lies below `total`."""
@@ -140,13 +131,13 @@ class Counting:
     def _options(self, place: int, chosen: list[int]) -> Sequence[int]:
         conditions = self._space.conditions.get(self._names[place], ())
         if conditions:
-            values = self._values(chosen, self._needed[place])
+            values = self._space.values_under(self._drawn(chosen, self._needed[place]))
             if not all(when.holds(values) for when in conditions):
                 return (ABSENT,)
         return range(self._sizes[place] or 1)
 
-    def _values(self, chosen: list[int], places: list[int]) -> Mapping[str, Any]:
-        """The values that these places give, and those beneath."""
+    def _drawn(self, chosen: list[int], places: list[int]) -> dict[str, Any]:
+        """The values that these places give."""
         drawn: dict[str, Any] = {}
         for place in places:
             option = chosen[place]
@@ -159,4 +150,4 @@ class Counting:
                     if (self._sizes[place] or 0) <= MANY:  # each of a long range is looked at once
                         self._outputs[place, option] = outputs
                 drawn |= outputs
-        return self._space.values_under(drawn)
+        return drawn

@@ -90,12 +90,22 @@ class _Reader:
             self._keep(parameter, here, spec)
 
     def _claim(self, key: str, here: KeyPath) -> bool:
-        """Make a key this parameter's own. A bundle of that name would be taken for it in rules, and in the space."""
-        if key in self.parsed.claimed or key in self.titles:
-            first = ".".join(str(part) for part in self.parsed.claimed.get(key) or self.titles[key])
+        """Make a key this parameter's own."""
+        if self._called(key, self.titles, here):
+            return False
+        if key in self.parsed.claimed:
+            first = ".".join(str(part) for part in self.parsed.claimed[key])
             self._problem(here, f"this is {key}, which {first} is already.", "Keep one of them.")
             return False
         self.parsed.claimed[key] = here
+        return True
+
+    def _called(self, name: str, others: Mapping[str, KeyPath], here: KeyPath) -> bool:
+        """Whether another parameter has this name, which is said then: rules, and the space, could not tell them apart."""
+        if name not in others:
+            return False
+        first = ".".join(str(part) for part in others[name])
+        self._problem(here, f"another parameter is called {name} already: {first}.", "Give it another name.")
         return True
 
     def _keep(self, parameter: Parameter, here: KeyPath, spec: Any) -> None:
@@ -146,9 +156,7 @@ class _Reader:
             sound = self._claim(key, place) and sound
         if not sound:
             return
-        if title in self.titles or title in self.parsed.claimed:
-            first = ".".join(str(part) for part in self.titles.get(title) or self.parsed.claimed[title])
-            self._problem(here, f"another parameter is called {title} already: {first}.", "Give it another name.")
+        if self._called(title, {**self.parsed.claimed, **self.titles}, here):
             return
         self.titles[title] = self.parsed.places[title] = here
         if len(options) == 1:

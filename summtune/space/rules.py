@@ -1,12 +1,13 @@
 """Rules between parameters: when one exists at all (`when`), and which values go together (`constraints`).
 
 Rules are data, judged over the values that a trial would be trained with: those that were drawn, and for what was not drawn those of the
-settings beneath (`Backdrop`). How they are written it must not know (`constraints`, `conditions`).
+settings beneath (`Backdrop`). What `then` narrows has to be drawn, though: a warm-up that a constant schedule doesn't have is not too
+long. How they are written rules must not know (`constraints`, `conditions`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -85,13 +86,13 @@ class Rule:
         where = f"where {self.condition}: " if self.condition is not None else ""
         return f"{self.title}: {where}{', '.join(said)}"
 
-    def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether it is kept."""
+    def holds(self, values: Mapping[str, Any], absent: Container[str] = ()) -> bool:
+        """Whether it is kept; `absent` are the parameters and keys of the space that a point has not drawn."""
         if self.condition is not None and not self.condition.evaluate(values):
             return True
         if self.require is not None and not self.require.evaluate(values):
             return False
-        return all(one.holds(values) for one in self.narrowings)
+        return all(one.name in absent or one.holds(values) for one in self.narrowings)
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,13 @@ class Backdrop:
 
     Attributes:
         values: by dotted key.
-        of_models: where the model is drawn, too: what was drawn of it, and the values that differ then.
+        of_models: where the model is drawn, too: what was drawn of it, and the values that differ then; those of which more is drawn first.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     of_models: tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...] = ()
 
-    @property
+    @cached_property
     def model_keys(self) -> frozenset[str]:
         """The keys that say which model it is, where several are drawn."""
         return frozenset(key for drawn, _ in self.of_models for key in drawn)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from summtune.space import rules as rules_of
+from summtune.space.bundle import Bundle
 from summtune.space.counting import ABSENT, EFFORT, Counting, Uncountable
 from summtune.space.parameters import Constant, Parameter, from_record, to_record
 from summtune.space.rules import Backdrop, Rule, When
@@ -104,6 +105,20 @@ class Space:
         }
 
     @cached_property
+    def always_set(self) -> frozenset[str]:
+        """The parameters, and the settings keys, that have a value at every point: what lies beneath never shows."""
+        found: set[str] = set()
+        for name, parameter in self.parameters.items():
+            if name not in self.conditions:
+                found |= {name, *(parameter.common_keys if isinstance(parameter, Bundle) else parameter.keys)}
+        return frozenset(found)
+
+    def places_of(self, names: frozenset[str]) -> set[int]:
+        """The places in the order of drawing on which the values of names hang; where one may lie beneath, the model's, too."""
+        shown = names if self.always_set >= names else names | self.backdrop.model_keys
+        return {place for place, name in enumerate(self.order) if not shown.isdisjoint((name, *self.parameters[name].keys))}
+
+    @cached_property
     def order(self) -> tuple[str, ...]:
         """The names in the order of drawing: models first, then each after what its `when` looks at; otherwise that of the file.
 
@@ -138,6 +153,18 @@ class Space:
         """What rules look at: the values drawn so far, over those of the settings beneath."""
         return {**self.backdrop.under(drawn), **drawn}
 
+    def keeps(self, rules: Iterable[Rule], drawn: Mapping[str, Any]) -> bool:
+        """Whether what was drawn, of a point or of all that these rules look at, keeps them."""
+        values = self.values_under(drawn)
+        absent = self._narrowed_at_times - drawn.keys()
+        return all(rule.holds(values, absent) for rule in rules)
+
+    @cached_property
+    def _narrowed_at_times(self) -> frozenset[str]:
+        """What rules narrow and only some points have."""
+        own = {*self.parameters, *self.keys} - self.always_set
+        return frozenset(one.name for rule in self.rules for one in rule.narrowings if one.name in own)
+
     def draw(self, source: Source) -> Draw | None:
         """One attempt: every parameter asked for once, in order; None where the answers don't go together."""
         return self._drawn(source, None)
@@ -156,8 +183,7 @@ class Space:
 
     def keeps_rules(self, draw: Draw) -> bool:
         """Whether a point keeps every rule."""
-        values = self.values_under({**draw.answers, **draw.point})
-        return all(rule.holds(values) for rule in self.rules)
+        return self.keeps(self.rules, {**draw.answers, **draw.point})
 
     def _drawn(self, source: Source, narrowing: random.Random | None) -> Draw | None:
         values: dict[str, Any] = {}
@@ -182,7 +208,7 @@ class Space:
             point |= settings
         drawn = Draw({key: point[key] for key in self.keys if key in point}, answers)
         self._judged.weight += 10 * len(chosen) + sum(rule.weight for rule in self.rules)
-        return drawn if not self.rules or all(rule.holds(self.values_under(values)) for rule in self.rules) else None
+        return drawn if not self.rules or self.keeps(self.rules, values) else None
 
     def _value(
         self, parameter: Parameter, source: Source, narrowing: random.Random | None, chosen: list[int], values: Mapping[str, Any]
@@ -217,10 +243,8 @@ class Space:
             return True
         decided = self._decided_at[len(chosen)]
         self._judged.weight += 3 + sum(rule.weight for rule in decided)
-        if decided:
-            seen = self.values_under({**values, parameter.name: value, **parameter.settings_of(value)})
-            if not all(rule.holds(seen) for rule in decided):
-                return False
+        if decided and not self.keeps(decided, {**values, parameter.name: value, **parameter.settings_of(value)}):
+            return False
         if parameter.size() is None:
             return True
         try:
@@ -232,10 +256,7 @@ class Space:
     @cached_property
     def _decided_at(self) -> tuple[tuple[Rule, ...], ...]:
         """For each place in the order of drawing the rules that can be judged then, and not before."""
-        last: dict[str, int] = {}
-        for place, name in enumerate(self.order):
-            last |= dict.fromkeys((name, *self.parameters[name].keys), place)
-        places = [max((last[name] for name in rule.names if name in last), default=0) for rule in self.rules]
+        places = [max(self.places_of(rule.names), default=0) for rule in self.rules]
         return tuple(tuple(rule for rule, at in zip(self.rules, places, strict=True) if at == place) for place in range(len(self.order)))
 
     @cached_property
@@ -334,16 +355,22 @@ class Space:
             if not all(when.holds(self.values_under(seen)) for when in self.conditions.get(name, ())):
                 continue
             try:
-                value = _found(parameter, point)
+                value = self._found(parameter, point, seen)
                 parameter.answer_to(value)
             except (ValueError, KeyError):
                 raise Outside(f"outside the range of {name.rpartition('.')[2]}") from None
             values[name] = value
             seen |= {name: value, **parameter.settings_of(value)}
         for rule in self.rules:
-            if not rule.holds(self.values_under(seen)):
+            if not self.keeps([rule], seen):
                 raise Outside(f"against the rule {rule.describe()}")
         return self._of_values(values)
+
+    def _found(self, parameter: Parameter, point: Mapping[str, Any], seen: Mapping[str, Any]) -> Any:
+        """A parameter's value at a point, of which some is known."""
+        if isinstance(parameter, Bundle):
+            return parameter.label_of(point, lambda settings: self.backdrop.under({**seen, **settings}))
+        return point[parameter.keys[0]]
 
     def _of_values(self, values: Mapping[str, Any]) -> Draw:
         point: Point = {}
@@ -383,9 +410,3 @@ def _ends(size: int) -> Iterator[int]:
     """Indices at both ends of a long range."""
     half = LOOKED_THROUGH // 2
     return itertools.chain(range(min(half, size)), range(max(half, size - half), size))
-
-
-def _found(parameter: Parameter, point: Mapping[str, Any]) -> Any:
-    """A parameter's value at a point."""
-    label_of: Callable[[Mapping[str, Any]], str] | None = getattr(parameter, "label_of", None)
-    return label_of(point) if label_of is not None else point[parameter.keys[0]]

@@ -44,11 +44,81 @@ def test_each_drawn_model_has_its_own_preset_beneath(load: Load, tmp_path: Path)
     )
 
 
+def test_what_a_preset_does_not_say_is_the_default_and_not_what_belongs_to_the_base_s_model(load: Load) -> None:
+    base = (
+        "model: {preset: t5}\ntokenizer: {prefix: 'summarize: ', pad_token: <pad>, special_tokens: ['#A#']}\n"
+        "training: {optim: adafactor, learning_rate: 3e-4, weight_decay: 0.3}\ngeneration: {no_repeat_ngram_size: 3}\n"
+    )
+    experiment = load("parameters: {model: {values: [t5, kobart, kogpt2]}}\n", base=base)
+    found = {}
+    for name in ("t5", "kobart", "kogpt2"):
+        one = experiment.settings_for({"model.preset": name})
+        found[name] = (one.tokenizer.prefix, one.tokenizer.pad_token, one.training.optim, one.generation.no_repeat_ngram_size)
+        assert (one.tokenizer.special_tokens, one.training.weight_decay) == (("#A#",), 0.3), "the data's tokens, and what is no model's own"
+    assert found == {
+        "t5": ("summarize: ", "<pad>", "adafactor", 3),
+        "kobart": ("", None, "adamw_torch", 2),
+        "kogpt2": ("", "<pad>", "adamw_torch", 0),
+    }
+    assert 'tokenizer.prefix: preset kobart\'s own "" takes the place of "summarize: " from base.yaml.' in [
+        notice.replace(notice.rpartition(" ")[2], "base.yaml.") for notice in experiment.notices
+    ]
+
+
+@pytest.mark.parametrize("base", ["", "base: tiny-kobart\n", "base: tiny-t5\n"])
+def test_a_checkpoint_without_a_preset_is_not_trained_with_what_is_made_for_random_weights(base: str, load: Load) -> None:
+    experiment = load(base, sets=["model.checkpoint=some/bart"])
+    settings = experiment.base.settings
+    assert (settings.training.learning_rate, settings.training.num_train_epochs, settings.generation.num_beams) == (5e-5, 3, 4)
+    assert settings.model.load_pretrained
+    (said,) = [notice for notice in experiment.notices if notice.startswith("some/bart has no preset, and tiny-")]
+    assert "is made for random weights: built-in defaults take the place of " in said
+    assert "num_train_epochs" in said
+    assert "weight_decay" not in said
+
+
+def test_a_checkpoint_without_a_preset_keeps_the_base_s_settings_unless_it_is_of_another_kind(load: Load, tmp_path: Path) -> None:
+    experiment = load("base: t5\n", sets=["model.checkpoint=google/flan-t5-base", "optim=adafactor"])
+    tokenizer, training = experiment.base.settings.tokenizer, experiment.base.settings.training
+    assert (tokenizer.prefix, training.optim, training.learning_rate) == ("summarize: ", "adafactor", 3e-4)
+    said = 'google/flan-t5-base has no preset, and is trained with the base\'s prefix "summarize: ", learning_rate 0.0003.'
+    assert said in experiment.notices
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text('{"model_type": "bart"}', encoding="utf-8")
+    experiment = load("base: t5\n", sets=[f"model.checkpoint={tmp_path / 'mine'}"])
+    tokenizer, training = experiment.base.settings.tokenizer, experiment.base.settings.training
+    assert (tokenizer.prefix, training.optim, training.learning_rate) == ("", "adamw_torch", 5e-5)
+    assert any("is of the kind bart, not t5, and the default adamw_torch takes the place of adafactor" in one for one in experiment.notices)
+
+
 def test_what_is_drawn_beside_a_model_is_stronger_than_its_preset(load: Load) -> None:
     experiment = load("parameters: {model: {values: [kobart, tiny-kobart]}, learning_rate: {values: [1e-4, 2e-4]}}\n")
     point = {"model.preset": "tiny-kobart", "training.learning_rate": 2e-4}
     assert experiment.settings_for(point).training.learning_rate == 2e-4
     assert experiment.identity(point) != experiment.identity({**point, "model.preset": "kobart"})
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "plain: {learning_rate: 1e-4}, big: {model: t5, learning_rate: 3e-4}",
+        "plain: {learning_rate: 1e-4}, big: {model_checkpoint: paust/pko-t5-base}",
+        "big: {model: t5}, plain: {learning_rate: 1e-4}, other: {model: t5, model_checkpoint: some/t5}",
+    ],
+)
+def test_a_label_that_names_less_of_a_model_is_not_taken_for_one_that_names_more(labels: str, load: Load) -> None:
+    experiment = load(f"base: kobart\nparameters: {{m: {{bundle: {{{labels}}}}}}}\n")
+    found = {}
+    for draw in map(experiment.space.at, range(experiment.space.size() or 0)):
+        settings = experiment.settings_for(draw.point)
+        found[draw.answers["m"]] = (settings.model.architecture, settings.model.checkpoint, settings.tokenizer.prefix)
+    expected = {
+        "plain": ("bart", KOBART, ""),
+        "big": ("t5", "paust/pko-t5-base", "summarize: "),
+        "other": ("t5", "some/t5", "summarize: "),
+    }
+    assert found == {label: expected[label] for label in found}
+    assert len(found) == experiment.space.size()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +273,7 @@ def test_a_rule_takes_an_architecture_by_any_of_its_names(word: str, load: Load)
         experiment = load(f"{models}}}}}\n{constraint}\n")
         assert experiment.space.size() == 2 + 1 + 1, rule
     checkpoint = "{architecture: kobart, checkpoint: gogamza/kobart-base-v2}"
-    bundle = f"parameters: {{m: {{bundle: {{a: {checkpoint}, b: {{model: t5}}}}}}, seed: {{values: [1, 2]}}}}\n"
+    bundle = f"parameters: {{m: {{bundle: {{a: {checkpoint}, b: {{architecture: t5, checkpoint: paust/pko-t5-base}}}}}}, seed: {{values: [1, 2]}}}}\n"
     experiment = load(
         f"base: kobart\n{bundle}constraints: [{{condition: seed == 1, then: {{model_architecture: {{values: [{word}]}}}}}}]\n"
     )

@@ -204,3 +204,21 @@ def test_beams_are_not_drawn() -> None:
     given = {"generation.do_sample": True, "generation.num_beams": 4, "generation.top_p": 0.9}
     assert {key for key in given if effects.idle(given, key)} == {"generation.do_sample", "generation.top_p"}
     assert "do_sample" not in generation_arguments(Generation(num_beams=4, do_sample=True))
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "model.config_overrides: {values: [{d_model: 64}, {d_model: 128}]}",
+        "size: {bundle: {a: {model.config_overrides: {d_model: 64}}, b: {model.config_overrides: {encoder_layers: 2}}}}",
+    ],
+)
+def test_a_mapping_that_is_searched_as_a_whole_has_the_effect_of_its_entries(parameter: str, load: Load) -> None:
+    assert load(f"parameters: {{{parameter}}}\n").space.size() == 2
+
+
+def test_a_mapping_that_changes_nothing_has_no_effect(refuse: Refuse) -> None:
+    found = refuse(
+        "settings: {model: {dropout_rate: 0.1}}\nparameters: {model.config_overrides: {values: [{dropout: 0.2}, {dropout: 0.3}]}}\n"
+    )
+    assert "model.config_overrides has no effect" in found[0]

@@ -446,6 +446,29 @@ def test_rules_that_exclude_nothing_are_said(rule: str, sets: tuple[str, ...], s
     assert ("the rule 'r' excludes nothing: every point keeps it anyway." in notices) is said
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            "{name: r, condition: batch_size > 8, then: {encoder_max_len: {max: 256}}}",
+            "tokenizer.encoder_max_len where it is drawn, not where it is 512",
+        ),
+        ("{name: r, condition: batch_size > 8, then: {encoder_max_len: {max: 512}}}", None),
+        # A constant schedule has no warm-up, whatever the base says.
+        ("{name: r, condition: batch_size > 8, then: {warmup_ratio: {max: 0.05}}}", None),
+    ],
+)
+def test_what_a_rule_does_not_narrow_is_said(rule: str, said: str | None, load: Load) -> None:
+    experiment = load(
+        "base: kobart\nparameters:\n  lr_scheduler_type: {values: [linear, constant]}\n  batch_size: {values: [8, 16]}\n"
+        "  encoder_max_len: {values: [256, 512, 1024], when: {lr_scheduler_type: linear}}\n"
+        f"  warmup_ratio: {{values: [0.0, 0.2], when: {{lr_scheduler_type: linear}}}}\nconstraints: [{rule}]\n"
+    )
+    notices = [notice for notice in experiment.notices if notice.startswith("the rule 'r'")]
+    assert notices == ([f"the rule 'r' narrows {said} without being drawn. A `require` looks at both."] if said else [])
+    assert {"training.lr_scheduler_type": "constant", "training.per_device_train_batch_size": 16} in list(experiment.space.points())
+
+
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "search_spaces").mkdir()

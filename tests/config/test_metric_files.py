@@ -160,3 +160,13 @@ def test_kiwi_is_refused_where_it_is_not_installed(load: Load, refuse: Refuse, m
         "s.yaml:1:25: settings.evaluation.rouge_tokenizer: kiwi needs the package kiwipiepy, which is not installed. "
         "Install it: pip install 'summtune[kiwi]'."
     ]
+
+
+@pytest.mark.parametrize(
+    ("combined", "said"),
+    [("{bleu: 1}", "there is no 'bleu' to weigh."), ("{}", "all weights are zero."), ("{rouge1: 0}", "all weights are zero.")],
+)
+def test_weights_that_nothing_could_be_scored_by_are_refused(combined: str, said: str, refuse: Refuse) -> None:
+    (found,) = refuse(f"settings: {{evaluation: {{combined: {combined}}}}}\n")
+    assert found.startswith("s.yaml:1:25: settings.evaluation.combined")
+    assert said in found

@@ -226,7 +226,7 @@ def test_a_local_checkpoint_is_absolute_and_replaces_the_preset_s_model(load: Lo
     assert settings.model.load_pretrained
     assert settings.model.config_overrides == {}
     assert settings.tokenizer.vocab_size is None
-    assert settings.training.num_train_epochs == read_preset("tiny-kobart")["training.num_train_epochs"].value
+    assert settings.training.num_train_epochs == 3, "what the preset says is for its random weights"
 
 
 def test_positions_are_read_from_a_local_checkpoint(refuse: Refuse, tmp_path: Path) -> None:
@@ -368,3 +368,21 @@ def test_a_part_is_not_assigned_to_what_has_none(load: Load, refuse: Refuse) -> 
     stage = load(text, sets=["decode={}", "decode.top_k=2"]).decode
     assert stage is not None
     assert stage.top_k == 2
+
+
+@pytest.mark.parametrize("given", [{"sets": ["lora_r=4"]}, {"environ": {"SUMMTUNE_MODEL__LORA__R": "4"}}])
+def test_a_pinned_entry_of_a_mapping_that_is_drawn_is_refused(given: dict[str, object], refuse: Refuse, load: Load) -> None:
+    text = "base: kobart\nparameters: {lora: {values: [{r: 8}, {r: 16}, null]}}\n"
+    (found,) = refuse(text, **given)
+    assert "model.lora is searched as a whole, and what it says of r would take the place of 4." in found
+    experiment = load(text, sets=["lora_dropout=0.1"])  # of which the drawn ones say nothing
+    lora = experiment.settings_for({"model.lora": {"r": 8}}).model.lora
+    assert lora is not None
+    assert (lora.r, lora.dropout) == (8, 0.1)
+
+
+def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
+    experiment = load("base: kobart\nparameters: {lora: {value: {r: 8, dropout: 0.3}}, seed: {values: [1, 2]}}\n", sets=["lora_r=4"])
+    lora = experiment.settings_for(experiment.space.at(0).point).model.lora
+    assert lora is not None
+    assert (lora.r, lora.dropout) == (4, 0.3)

@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from summtune.config.complete import load_settings
 from summtune.config.description import read_resolved, resolved_lines
 from summtune.config.experiment import Experiment, load_experiment, settings_over
-from summtune.config.layers import flatten, nest
+from summtune.config.layers import Resolved, flatten, nest
 from summtune.config.settings import Settings
 from summtune.config.settings_file import read_preset
 from summtune.space.source import Dice
@@ -74,7 +75,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "generation.length_penalty": st.floats(-1e3, 1e3),
     "generation.temperature": st.none() | st.floats(0.01, 10),
     "generation.do_sample": st.booleans(),
-    "evaluation.combined": st.sampled_from(["mean", "sum"]) | st.fixed_dictionaries({"rouge1_f1": st.floats(0, 1, exclude_min=True)}),
+    "evaluation.combined": st.sampled_from(["mean", "sum"]) | st.fixed_dictionaries({"rouge1_f1": st.floats(0.01, 1)}),
     "model.config_overrides.dropout": st.floats(0, 1),
     "model.dropout_rate": st.none() | st.floats(0, 1),
     "wandb.notes": texts,
@@ -152,3 +153,12 @@ def test_what_is_drawn_is_what_the_settings_say(names: list[str], more: set[str]
         key: value for key, value in preset.items() if key.startswith("model.")
     }
     assert values.tokenizer.prefix == ("summarize: " if model == "tiny-t5" else "")
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x7f", "\ufeff", "\u200b", "\U0001f600"])
+def test_text_that_yaml_breaks_at_or_forbids_is_read_back(odd: str) -> None:
+    resolved = load_settings("tiny-kobart", environ={}).resolved
+    noted = resolved.settings.model_copy(
+        update={"meta": resolved.settings.meta.model_copy(update={"description": f"one{odd}two", "tags": (f"a{odd}b",)})}
+    )
+    assert read_resolved("\n".join(resolved_lines(Resolved(noted, {})))) == noted

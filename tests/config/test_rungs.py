@@ -106,3 +106,10 @@ def test_early_terminate_by_its_name_alone(load: Load) -> None:
 def test_where_no_rung_lies_below_the_last_iteration_it_is_said(load: Load) -> None:
     experiment = load("settings: {training: {num_train_epochs: 1}}\n")
     assert experiment.notices[0].startswith("no trial will be stopped early: the first rung, 1, is not below the last iteration, 1.")
+
+
+def test_a_label_within_another_has_a_bracket_of_its_own(load: Load) -> None:
+    labels = "plain: {optim: adamw_torch}, smooth: {optim: adamw_torch, label_smoothing: 0.1}"
+    experiment = load(f"parameters: {{reg: {{bundle: {{{labels}}}}}}}\nearly_terminate: {{type: asha, brackets: reg}}\n")
+    assert [experiment.bracket(point) for point in experiment.space.points()] == ["plain", "smooth"]
+    assert experiment.space.located(experiment.values_for({"training.optim": "adamw_torch"})).answers == {"reg": "plain"}

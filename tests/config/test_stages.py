@@ -77,7 +77,7 @@ def test_nothing_but_decoding(load: Load) -> None:
         (
             "parameters: {b: {bundle: {x: {num_beams: 1}, y: {num_beams: 4}}}, seed: {values: [1, 2]}}\n"
             "decode: {parameters: {b: {bundle: {p: {no_repeat_ngram_size: 0}, q: {no_repeat_ngram_size: 3}}}}}",
-            "decode.parameters.b: this is b, which parameters.b is already.",
+            "decode.parameters.b: another parameter is called b already: parameters.b.",
         ),
         (
             "parameters: {batch_size: {values: [4, 8], }, num_beams: {values: [1, 2], when: {batch_size: 4}}}",
@@ -103,3 +103,35 @@ def test_what_can_not_be(text: str, message: str, refuse: Refuse) -> None:
 def test_greedy_cheap_evaluations_hide_what_is_decoded_inline(refuse: Refuse) -> None:
     text = "parameters: {num_beams: {values: [1, 4]}}\ndecode: inline\nsettings: {evaluation: {proxy_decoding: greedy}}\n"
     assert any("cheap evaluations would not show the search what generation.num_beams change" in one for one in refuse(text))
+
+
+@pytest.mark.parametrize("spec", ["{value: 8}", "{values: [8]}"])
+def test_a_decode_stage_in_which_nothing_varies_is_refused(spec: str, refuse: Refuse) -> None:
+    found = refuse(
+        f"parameters: {{seed: {{values: [1, 2]}}}}\ndecode: {{parameters: {{num_beams: {spec}, length_penalty: {{value: 1.4}}}}}}\n"
+    )
+    assert found == ["s.yaml:2:1: decode: it names nothing that varies. What is fixed stands under `settings: {generation: …}`."]
+
+
+def test_a_decode_stage_whose_last_parameter_is_pinned_is_left_out(load: Load) -> None:
+    text = "parameters: {seed: {values: [1, 2]}}\ndecode: {parameters: {num_beams: {values: [1, 4]}, length_penalty: {value: 1.4}}}\n"
+    experiment = load(text, sets=["num_beams=4"])
+    assert experiment.decode is None
+    assert experiment.base.settings.generation.length_penalty == 1.0
+    said = "nothing is left to be searched after training: generation.length_penalty is not set to 1.4, either."
+    assert said in experiment.notices
+
+
+def test_two_parameters_of_one_name_are_refused(refuse: Refuse) -> None:
+    beams = "b: {bundle: {x: {num_beams: 1}, y: {num_beams: 4}}}"
+    ngrams = "b: {bundle: {p: {no_repeat_ngram_size: 0}, q: {no_repeat_ngram_size: 3}}}"
+    found = refuse(f"parameters: {{{beams}, seed: {{values: [1, 2]}}}}\ndecode: {{parameters: {{{ngrams}}}}}\n")
+    assert found == ["s.yaml:2:23: decode.parameters.b: another parameter is called b already: parameters.b. Give it another name."]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_bundle_is_not_called_like_a_parameter(turned: bool, refuse: Refuse) -> None:
+    parts = ["training.learning_rate: {bundle: {a: {batch_size: 4}, b: {batch_size: 8}}}", "learning_rate: {values: [1e-4, 2e-4]}"]
+    (found,) = refuse(f"parameters: {{{', '.join(parts[::-1] if turned else parts)}}}\n")
+    assert "another parameter is called training.learning_rate already: parameters." in found
+    assert found.endswith("Give it another name.")

@@ -6,6 +6,7 @@ import json
 import pickle
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,91 @@ def test_what_is_not_drawn_has_the_value_beneath_also_that_of_the_drawn_model() 
     points = list(space.points())
     assert {point["batch"] for point in points if point["model"] == "b"} == {1}
     assert all(("extra" in point) == (point["model"] == "b") for point in points)
+
+
+@pytest.mark.parametrize(("own", "other", "long"), [(512, 768, "b"), (768, 512, "a")])
+def test_the_drawn_model_counts_where_what_a_rule_names_is_set_at_some_points_only(own: int, other: int, long: str) -> None:
+    space = Space.of(
+        [Choice("model", ("a", "b")), Choice("optim", ("adam", "sgd")), Choice("length", (256, 512)), Choice("batch", (8, 32))],
+        {"length": (When("optim", ("sgd",)),)},
+        [Rule("memory", parse_expression("length > 512"), (Narrowing("batch", high=8),))],
+        Backdrop({"length": own}, (({"model": "a"}, {}), ({"model": "b"}, {"length": other}))),
+    )
+    points = list(space.points())
+    assert len(points) == space.size() == 8 + 3
+    assert {point["batch"] for point in points if "length" not in point and point["model"] == long} == {8}
+    assert drawn_of(space) == as_set(points)
+
+
+def test_a_rule_waits_for_a_model_that_is_drawn_late() -> None:
+    space = Space.of(
+        [Choice("optim", ("adam", "sgd")), Choice("model", ("a", "b"))],
+        {"model": (When("optim", ("sgd",)),)},
+        [Rule("short", None, (), parse_expression("optim == 'adam' or length <= 512"))],
+        Backdrop({"length": 768}, (({"model": "a"}, {}), ({"model": "b"}, {"length": 512}))),
+    )
+    assert list(space.points()) == [{"optim": "adam"}, {"optim": "sgd", "model": "b"}]
+    assert drawn_of(space) == as_set(list(space.points()))
+
+
+def test_what_does_not_exist_at_a_point_is_not_narrowed_there() -> None:
+    space = Space.of(
+        [
+            Choice("schedule", ("linear", "constant")),
+            Choice("epochs", (3, 8)),
+            Choice("warmup", (0.0, 0.2)),
+            Bundle("size", (("short", (("length", 256),)), ("long", (("length", 1024),)), ("plain", (("batch", 4),)))),
+        ],
+        {"warmup": (When("schedule", ("linear",)),)},
+        [
+            Rule("long", parse_expression("epochs == 8"), (Narrowing("warmup", high=0.1), Narrowing("length", high=512))),
+            Rule("left", parse_expression("schedule == 'constant'"), (Narrowing("pinned", low=2),)),
+        ],
+        Backdrop({"warmup": 0.15, "length": None, "pinned": 2}),
+    )
+    points = list(space.points())
+    assert len(points) == space.size() == 2 * 3 + 1 * 2 + 1 * 3 + 1 * 2
+    assert {"schedule": "constant", "epochs": 8, "batch": 4} in points
+    assert {"schedule": "linear", "epochs": 8, "warmup": 0.0, "batch": 4} in points
+    assert drawn_of(space) == as_set(points)
+    # What has left the space has a value at every point all the same, and is judged by it.
+    pinned = replace(space, backdrop=Backdrop({**space.backdrop.values, "pinned": 1}))
+    assert pinned.size() == 2 * 3 + 1 * 2
+
+
+REGULARISED = Bundle(
+    "reg",
+    (
+        ("base", (("lr", 5), ("epochs", 3))),
+        ("plain", (("optim", "adam"),)),
+        ("smooth", (("optim", "adam"), ("smoothing", 1))),
+        ("t", (("model", "t"),)),
+    ),
+)
+
+
+@pytest.mark.parametrize("label", REGULARISED.labels)
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_label_is_told_from_others_that_set_less_or_the_same(label: str, whole: bool) -> None:
+    beneath = {"lr": 5, "epochs": 3, "optim": "sgd", "smoothing": 0, "model": "k"}
+    models = (({"model": "t"}, {"optim": "adam", "lr": 9}),)
+    space = Space.of([REGULARISED], {}, (), Backdrop(beneath, models))
+    point = REGULARISED.settings_of(label)
+    assert REGULARISED.label_of(point) == label
+    settings = {**beneath, **({"optim": "adam", "lr": 9} if label == "t" else {}), **point}
+    assert space.located(settings if whole else point).answers == {"reg": label}
+
+
+def test_settings_that_no_label_comes_to_are_outside() -> None:
+    space = Space.of([REGULARISED], {}, (), Backdrop({"lr": 5, "epochs": 3, "optim": "sgd", "smoothing": 0, "model": "k"}))
+    assert space.locate({"lr": 5, "epochs": 3, "optim": "adam", "smoothing": 2, "model": "k"}) is None
+
+
+def drawn_of(space: Space) -> set[str]:
+    """The points that many drawings give."""
+    drawn = [space.draw_narrowed(Dice(seed), seed) for seed in range(150)]
+    assert all(drawn), "where there are points, one is drawn"
+    return as_set([draw.point for draw in drawn if draw])
 
 
 @given(finite_spaces(), st.integers(0, 100))

@@ -307,7 +307,7 @@ def test_bundles_move_together() -> None:
         ("a: {bundle: {x: {batch_size: 1}}}\nb: {bundle: {x: {batch_size: 2}}}", "which a.bundle.x.batch_size is already."),
         (
             f"{LR}: {{bundle: {{x: {{batch_size: 1}}, y: {{batch_size: 2}}}}}}\nlearning_rate: {{values: [1e-4, 1e-3]}}",
-            f"this is {LR}, which {LR} is already.",
+            f"another parameter is called {LR} already: {LR}.",
         ),
         (
             f"learning_rate: {{values: [1e-4, 1e-3]}}\n{LR}: {{bundle: {{x: {{batch_size: 1}}, y: {{batch_size: 2}}}}}}",
