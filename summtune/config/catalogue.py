@@ -192,6 +192,10 @@ class SettingsCatalogue:
         """Whether the key takes any text, so that `2024` is a name and not a number."""
         return key in self.fields and bool(_leaf_types(self.fields[key].annotation) & {str, Path})
 
+    def takes_list(self, key: str) -> bool:
+        """Whether the key takes a list, which `[a, b]` is then."""
+        return key in self.fields and tuple in _leaf_types(self.fields[key].annotation)
+
     def check(self, key: str, value: Any, plain: str | None = None) -> Any:
         """The value as the settings hold it; `plain` is how a number or a switch was written in a file.
 

@@ -109,7 +109,8 @@ def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: s
             reading.notices.append(f"{written} is left out: {reason}.")
             return
         key = catalogue().resolve(name)
-        value, plain = read_value(text, catalogue().takes_text(key))
+        listed = text.lstrip().startswith("[") and catalogue().takes_list(key)
+        value, plain = read_value(text, catalogue().takes_text(key) and not listed)
         if key.startswith(_SPACES_COUNT) and value == text.strip():
             value = text
         # Such paths are relative to where the person stands.

@@ -272,8 +272,8 @@ def test_a_rule_takes_an_architecture_by_any_of_its_names(word: str, load: Load)
         constraint = f'constraints: [{{condition: "{rule}", then: {{label_smoothing: {{max: 0.0}}}}}}]'
         experiment = load(f"{models}}}}}\n{constraint}\n")
         assert experiment.space.size() == 2 + 1 + 1, rule
-    checkpoint = "{architecture: kobart, checkpoint: gogamza/kobart-base-v2}"
-    bundle = f"parameters: {{m: {{bundle: {{a: {checkpoint}, b: {{architecture: t5, checkpoint: paust/pko-t5-base}}}}}}, seed: {{values: [1, 2]}}}}\n"
+    labels = "a: {architecture: kobart, checkpoint: gogamza/kobart-base-v2}, b: {architecture: t5, checkpoint: paust/pko-t5-base}"
+    bundle = f"parameters: {{m: {{bundle: {{{labels}}}}}, seed: {{values: [1, 2]}}}}\n"
     experiment = load(
         f"base: kobart\n{bundle}constraints: [{{condition: seed == 1, then: {{model_architecture: {{values: [{word}]}}}}}}]\n"
     )

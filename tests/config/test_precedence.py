@@ -348,6 +348,16 @@ def test_arguments_that_mean_nothing_are_left_out_wherever_they_are_given(load: 
     assert any("eval_strategy is not yours to set here" in one for one in refuse(sets=["eval_strategy=steps"]))
 
 
+@pytest.mark.parametrize("way", ["sets", "environ"])
+def test_lists_are_lists_where_text_may_stand_too(way: str, load: Load) -> None:
+    def given(key: str, text: str) -> dict[str, object]:
+        return {"sets": [f"{key}={text}"]} if way == "sets" else {"environ": {f"SUMMTUNE_{key.replace('.', '__').upper()}": text}}
+
+    assert load(**given("data.summary", "[summary1, summary2]")).base.settings.data.summary == ("summary1", "summary2")
+    assert load(**given("data.summary", "2024")).base.settings.data.summary == "2024"
+    assert load(**given("wandb.notes", "[a, b]")).base.settings.wandb.notes == "[a, b]"
+
+
 def test_spaces_count_in_what_models_read(load: Load) -> None:
     experiment = load(sets=["tokenizer.prefix=summarize: "], environ={"SUMMTUNE_TOKENIZER__BOS_TOKEN": "' <s>'", "WANDB_PROJECT": "a "})
     assert experiment.base.settings.tokenizer.prefix == "summarize: "
@@ -361,6 +371,7 @@ def test_a_part_is_not_assigned_to_what_has_none(load: Load, refuse: Refuse) -> 
         "s.yaml:1:1: early_terminate: none has no `eta`. Leave it out."
     ]
     assert load("early_terminate: none\n", sets=["early_terminate.type=asha", "early_terminate.eta=2"]).stopping.eta == 2
+    assert load("early_terminate: median\n", sets=["early_terminate.min_iter=2", "num_train_epochs=9"]).stopping.type == "median"
     text = "decode: inline\nparameters: {num_beams: {values: [1, 4]}}\n"
     assert refuse(text, sets=["decode.top_k=2"]) == [
         "--set decode.top_k: decode is inline, which has no top_k. Assign decode as a whole first: 'decode={…}'."
