@@ -87,7 +87,7 @@ class _Loading:
         checks = SpaceChecks(self.space, constraints, base, layers.pinned_keys, lost, self.notices)
         whole = settings is not None and known is not None
         kept, check = checks.of(stages.training, stages.training_rules, models, whole=whole)
-        decoded, decode_check = checks.of(stages.decoding, stages.decoding_rules, (), whole=whole)
+        decoded, decode_check = checks.of(stages.decoding, stages.decoding_rules, (), models, whole=whole)
         space, afterwards = check.space, decode_check.space
         self.notices.extend(stages.notices(decoded))
         self.problems.extend(validation.not_yet(layers.base, check.searched))
@@ -106,7 +106,7 @@ class _Loading:
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
             self.notices.extend([*check.toothless(layers.pinned_keys), *decode_check.toothless(layers.pinned_keys)])
-            self.notices.extend([*check.unnarrowed(), *decode_check.unnarrowed()])
+            self.notices.extend([*check.unnarrowed(), *decode_check.unnarrowed(), *decode_check.judged_by_base()])
             self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")

@@ -8,14 +8,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
 from summtune.config.layering import MODEL_KEYS
 from summtune.config.layers import Layer, Resolved
-from summtune.config.receipts import Inert, inert_parameters
+from summtune.config.receipts import Inert, Resolve, inert_parameters
 from summtune.config.searched import BENEATH, Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
@@ -71,7 +71,12 @@ def _value(resolved: Resolved, key: str) -> Any:
 
 @dataclass(frozen=True)
 class SpaceCheck:
-    """One space, and where its parts stand."""
+    """One space, and where its parts stand.
+
+    Attributes:
+        models: those that the space draws, with the settings beneath.
+        trained: the same of the models that another stage draws: points of this space lie over one of them, or over the base.
+    """
 
     document: SpaceDocument
     parsed: Parsed
@@ -79,6 +84,7 @@ class SpaceCheck:
     space: Space
     base: Resolved
     models: Models
+    trained: Models = ()
 
     @cached_property
     def searched(self) -> list[Searched]:
@@ -178,6 +184,18 @@ class SpaceCheck:
             except Uncountable:
                 continue
 
+    def judged_by_base(self) -> Iterator[str]:
+        """Rules over settings that differ between the models of the trained checkpoints, as notices: they are judged by the base's."""
+        for rule in self.space.rules:
+            for name in sorted(rule.names - {*self.space.parameters, *self.space.keys}):
+                own = _value(self.base, name)
+                for drawn, resolved in self.trained:
+                    value = _value(resolved, name)
+                    if value != own:
+                        model = " and ".join(f"{key} {shown(one)}" for key, one in drawn.items())
+                        judged = f"the rule {rule.title!r} is judged by the base's {name} {shown(own)} for every model"
+                        yield f"{judged}: {shown(value)} with {model} doesn't count."
+
     def unnarrowed(self) -> Iterator[str]:
         """What rules narrow where it is drawn, and would not leave where it lies beneath a point and acts all the same, as notices."""
         for rule in self.space.rules:
@@ -205,7 +223,10 @@ class SpaceCheck:
 
     @cached_property
     def _inert_parameters(self) -> list[Inert]:
-        return inert_parameters(self.space, self.resolve)
+        """Parameters that no two values of which would ever come to different arguments, whichever model lies beneath."""
+        beneath: list[Resolve] = [self.resolve, *(partial(laid_over, resolved.flat) for _, resolved in self.trained)]
+        everywhere = [{one.name: one for one in inert_parameters(self.space, resolve)} for resolve in beneath]
+        return [one for one in everywhere[0].values() if all(one.name in found for found in everywhere)]
 
     def idled_by(self, pinned: Set[str]) -> list[Inert]:
         """The parameters without effect where that is decided by keys that are pinned, and not, or not alone, by the file."""
@@ -219,7 +240,7 @@ class SpaceCheck:
         return found
 
     def _inert(self) -> Iterator[Problem]:
-        """Parameters that no two values of which would ever come to different arguments: trials would differ in name only."""
+        """Parameters without effect: trials would differ in name only."""
         for inert in self._inert_parameters:
             if not inert.reasons:
                 yield self._blame(inert.name)("it never exists: what its `when` asks for never holds.", "Change the condition.")

@@ -37,20 +37,22 @@ class SpaceChecks:
     lost: Set[str]
     notices: list[str]
 
-    def of(self, varying: Parsed, rules: Sequence[Rule], models: Models, *, whole: bool) -> tuple[Parsed, SpaceCheck]:
+    def of(self, varying: Parsed, rules: Sequence[Rule], models: Models, trained: Models = (), *, whole: bool) -> tuple[Parsed, SpaceCheck]:
         """What is left of the parameters that aren't pinned, and the check of the space that they make.
 
         Args:
             varying: those parameters.
             rules: between them.
-            models: that may be drawn.
+            models: that the space draws.
+            trained: that another stage draws.
             whole: whether the settings beneath are known; without them nothing can be said of effects.
         """
         kept, gone = varying, {*self.pinned, *self.lost}
         while True:
             kept = without_orphans(kept, gone, self.base.flat, self.notices)
             left = without_lost(rules, lost_bundles(varying, kept), self.notices)
-            check = SpaceCheck(self.document, kept, self.constraints, built_space(kept, left, self.base, models), self.base, models)
+            space = built_space(kept, left, self.base, models)
+            check = SpaceCheck(self.document, kept, self.constraints, space, self.base, models, trained)
             idle = {one.name: one.reasons for one in check.idled_by(self.pinned)} if whole else {}
             if not idle:
                 return kept, check

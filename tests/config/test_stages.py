@@ -135,3 +135,21 @@ def test_a_bundle_is_not_called_like_a_parameter(turned: bool, refuse: Refuse) -
     (found,) = refuse(f"parameters: {{{', '.join(parts[::-1] if turned else parts)}}}\n")
     assert "another parameter is called training.learning_rate already: parameters." in found
     assert found.endswith("Give it another name.")
+
+
+def test_a_decoding_parameter_has_an_effect_where_it_has_one_beneath_some_model(load: Load, refuse: Refuse) -> None:
+    text = "parameters: {model: {values: [kobart, t5]}, length_penalty: {min: 0.8, max: 1.5}}\n"
+    decode = load(text).decode  # the base, tiny-kobart, has one beam; both models have four
+    assert decode is not None
+    assert decode.space.searched == ("generation.length_penalty",)
+    assert "generation.length_penalty has no effect" in refuse(text.replace("kobart, t5", "tiny-kobart, tiny-t5"))[0]
+
+
+def test_a_rule_of_decoding_says_by_which_model_it_is_judged(load: Load) -> None:
+    text = "base: kobart\nparameters: {model: {values: [kobart, kogpt2]}, num_beams: {values: [1, 4, 8]}}\n"
+    rule = "constraints: [{name: mem, condition: encoder_max_len > 512, then: {num_beams: {max: 4}}}]\n"
+    said = (
+        "the rule 'mem' is judged by the base's tokenizer.encoder_max_len 512 for every model: 768 with model.preset kogpt2 doesn't count."
+    )
+    assert said in load(text + rule).notices
+    assert said not in load(text.replace("kogpt2", "t5") + rule).notices
