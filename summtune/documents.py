@@ -65,6 +65,10 @@ class Document:
         named = ".".join(str(part) for part in path) if key is None else key
         return Problem(reason, remedy, named, self.file, mark.line, mark.column)
 
+    def place(self, path: KeyPath) -> str:
+        """File and line of the value at a path, as the beginning of a notice; nothing where it stands in no line."""
+        return f"{self.file}:{self.marks[path].line}: " if path in self.marks else ""
+
 
 def read_document(path: Path, shown_as: str | None = None) -> Document:
     """Read a YAML file.

@@ -24,6 +24,11 @@ def model_type(architecture: str) -> str:
     return _OURS.get(architecture, architecture)
 
 
+def names_alike(architecture: str) -> tuple[str, ...]:
+    """All names of the kind of model that this name means, itself the first."""
+    return tuple(dict.fromkeys([architecture, *(one for pair in _OURS.items() if model_type(architecture) in pair for one in pair)]))
+
+
 def family_of(architecture: object) -> str | None:
     """The family that declares an architecture; None where none does."""
     for name in registry.names("families"):

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from summtune.config import presets
-from summtune.config.architectures import architecture_named
+from summtune.config.architectures import architecture_named, names_alike
 from summtune.config.complaints import explain_all, mismatch, one_of
 from summtune.config.settings import OPEN_KEYS, Lora, Settings
+from summtune.config.synonyms import SWITCHES, said_as
 from summtune.config.training_arguments import BELOW, DECIDED, DROPPED, RENAMED, RENAMED_VALUES, check_argument, check_word, free_arguments
 from summtune.config.transformers_arguments import installed
 from summtune.space.naming import Unfit, Vocabulary
@@ -111,12 +112,43 @@ class SettingsCatalogue:
         argument = key.removeprefix("training.")
         if argument in DROPPED:
             raise Unfit(f"{argument} is gone: {DROPPED[argument]}.", "Remove it.")
-        bare = "." not in key and any(known.endswith(f".{key}") for known in self.fields)  # `output_dir` is general.output_dir
-        if argument in DECIDED and key not in self.fields and not bare:
+        if argument in DECIDED and not self._is_a_field(key):
             raise Unfit(f"{argument} is not yours to set here: {DECIDED[argument].by}.", "Remove it.")
         if key.startswith("model.lora.") and key not in self._every_field:
             raise Unfit(f"model.lora has no {key.rpartition('.')[2]}.", f"It has {', '.join(Lora.model_fields)}.")
         return self.vocabulary.resolve(name)
+
+    def _is_a_field(self, key: str) -> bool:
+        """Whether a key, or the last part of one, is of ours: `output_dir` is general.output_dir."""
+        return key in self.fields or ("." not in key and any(known.endswith(f".{key}") for known in self.fields))
+
+    def left_out(self, name: str, value: Any) -> str | None:
+        """Why an argument of transformers can be left out: it means nothing any more, or what happens anyway; None where neither."""
+        key = ALIASES.get(name, name)
+        argument = key.removeprefix("training.")
+        if argument in DROPPED:
+            return DROPPED[argument]
+        decided = DECIDED.get(argument) if not self._is_a_field(key) else None
+        if decided and any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless):
+            return decided.by
+        return None
+
+    def judged(self, name: str) -> str:
+        """The key that rules look at where they name a setting: of those that say the same, the one that is searched.
+
+        Raises:
+            Unfit: as `resolve`; or it is a switch that only repeats what another key says.
+        """
+        key = self.resolve(name)
+        if key in SWITCHES:
+            word = key.removeprefix("training.")
+            remedy = f"Name that: `precision == '{word}'` in a rule, `precision: {word}` in a `when`."
+            raise Unfit(f"{key} only repeats whether training.precision is {word}.", remedy)
+        return said_as(key)
+
+    def alike(self, key: str, value: Any) -> tuple[Any, ...]:
+        """A value, and others that say the same."""
+        return names_alike(value) if key == "model.architecture" and isinstance(value, str) else (value,)
 
     def searchable(self, key: str) -> None:
         """Whether a key makes sense as a parameter.
@@ -129,7 +161,7 @@ class SettingsCatalogue:
             raise Unfit(f"{key} can't be searched: {_UNSEARCHABLE[section]}.", "Put it under `settings:`.")
         if key == "model.trust_remote_code":
             raise Unfit(f"{key} can't be searched: it says whose code may run, and trains nothing.", "Put it under `settings:`.")
-        if key in ("training.fp16", "training.bf16"):
+        if key in SWITCHES:
             raise Unfit(f"{key} is one of two switches for one thing.", "Use `precision: {values: [fp32, bf16, fp16]}`.")
         if section == "data" and key not in ("data.max_train_samples", "data.clean", "data.topic_prefix"):
             raise Unfit(f"{key} can't be searched: trials on different data can't be compared.", "Put it under `data:`.")

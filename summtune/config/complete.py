@@ -18,7 +18,7 @@ from summtune.config.layers import Resolved
 from summtune.config.places import is_there
 from summtune.config.resolving import base_of, resolved_settings
 from summtune.config.settings_file import Reading
-from summtune.config.space_document import is_space, located
+from summtune.config.space_document import located, says_what_varies
 from summtune.documents import read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.naming import did_you_mean
@@ -51,7 +51,7 @@ def load_settings(named: str, *, assignments: Sequence[str] = (), environ: Mappi
         remedy = did_you_mean(named, presets.names()).replace("There are", "The presets are")
         raise SettingsMistake(Problem(f"there is no preset and no file {named!r}.", remedy))
     document = read_document(path)
-    if is_space(document.value):
+    if says_what_varies(document.value):
         experiment = load_experiment(path, assignments=assignments, environ=environ)
         return Complete(named, experiment.base, experiment.notices)
     preset, reading = base_of(document, path)

@@ -11,10 +11,9 @@ from summtune.config.catalogue import catalogue
 from summtune.config.layers import Entry, LayerName, Origin
 from summtune.config.places import PACKED_ROOT, placed
 from summtune.config.settings import OPEN_KEYS
-from summtune.config.settings_file import Reading, left_out
+from summtune.config.settings_file import Reading
 from summtune.documents import parse_scalar
 from summtune.errors import Problem, SettingsMistake
-from summtune.scalars import plain_value
 from summtune.space.naming import Unfit
 from summtune.space.values import shown
 
@@ -30,6 +29,8 @@ VARIABLES: Mapping[str, str] = {
     "SEED": "general.seed",
 }
 _PREFIX = "SUMMTUNE_"
+_SPACES_COUNT = "tokenizer."
+"""Texts that models read; of others spaces at their ends are hardly meant."""
 _NO_SETTINGS = ("SUMMTUNE_CACHE", "SUMMTUNE_STORAGE", PACKED_ROOT)
 
 
@@ -88,21 +89,30 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
             return text, text
         reason = mistake.problems[0].reason.removeprefix("this is not YAML: ")
         raise Unfit(f"{text} is not YAML: {reason}", "Quote it for the shell: '[a, b]'.") from None
-    quoted = text.lstrip()[:1] in ("'", '"')
-    if wanted_text and value is not None and not (isinstance(value, str) and quoted):
-        return text, text
+    if wanted_text and not isinstance(value, (str, type(None))):
+        return text.strip(), text
     return value, text.strip()
+
+
+def _left_out(name: str, text: str) -> str | None:
+    try:
+        value, _ = read_value(text, wanted_text=False)
+    except Unfit:
+        return None
+    return catalogue().left_out(name, value)
 
 
 def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
     try:
-        reason = left_out(name, plain_value(text.strip()))
+        reason = _left_out(name, text)
         if reason is not None:
             reading.notices.append(f"{written} is left out: {reason}.")
             return
         key = catalogue().resolve(name)
         listed = text.lstrip().startswith("[") and catalogue().takes_list(key)
         value, plain = read_value(text, catalogue().takes_text(key) and not listed)
+        if key.startswith(_SPACES_COUNT) and value == text.strip():
+            value = text
         # Such paths are relative to where the person stands.
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:

@@ -18,7 +18,7 @@ from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Constant, Parameter
 from summtune.space.spec import Parsed
-from summtune.space.values import shown
+from summtune.space.values import fingerprint, shown
 
 MODEL_KEYS = ("model.preset", "model.architecture", "model.checkpoint")
 """What says which model it is. A model is drawn, or pinned, as a whole."""
@@ -103,7 +103,8 @@ class Layers:
         """The parameters that the environment and --set leave; those that they pin leave the space, said once each."""
         gone = self.pinned_keys
         model = next((self.pinned[key] for key in MODEL_KEYS if key in self.pinned), None)
-        kept = []
+        kept: list[Parameter] = []
+        places, conditions = dict(parsed.places), dict(parsed.conditions)
         for parameter in parsed.parameters:
             if isinstance(parameter, Constant) and parameter.key in self.fixed and any(key.startswith(f"{parameter.key}.") for key in gone):
                 continue  # a fixed mapping of which a part is pinned: both are layers of the base
@@ -117,8 +118,15 @@ class Layers:
                 notices.append(f"{key} is {value} by {by}, and leaves the space.")
                 self.fixed.pop(synonyms.said_as(key), None)
             left = _left(parameter, pinned)
-            kept += [left] if left is not None else []
-        return replace(parsed, parameters=kept)
+            kept += left
+            for one in left if isinstance(parameter, Bundle) else ():
+                if not isinstance(one, Constant):
+                    continue
+                notices.append(f"{one.name} is {shown(one.value)} in every label of {parameter.name} that is left, and fixed.")
+                places[one.name] = places[parameter.name]
+                if parameter.name in conditions:
+                    conditions[one.name] = conditions[parameter.name]
+        return replace(parsed, parameters=kept, places=places, conditions=conditions)
 
     def _cleared(self, key: str) -> Entry | None:
         """What clears the mapping that a key lies in, such as `--set model.lora=null`."""
@@ -172,11 +180,13 @@ def drawn_models(kept: Parsed) -> list[DrawnModel]:
     return [DrawnModel(model, one.name) for model in sorted(found, key=len, reverse=True) if model]
 
 
-def _left(parameter: Parameter, gone: list[str]) -> Parameter | None:
-    """What is left of a parameter without some of its keys."""
+def _left(parameter: Parameter, gone: list[str]) -> list[Parameter]:
+    """What is left of a parameter without some of its keys: nothing, itself, or constants where all labels say the same then."""
     if not gone:
-        return parameter
+        return [parameter]
     if not isinstance(parameter, Bundle):
-        return None
+        return []
     options = tuple((label, tuple((key, value) for key, value in settings if key not in gone)) for label, settings in parameter.options)
-    return replace(parameter, options=options) if any(settings for _, settings in options) else None
+    if len({fingerprint(sorted(settings)) for _, settings in options}) == 1:
+        return [Constant(key, value) for key, value in options[0][1]]
+    return [replace(parameter, options=options)]

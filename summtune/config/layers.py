@@ -83,7 +83,7 @@ class Resolved:
 
 
 def lay(weaker: Layer, stronger: Mapping[str, Entry]) -> Layer:
-    """One layer over another. A mapping such as `model.config_overrides` is laid over entry by entry; null clears it."""
+    """One layer over another. A mapping such as `model.lora` is laid over entry by entry; null clears it, where it may be null."""
     merged = dict(weaker)
     for key, entry in _entry_by_entry(stronger):
         if entry.value == {} and key in OPEN_KEYS and any(known.startswith(f"{key}.") for known in merged):

@@ -23,6 +23,7 @@ from summtune.space.values import shown
 
 _SOURCE, _TARGET, _SUMMARY = "tokenizer.encoder_max_len", "tokenizer.decoder_max_len", "generation.max_length"
 _SHORTEST, _NEW = "generation.min_length", "generation.max_new_tokens"
+LOOKED_AT = (_SOURCE, _TARGET, _SUMMARY, _SHORTEST, _NEW)
 
 MAX_PAIRS = 64
 """So many pairs of two lengths are asked after, the worst first."""
@@ -70,10 +71,6 @@ class _Judge:
         found = []
         summaries = (_NEW,) if self.settings.generation.max_new_tokens is not None and _NEW not in self.searched else (_SUMMARY, _NEW)
         for key in (_SOURCE, _TARGET, *summaries):
-            beneath = self._own(key)
-            if key in self.searched and self.searched[key].at_times and beneath is not None and beneath > limit:
-                found.append(at(self.layer, key, f"{shown(beneath)} is beyond the model's {limit} positions.", f"Give at most {limit}."))
-                continue
             above = sorted((value for value in self._values(key) if value > limit), reverse=True)
             worst = next((value for value in above if self._together({key: value})), None)
             if worst is not None:
@@ -106,16 +103,12 @@ class _Judge:
     def _values(self, key: str) -> list[Any]:
         """What a length may be: its fixed value, each of a choice, or a range's ends."""
         if key not in self.searched:
-            fixed = self._own(key)
+            section, _, name = key.partition(".")
+            fixed = getattr(getattr(self.settings, section), name)
             return [] if fixed is None else [fixed]
         parameter = self.searched[key].parameter
         values = values_of(parameter) or (getattr(parameter, "low", None), getattr(parameter, "high", None))
         return [value for value in values if isinstance(value, (int, float)) and math.isfinite(value)]
-
-    def _own(self, key: str) -> Any:
-        """What lies beneath the points."""
-        section, _, name = key.partition(".")
-        return getattr(getattr(self.settings, section), name)
 
     def _pair(self, one: str, other: str, excess: Callable[[Any, Any], float]) -> tuple[Any, Any] | None:
         """The worst two values that may be drawn together and exceed what is allowed; None where there are none."""

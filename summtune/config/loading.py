@@ -17,13 +17,14 @@ from summtune.config.layering import Layers, Unwhole, drawn_models
 from summtune.config.layers import Entry, Layer, Origin, Resolved
 from summtune.config.metrics import LOSS
 from summtune.config.objective import Objective
-from summtune.config.orphans import without_lost, without_orphans
+from summtune.config.orphans import lost_bundles, without_lost
 from summtune.config.places import is_there, placed_parameter, resolved_path
 from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.searched import Possible, Searched
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
-from summtune.config.space_check import SpaceCheck, built_space, counted
+from summtune.config.space_check import counted
+from summtune.config.space_checks import SpaceChecks
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, SpaceFile
 from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
@@ -35,7 +36,6 @@ from summtune.space.constraints import Constraints, parse_constraints
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.parameters import Choice, Constant
 from summtune.space.parsing import parse_parameters
-from summtune.space.rules import Rule
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
 from summtune.space.values import shown
@@ -72,25 +72,24 @@ class _Loading:
         self.notices.extend(reader.notices)
         parsed, given = self._parameters(top)
         constraints = self._constraints(top, together(parsed, given))
-        stages = split(self.space, top, parsed, given, constraints)
+        layers = self._layers(top, parsed)
+        left, given_left = layers.without_pinned(parsed, self.notices), layers.without_pinned(given, self.notices)
+        layers.fixed.update(self._fixed(left))
+        lost = lost_bundles(together(parsed, given), together(left, given_left))
+        rules = without_lost(constraints.rules, lost, self.notices)
+        stages = split(self.space, top, left, given_left, replace(constraints, rules=rules))
         self.problems.extend(stages.problems)
-        layers = self._layers(top, stages.training)
-        kept = layers.without_pinned(stages.training, self.notices)
-        decoded = layers.without_pinned(stages.decoding, self.notices)
-        layers.drawn = Space.of(kept.parameters, kept.conditions).always_set
+        layers.drawn = Space.of(stages.training.parameters, stages.training.conditions).always_set
         settings = resolved_settings(layers.base, self.problems)
-        known = self._models(layers, kept) if settings is not None else None
+        known = self._models(layers, stages.training) if settings is not None else None
         models = known or ()
         base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        pinned = layers.pinned_keys
-        kept, check = self._checked(
-            SpaceCheck(self.space, stages.training, constraints, Space({}), base, models), kept, stages.training_rules, pinned
-        )
-        decoded, decode_check = self._checked(
-            SpaceCheck(self.space, stages.decoding, constraints, Space({}), base, (), models), decoded, stages.decoding_rules, pinned
-        )
-        self.notices.extend(stages.notices(decoded))
+        checks = SpaceChecks(self.space, constraints, base, layers.pinned_keys, lost, self.notices)
+        whole = settings is not None and known is not None
+        kept, check = checks.of(stages.training, stages.training_rules, models, whole=whole)
+        decoded, decode_check = checks.of(stages.decoding, stages.decoding_rules, (), models, whole=whole)
         space, afterwards = check.space, decode_check.space
+        self.notices.extend(stages.notices(decoded))
         self.problems.extend(validation.not_yet(layers.base, check.searched))
         for entry, reason, remedy in layers.covered(kept):
             self.problems.append(entry.problem(reason, remedy))
@@ -101,8 +100,8 @@ class _Loading:
                 possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
                 self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
                 self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
-            if top.baseline:  # it has the base's own values, also of what is searched
-                self.problems.extend(validation.combinations(settings, layers.base, {}, lambda wanted: False, data_here=self.all_here))
+            if top.baseline:
+                self.problems.extend(validation.of_baseline(settings, layers.base, self.problems))
             self.problems.extend(check.problems(top.method))
             self.problems.extend(decode_check.problems(asked_for(top).method))
             self.notices.extend(check.notices(layers.base, also_varying=afterwards.keys))
@@ -120,10 +119,12 @@ class _Loading:
         self._proxy_decoding(layers.base, check.searched)
         self._seeds(top, kept, settings)
         beneath = [base, *(resolved for _, resolved in models)]
-        stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, stages.training, kept)
+        after = {one.name for one in stages.decoding.parameters}
+        trained = replace(parsed, parameters=[one for one in parsed.parameters if one.name not in after])
+        stop = StoppingReader(self.space, self.problems, self.notices).stopping(top, beneath, trained, kept)
         aims = AimReader(self.space, self.problems, settings)
         objectives, limits = aims.objectives(top), aims.limits(constraints)
-        decode = self._decode_stage(top, stages.decoding, decoded, afterwards, objectives[0])
+        decode = self._decode_stage(top, together(parsed, given), decoded, afterwards, objectives[0])
         if len(objectives) > 1:
             self.problems.extend(several.problems(self.space, top, decoded))
             self.notices.extend(several.notices(stop, max(longest(one.flat, kept.parameters) for one in beneath), objectives))
@@ -160,18 +161,6 @@ class _Loading:
             warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
-
-    def _checked(self, check: SpaceCheck, kept: Parsed, rules: Sequence[Rule], pinned: frozenset[str]) -> tuple[Parsed, SpaceCheck]:
-        """A stage's parameters without what leaves the space with a pinned value, and the check of the space that they make."""
-        rules = without_lost(rules, check.parsed, kept, self.notices)
-        kept = without_orphans(check.parsed, kept, pinned, check.base.flat, self.notices)
-        check = replace(check, space=built_space(kept, rules, check.base, check.models))
-        idle = check.idle_by(pinned)
-        if not idle:
-            return kept, check
-        self.notices.extend(f"{name} leaves the space, too: {reason}." for name, reason in idle.items())
-        left = [one for one in kept.parameters if one.name not in idle]
-        return self._checked(check, replace(kept, parameters=left), rules, pinned)
 
     def _take(self, reading: Reading) -> Layer:
         self.problems.extend(reading.problems)
@@ -313,12 +302,11 @@ class _Loading:
     def _decode_stage(self, top: SpaceFile, written: Parsed, decoded: Parsed, space: Space, found: Objective) -> DecodeStage | None:
         wanted = asked_for(top)
         if not space.searched:
-            if isinstance(top.decode, DecodeSpec) and all(isinstance(one, Constant) for one in written.parameters) and not self.problems:
+            after = [one for one in written.parameters if any(key.startswith(GENERATION) for key in one.keys)]
+            if isinstance(top.decode, DecodeSpec) and all(isinstance(one, Constant) for one in after) and not self.problems:
                 hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
                 fixed = "What is fixed stands under `settings: {generation: …}`."
-                self.problems.append(
-                    self.space.problem(("decode",), "it names nothing that varies.", fixed if written.parameters else hint)
-                )
+                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", fixed if after else hint))
             elif space.constants:
                 said = " and ".join(f"{key} is not set to {shown(value)}, either" for key, value in space.constants.items())
                 self.notices.append(f"nothing is left to be searched after training: {said}.")

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from summtune import registry
 from summtune.config.metric_file import MetricFile, is_own, read_metric_file
-from summtune.errors import MetricMistake, Problem
+from summtune.config.settings import Evaluation
+from summtune.errors import MetricMistake, Problem, SettingsMistake
 
 Goal = Literal["maximize", "minimize"]
 
@@ -66,6 +67,17 @@ def declared(name: str) -> Declaration:
         raise MetricMistake(problems)
     keys = tuple(file.values["KEYS"])
     return Declaration(name, keys, dict(file.values["GOAL"]), dict(file.values["UNIT"]), tuple(file.values.get("NEEDS", ())), file.sha256)
+
+
+def unfit(name: str, evaluation: Evaluation) -> Sequence[Problem]:
+    """What of the settings a metric of the folder can't score by. A person's own file is not run for that."""
+    check = None if is_own(name) else getattr(registry.load("metrics", name), "check", None)
+    try:
+        if check is not None:
+            check(evaluation)
+    except SettingsMistake as mistake:
+        return mistake.problems
+    return ()
 
 
 def readable(metrics: Iterable[str]) -> bool:

@@ -27,6 +27,8 @@ _NEED_WORKERS = ("dataloader_prefetch_factor", "dataloader_persistent_workers")
 _TYPE, _KWARGS = "training.lr_scheduler_type", "training.lr_scheduler_kwargs"
 _WORKERS = "training.dataloader_num_workers"
 _LOW_RANK = ("galore", "apollo")
+LOOKED_AT = (*KEYS, _TYPE, _KWARGS, _WORKERS, *(f"training.{name}" for name in _NEED_WORKERS), "training.optim_target_modules")
+"""The keys whose values are judged here, but for the model's."""
 
 
 @dataclass(frozen=True)

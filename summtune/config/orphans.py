@@ -1,5 +1,5 @@
-"""What the environment and `--set` take out of a space besides what they pin: parameters whose `when` can't hold any more, and rules that
-look at a bundle that is gone.
+"""What the environment and `--set` take out of a space besides what they pin: parameters whose `when` can't hold any more, parameters
+that have no effect any more, and rules that look at a bundle that is gone.
 
 The file is right without them, and so nothing here is a mistake of the file's: it is said once, and left out. It must not know what
 pins (`layering` does), nor how a space is drawn.
@@ -7,7 +7,7 @@ pins (`layering` does), nor how a space is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +18,16 @@ from summtune.space.spec import Parsed
 from summtune.space.values import shown
 
 
-def without_orphans(written: Parsed, kept: Parsed, pinned: Iterable[str], values: Mapping[str, Any], notices: list[str]) -> Parsed:
+def without_orphans(kept: Parsed, gone: Iterable[str], values: Mapping[str, Any], notices: list[str]) -> Parsed:
     """The parameters that may still exist.
 
     Args:
-        written: all of the space's parameters.
-        kept: those that are not pinned.
-        pinned: the settings keys that are.
+        kept: those that are not gone.
+        gone: the settings keys that are pinned, and names of parameters that have left the space.
         values: the settings beneath, flat.
         notices: what leaves the space is said here.
     """
-    gone = {*pinned, *lost_bundles(written, kept)}
+    gone = set(gone)
     parameters = list(kept.parameters)
 
     def orphaned() -> tuple[Parameter, When] | None:
@@ -49,9 +48,15 @@ def without_orphans(written: Parsed, kept: Parsed, pinned: Iterable[str], values
     return replace(kept, parameters=parameters)
 
 
-def without_lost(rules: Iterable[Rule], written: Parsed, kept: Parsed, notices: list[str]) -> list[Rule]:
-    """The rules that can still be judged."""
-    lost = lost_bundles(written, kept)
+def without_idle(kept: Parsed, idle: Mapping[str, Iterable[str]], notices: list[str]) -> Parsed:
+    """The parameters that have an effect; `idle` are those that have none beside what is pinned, with the reasons."""
+    for name, reasons in idle.items():
+        notices.append(f"{name} leaves the space, too: {'; '.join(reasons)}.")
+    return replace(kept, parameters=[one for one in kept.parameters if one.name not in idle])
+
+
+def without_lost(rules: Iterable[Rule], lost: Set[str], notices: list[str]) -> list[Rule]:
+    """The rules that can still be judged, without these bundles."""
     left = []
     for rule in rules:
         names = sorted(rule.names & lost)
@@ -63,6 +68,6 @@ def without_lost(rules: Iterable[Rule], written: Parsed, kept: Parsed, notices: 
 
 
 def lost_bundles(written: Parsed, kept: Parsed) -> set[str]:
-    """Names of the bundles of which every key is pinned: which label would hold can't be said."""
+    """Names of the bundles of which nothing is left that varies: which label would hold can't be said."""
     still = {one.name for one in kept.parameters}
     return {one.name for one in written.parameters if isinstance(one, Bundle)} - still

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from summtune.config.layers import Layer
 from summtune.errors import Problem
@@ -17,19 +18,21 @@ Possible = Callable[[Mapping[str, Any]], bool]
 """Whether a point may have these values (dotted key or parameter to value) together."""
 
 
+class Undrawn(Enum):
+    """In the place of a value: none is drawn, so that a point has that of the settings beneath."""
+
+    BENEATH = "beneath"
+
+
+BENEATH: Final = Undrawn.BENEATH
+
+
 @dataclass(frozen=True)
 class Searched:
-    """What varies, and how to make a problem with it.
-
-    Attributes:
-        parameter: its values; of a bundle's key those that labels set.
-        problem: from a reason and a remedy.
-        at_times: whether some points leave it to the settings beneath.
-    """
+    """A parameter, and how to make a problem with it: reason, remedy."""
 
     parameter: Parameter
     problem: Callable[[str, str], Problem]
-    at_times: bool = False
 
 
 def values_of(parameter: Parameter) -> tuple[Any, ...]:

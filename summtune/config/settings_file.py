@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config import presets, synonyms
-from summtune.config.catalogue import ALIASES, catalogue
+from summtune.config.catalogue import catalogue
 from summtune.config.layers import Entry, Layer, LayerName, Origin
 from summtune.config.places import placed
 from summtune.config.settings import OPEN_KEYS
-from summtune.config.training_arguments import DECIDED, DROPPED
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
 from summtune.space.naming import Unfit, did_you_mean
@@ -54,17 +53,6 @@ def _preset(name: str) -> Mapping[str, Entry]:
 def read_preset(name: str) -> Layer:
     """A preset's settings."""
     return dict(_preset(name))
-
-
-def left_out(written: str, value: Any) -> str | None:
-    """Why an old argument of transformers is not kept, which means nothing, or what happens anyway; None where it is none of these."""
-    if not written.startswith("training."):
-        return None
-    argument = ALIASES.get(written, written).removeprefix("training.")
-    decided = DECIDED.get(argument)
-    if argument in DROPPED or decided is None:
-        return DROPPED.get(argument)
-    return decided.by if any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless) else None
 
 
 class SectionReader:
@@ -134,10 +122,12 @@ class SectionReader:
             self._note(path, unfit.reason, unfit.remedy)
 
     def _left_out(self, path: KeyPath, written: str, value: Any) -> bool:
-        reason = left_out(written, value)
+        """Old arguments of transformers that mean nothing, or what happens anyway."""
+        if not written.startswith("training."):
+            return False
+        reason = catalogue().left_out(written, value)
         if reason is not None:
-            place = f"{self.document.file}:{self.document.marks[path].line}: " if path in self.document.marks else ""
-            self.reading.notices.append(f"{place}{written} is left out: {reason}.")
+            self.reading.notices.append(f"{self.document.place(path)}{written} is left out: {reason}.")
         return reason is not None
 
     def keep(self, path: KeyPath, key: str, value: Any) -> None:

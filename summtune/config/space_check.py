@@ -5,17 +5,18 @@ It must not know how the space was read, beyond where its parts stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from summtune.config import effects, synonyms
-from summtune.config.architectures import handled, model_type
+from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
+from summtune.config.layering import MODEL_KEYS
 from summtune.config.layers import Layer, Resolved
 from summtune.config.receipts import Inert, Resolve, inert_parameters
-from summtune.config.searched import Searched
+from summtune.config.searched import BENEATH, Searched
 from summtune.config.space_document import SpaceDocument
 from summtune.config.transformers_arguments import installed
 from summtune.documents import KeyPath
@@ -23,8 +24,8 @@ from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.constraints import Constraints
 from summtune.space.counting import EFFORT, Counting, Uncountable
-from summtune.space.parameters import Choice, Constant
-from summtune.space.rules import Backdrop, Rule, When
+from summtune.space.parameters import Choice, Constant, Parameter
+from summtune.space.rules import Backdrop, Rule
 from summtune.space.source import Dice, Question
 from summtune.space.space import Space
 from summtune.space.spec import Parsed
@@ -32,6 +33,10 @@ from summtune.space.values import shown
 
 MAX_SUSPECTS = 20
 """Of more rules than these nobody is told which one leaves nothing."""
+
+MAX_WAYS = 100
+"""In so many ways a point is looked for that does not draw a key."""
+
 
 GLIMPSES = 24
 """So many points are drawn to see what a rule doesn't narrow."""
@@ -52,18 +57,9 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
         (drawn, {name: _value(resolved, name) for name in beneath if _value(resolved, name) != beneath[name]}) for drawn, resolved in models
     )
     kept = {parameter.name for parameter in parsed.parameters}
-    conditions = {name: tuple(map(_by_any_name, whens)) for name, whens in parsed.conditions.items() if name in kept}
+    conditions = {name: whens for name, whens in parsed.conditions.items() if name in kept}
     backdrop = Backdrop(beneath, of_models if any(values for _, values in of_models) else ())
     return Space.of(parsed.parameters, conditions, rules, backdrop)
-
-
-def _by_any_name(when: When) -> When:
-    """A condition on an architecture holds whichever of its names the settings have for it."""
-    if when.name != "model.architecture":
-        return when
-    meant = {model_type(value) for value in when.values if isinstance(value, str)}
-    others = [name for name in (*handled(), *meant) if model_type(name) in meant and name not in when.values]
-    return replace(when, values=tuple(dict.fromkeys([*when.values, *others])))
 
 
 def _value(resolved: Resolved, key: str) -> Any:
@@ -98,11 +94,11 @@ class SpaceCheck:
             if isinstance(parameter, Constant):
                 continue
             if not isinstance(parameter, Bundle):
-                found.append(Searched(parameter, self._blame(parameter.name), parameter.name not in self.space.always_set))
+                found.append(Searched(parameter, self._blame(parameter.name)))
                 continue
             for key in parameter.keys:
                 values = [dict(settings)[key] for _, settings in parameter.options if key in dict(settings)]
-                found.append(Searched(Choice(key, tuple(values)), self._blame(parameter.name), key not in self.space.always_set))
+                found.append(Searched(Choice(key, tuple(values)), self._blame(parameter.name)))
         return found
 
     def _blame(self, name: str) -> Callable[[str, str], Problem]:
@@ -111,12 +107,38 @@ class SpaceCheck:
     def possible_with(self, drawn: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
         """Whether a point with this model may have certain values, too."""
 
-        def possible(wanted: Mapping[str, Any]) -> bool:
-            asked = {**drawn, **wanted}
+        def drawable(asked: Mapping[str, Any]) -> bool:
             found = self.space.draw_narrowed(_Wishes(self.space, asked), 0)
-            return found is not None and all(found.point.get(key) == value for key, value in asked.items())
+            return found is not None and all(found.point.get(key, BENEATH) == value for key, value in asked.items())
+
+        def possible(wanted: Mapping[str, Any]) -> bool:
+            beneath = [key for key, value in wanted.items() if value is BENEATH]
+            ways = itertools.islice(itertools.product(*(self._leaving(key) for key in beneath)), MAX_WAYS)
+            return any(drawable({**drawn, **{key: value for one in way for key, value in one.items()}, **wanted}) for way in ways)
 
         return possible
+
+    def _leaving(self, key: str) -> Iterator[dict[str, Any]]:
+        """What to ask for so that a point leaves a key to the settings beneath."""
+        parameter = self._setter(key)
+        if parameter is None:
+            yield {}
+            return
+        if isinstance(parameter, Bundle) and any(key not in dict(settings) for _, settings in parameter.options):
+            yield {}
+        for when in self.space.conditions.get(parameter.name, ()):
+            other = self._setter(when.name)
+            if other is None:
+                continue
+            for index in range(min(other.size() or 0, MAX_WAYS)):
+                settings = other.settings_of(other.at(index))
+                if not when.holds(self.space.values_under({other.name: other.at(index), **settings})):
+                    yield {one: settings.get(one, BENEATH) for one in other.keys}
+            if other.name in self.space.conditions:
+                yield from self._leaving(when.name)
+
+    def _setter(self, name: str) -> Parameter | None:
+        return next((one for one in self.space.parameters.values() if name in (one.name, *one.keys)), None)
 
     def resolve(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """A point's flat settings."""
@@ -131,28 +153,12 @@ class SpaceCheck:
         if method == "grid":
             for name in self.space.endless:
                 found.append(self._blame(name)("a grid needs values that can be counted.", "Give `values`, two integers, or a `q`."))
-        repeating = list(self._repeating())
-        if repeating:
-            return [*found, *repeating]
         if (self.space.rules or self.space.conditions) and not self.space.possible():
             return [*found, self._nothing_left()]
         if method == "grid" and not self.space.endless and self.space.size() is None:
             reason = "the rules tie too many values together for the grid to be counted."
             found.append(self.document.problem(("constraints",), reason, "Use `method: random` or `bayes`, or fewer values."))
         return [*found, *self._inert()]
-
-    def _repeating(self) -> Iterator[Problem]:
-        """Rules and conditions over another word for what is searched, which would never see what is drawn."""
-        words = {name: said for name in self.space.backdrop.values if (said := synonyms.said_as(name)) != name and said in self.space.keys}
-        for name in words.keys() - synonyms.OF_MODELS:
-            remedy = f"Compare {words[name]}."
-            for rule in self.space.rules:
-                if name in rule.names:
-                    path = self.constraints.places.get(rule.title, ("constraints",))
-                    yield self.document.problem(path, f"{rule.title!r} looks at {name}, which is drawn as {words[name]}.", remedy)
-            for parameter, whens in self.space.conditions.items():
-                if any(when.name == name for when in whens):
-                    yield self._blame(parameter)(f"its `when` looks at {name}, which is drawn as {words[name]}.", remedy)
 
     def _nothing_left(self) -> Problem:
         effort = EFFORT // (4 * max(len(self.space.rules), 1))  # all of these questions together take no longer than the first
@@ -215,30 +221,27 @@ class SpaceCheck:
         reason = f"no point was found that keeps to {named.rstrip(',')}: if there are any, they are too rare to be drawn."
         return self.document.problem(path, reason, "Widen it, or narrow the parameters to where it holds.")
 
-    def idle_by(self, pinned: Collection[str]) -> dict[str, str]:
-        """Parameters that what is pinned leaves without effect, and why; not those that others look at."""
-        looked_at = {when.name for whens in self.space.conditions.values() for when in whens}
-        looked_at.update(name for rule in self.space.rules for name in rule.names)
-        written = {one.name: one for one in self.parsed.parameters}
-        near = {
-            one.name
-            for one in self.space.parameters.values()
-            if looked_at.isdisjoint((one.name, *one.keys))
-            and (one != written.get(one.name) or any(other in pinned for key in one.keys for other in effects.depends_on(key)))
-        }
-        if not near or ((self.space.rules or self.space.conditions) and not self.space.possible()):
-            return {}
-        return {one.name: "; ".join(one.reasons) for one in self._inert_ones() if one.name in near and one.reasons}
-
-    def _inert_ones(self) -> list[Inert]:
+    @cached_property
+    def _inert_parameters(self) -> list[Inert]:
         """Parameters that no two values of which would ever come to different arguments, whichever model lies beneath."""
         beneath: list[Resolve] = [self.resolve, *(partial(laid_over, resolved.flat) for _, resolved in self.trained)]
         everywhere = [{one.name: one for one in inert_parameters(self.space, resolve)} for resolve in beneath]
         return [one for one in everywhere[0].values() if all(one.name in found for found in everywhere)]
 
+    def idled_by(self, pinned: Set[str]) -> list[Inert]:
+        """The parameters without effect where that is decided by keys that are pinned, and not, or not alone, by the file."""
+        if not pinned or ((self.space.rules or self.space.conditions) and not self.space.possible()):
+            return []
+        found = []
+        for inert in self._inert_parameters:
+            deciding = {one for key in self.space.parameters[inert.name].keys for one in effects.depends_on(key)}
+            if inert.reasons and pinned & {*MODEL_KEYS, *deciding}:
+                found.append(inert)
+        return found
+
     def _inert(self) -> Iterator[Problem]:
-        """Trials that vary these would differ in name only."""
-        for inert in self._inert_ones():
+        """Parameters without effect: trials would differ in name only."""
+        for inert in self._inert_parameters:
             if not inert.reasons:
                 yield self._blame(inert.name)("it never exists: what its `when` asks for never holds.", "Change the condition.")
                 continue
@@ -301,10 +304,12 @@ class _Wishes:
     def answer(self, name: str, question: Question) -> Any:
         parameter = self._space.parameters[name]
         wanted = {key: self._wanted[key] for key in parameter.keys if key in self._wanted}
+        if not isinstance(parameter, Bundle):
+            wanted = {key: value for key, value in wanted.items() if value is not BENEATH}
         if wanted:
             for index in range(min(parameter.size() or 0, 1000)):
                 settings = parameter.settings_of(parameter.at(index))
-                if all(settings.get(key) == value for key, value in wanted.items()):
+                if all(settings.get(key, BENEATH) == value for key, value in wanted.items()):
                     return parameter.answer_to(parameter.at(index))
             try:
                 return parameter.answer_to(next(iter(wanted.values())))

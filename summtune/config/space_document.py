@@ -15,7 +15,7 @@ from summtune.config.space_file import SpaceFile
 from summtune.documents import Document, KeyPath, read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.space.naming import Unfit
-from summtune.space.values import shown
+from summtune.space.values import brief
 
 # Keys of the search space itself that may be assigned; all others are settings.
 ASSIGNABLE = (
@@ -25,7 +25,7 @@ ASSIGNABLE = (
 _SECTIONS = ("data", "wandb", "project", "entity", "settings")  # which are settings, or hold them
 _UNASSIGNABLE = tuple(name for name in SpaceFile.model_fields if name not in (*ASSIGNABLE, *_SECTIONS))
 _TRIALS = ("count", "run_cap", "budget.trials")
-_WORDS = {"early_terminate": "type"}  # which key a word by itself is
+_WORDS = {"early_terminate": "type"}  # `early_terminate: none` says {type: none}
 _TEXT = ("name", "description", "base", "method", "metric.name", "metric.goal")
 
 
@@ -89,8 +89,8 @@ def read_space(path: Path, assignments: Sequence[str]) -> SpaceDocument:
     return space
 
 
-def is_space(value: object) -> bool:
-    """Whether what a file holds is a search space, and not sections of settings."""
+def says_what_varies(value: Any) -> bool:
+    """Whether a file's content is that of a search space, rather than sections of settings."""
     return isinstance(value, dict) and ("parameters" in value or "decode" in value)
 
 
@@ -113,16 +113,17 @@ def _assign(space: SpaceDocument, key: str, text: str) -> None:
         space.problems.append(Problem(unfit.reason, unfit.remedy, f"--set {key}"))
         return
     here = space.value
-    for part in path[:-1]:
-        word = here.get(part)
-        if isinstance(word, str) and part in _WORDS:
-            here[part] = {_WORDS[part]: word}
-        elif word is not None and not isinstance(word, dict):
-            reason = f"{part} is `{shown(word)}` in the file, which has no keys."
-            space.problems.append(Problem(reason, f"Assign {part} itself, or change the file.", f"--set {key}"))
-            return
-        elif word is None:
+    for length, part in enumerate(path[:-1], 1):
+        there = here.get(part)
+        if part in _WORDS and isinstance(there, str):
+            here[part] = {_WORDS[part]: there}
+        elif there is None:
             here[part] = {}
+        elif not isinstance(there, dict):
+            whole = ".".join(path[:length])
+            reason = f"{whole} is {brief(there)}, which has no {path[length]}."
+            space.problems.append(Problem(reason, f"Assign {whole} as a whole first: '{whole}={{…}}'.", f"--set {key}"))
+            return
         here = here[part]
     here[path[-1]] = value
     for word in _TRIALS if key in _TRIALS else ():

@@ -5,7 +5,7 @@ It must not know how parameters are read (`space.parsing`), nor what a stage doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -88,17 +88,9 @@ def split(document: SpaceDocument, top: SpaceFile, parsed: Parsed, given: Parsed
         return Stages(parsed, training_rules=constraints.rules)
     moved = [one for one in parsed.parameters if _of_generation(one) and not (isinstance(one, Constant) and _everywhere(one, parsed))]
     stages = Stages(_only(parsed, [one for one in parsed.parameters if one not in moved]))
-    stages.decoding = together(_only(parsed, moved), given)
-    for one in moved:
-        for key in one.keys:
-            if key in given.claimed:
-                first, place = ".".join(map(str, parsed.claimed[key])), given.claimed[key]
-                stages.problems.append(document.problem(place, f"this is {key}, which {first} is already.", "Keep one of them."))
-    names = {one.name for one in parsed.parameters}
-    for one in given.parameters:
-        if one.name in names and one.name in parsed.bundles | given.bundles:
-            reason = f"another parameter is called {one.name} already."
-            stages.problems.append(document.problem(given.places[one.name], reason, "Give it another name."))
+    twice = dict(_said_twice(document, parsed, given, moved))
+    stages.problems.extend(twice.values())
+    stages.decoding = together(_only(parsed, moved), _only(given, [one for one in given.parameters if one.name not in twice]))
     for one in stages.training.parameters:
         if any(key.startswith(GENERATION) for key in one.keys) and not isinstance(one, Constant):
             reason = "it ties keys of generation, which are searched after training, to others."
@@ -116,6 +108,25 @@ def outside_generation(document: SpaceDocument, given: Parsed) -> list[Problem]:
         for key, place in given.claimed.items()
         if not key.startswith(GENERATION)
     ]
+
+
+def _said_twice(document: SpaceDocument, parsed: Parsed, given: Parsed, moved: list[Parameter]) -> Iterator[tuple[str, Problem]]:
+    """Parameters of `decode.parameters` that are among those above already, by name: a key that is searched, or a bundle's title."""
+    titles = parsed.bundles | given.bundles
+    for one in given.parameters:
+        for other in parsed.parameters:
+            shared = {one.name, *one.keys} & {other.name, *other.keys}
+            name = next((name for name in (*one.keys, one.name) if name in shared and (other in moved or name in titles)), None)
+            if name is not None:
+                first = ".".join(map(str, parsed.claimed.get(name) or parsed.places[other.name]))
+                place = given.claimed.get(name) or given.places[one.name]
+                if name in titles:
+                    yield (
+                        one.name,
+                        document.problem(place, f"another parameter is called {name} already: {first}.", "Give it another name."),
+                    )
+                else:
+                    yield one.name, document.problem(place, f"this is {name}, which {first} is already.", "Keep one of them.")
 
 
 def _of_generation(parameter: Parameter) -> bool:

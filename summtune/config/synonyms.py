@@ -16,10 +16,7 @@ from summtune.config.layers import Entry, Layer, LayerName, Origin
 from summtune.config.places import is_there
 from summtune.errors import Problem
 
-_SWITCHES = ("training.fp16", "training.bf16")
-OF_MODELS = frozenset({"general.model_name"})
-"""Words that a drawn model has a value of its own for, so that rules may look at them."""
-
+SWITCHES = ("training.fp16", "training.bf16")
 _STRENGTH = {name: strength for strength, name in enumerate(get_args(LayerName))}
 
 
@@ -49,7 +46,7 @@ def settle_warmup(layer: Layer) -> None:
 def mirror(values: dict[str, Any]) -> None:
     """Let the other words say the same, in place: whoever reads either reads the truth."""
     precision = values.get("training.precision", "auto")
-    for switch in _SWITCHES:
+    for switch in SWITCHES:
         values[switch] = precision == switch.removeprefix("training.")
     values["general.model_name"] = values.get("model.checkpoint")
 
@@ -57,7 +54,7 @@ def mirror(values: dict[str, Any]) -> None:
 def mirrored_origins(layer: Layer) -> dict[str, Origin]:
     """Where each value came from; for a mirrored word, where the one that counts did."""
     origins = {key: entry.origin for key, entry in layer.items()}
-    for word in (*_SWITCHES, "general.model_name"):
+    for word in (*SWITCHES, "general.model_name"):
         if said_as(word) in origins:
             origins[word] = origins[said_as(word)]
     return origins
@@ -65,18 +62,18 @@ def mirrored_origins(layer: Layer) -> dict[str, Origin]:
 
 def in_one_word(key: str, value: Any) -> dict[str, Any]:
     """One value of a point, by the key that counts."""
-    if key in _SWITCHES:
+    if key in SWITCHES:
         return {"training.precision": key.removeprefix("training.") if value else "fp32"}
     return {said_as(key): value}
 
 
 def said_as(key: str) -> str:
     """The key that counts, of those that say the same."""
-    return "training.precision" if key in _SWITCHES else "model.checkpoint" if key == "general.model_name" else key
+    return "training.precision" if key in SWITCHES else "model.checkpoint" if key == "general.model_name" else key
 
 
 def _reduce_precision(layer: Layer, problems: list[Problem]) -> None:
-    switches = {key: layer.pop(key) for key in _SWITCHES if key in layer}
+    switches = {key: layer.pop(key) for key in SWITCHES if key in layer}
     on = [(key.removeprefix("training."), entry) for key, entry in switches.items() if entry.value]
     said = layer.get("training.precision")
     if len(on) > 1:

@@ -5,7 +5,9 @@ It must not know how values were read; it is given entries, which know where the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,11 @@ from summtune.config.architectures import family_of, handled, model_type
 from summtune.config.checkpoint_facts import known_type
 from summtune.config.layers import Layer
 from summtune.config.metric_file import is_own
-from summtune.config.metrics import NEEDS, Declaration, declared, problems_together
+from summtune.config.metrics import NEEDS, Declaration, declared, problems_together, unfit
 from summtune.config.places import is_there
-from summtune.config.searched import Possible, Searched, at, values_of
+from summtune.config.searched import BENEATH, Possible, Searched, at, values_of
 from summtune.config.settings import Settings
-from summtune.errors import MetricMistake, Problem, SettingsMistake
+from summtune.errors import MetricMistake, Problem
 from summtune.space.naming import did_you_mean
 from summtune.space.spec import NOT_YET
 from summtune.space.values import shown
@@ -76,17 +78,56 @@ def combinations(
         possible: which values may be drawn together with that model.
         data_here: whether the data files have to be here.
     """
+    together = _together(settings, layer, searched, possible)
     return [
         *_storage(settings, layer),
         *_model(settings, layer),
-        *lengths.problems(settings, layer, searched, possible),
+        *together,
+        *_not_drawn(settings, layer, searched, possible, together),
         *_data(settings, layer, here=data_here),
         *drawing(settings, layer, searched),
         *_warmup(searched),
-        *_optimisation(settings, layer, searched, possible),
         *_limits(settings, layer),
         *metric_problems(settings, layer),
     ]
+
+
+def of_baseline(settings: Settings, layer: Layer, known: Iterable[Problem]) -> list[Problem]:
+    """What can't be in the base's own settings where something else is searched; `known` are problems that need not be said again."""
+    return list(
+        _besides(known, _together(settings, layer, {}, lambda wanted: False), "Without the baseline it can stay: `baseline: false`.")
+    )
+
+
+def _together(settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible) -> list[Problem]:
+    """What depends on which values are drawn together."""
+    return [*lengths.problems(settings, layer, searched, possible), *_optimisation(settings, layer, searched, possible)]
+
+
+def _not_drawn(
+    settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible, known: Iterable[Problem]
+) -> list[Problem]:
+    """What else can't be at points that leave one or two of the keys to the settings beneath: by their bundle's label, or a `when`."""
+    found: list[Problem] = []
+    varying = [key for key in (*lengths.LOOKED_AT, *optimisation.LOOKED_AT) if key in searched]
+    for keys in (*((key,) for key in varying), *itertools.combinations(varying, 2)):
+        beneath = dict.fromkeys(keys, BENEATH)
+        if not possible(beneath):
+            continue
+
+        def possible_so(wanted: Mapping[str, Any], beneath: Mapping[str, Any] = beneath) -> bool:
+            return possible({**beneath, **wanted})
+
+        others = {key: one for key, one in searched.items() if key not in keys}
+        problems = _together(settings, layer, others, possible_so)
+        found += _besides([*known, *found], problems, f"Not every point draws {' and '.join(keys)}.")
+    return found
+
+
+def _besides(known: Iterable[Problem], problems: Iterable[Problem], remark: str) -> Iterator[Problem]:
+    """Problems that aren't known, with a remark."""
+    said = {replace(one, remedy="") for one in known}
+    return (replace(one, remedy=f"{one.remedy} {remark}".strip()) for one in problems if replace(one, remedy="") not in said)
 
 
 def _storage(settings: Settings, layer: Layer) -> list[Problem]:
@@ -201,13 +242,7 @@ def metric_problems(settings: Settings, layer: Layer) -> list[Problem]:
             found.append(declared(name))
         except MetricMistake as mistake:
             problems += mistake.problems
-            continue
-        try:
-            refuse = getattr(registry.load("metrics", name), "check", None) if name in known else None
-            if refuse is not None:
-                refuse(evaluation)
-        except SettingsMistake as mistake:
-            problems += [at(layer, one.key, one.reason, one.remedy) for one in mistake.problems]
+        problems += [at(layer, one.key, one.reason, one.remedy) for one in unfit(name, evaluation)]
     problems += [at(layer, "evaluation.metrics", one.reason, one.remedy) for one in problems_together(found, NEEDS)]
     if len(set(evaluation.metrics)) < len(evaluation.metrics):
         problems.append(at(layer, "evaluation.metrics", "a metric stands here twice.", "Remove one of them."))

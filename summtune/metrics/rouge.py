@@ -55,10 +55,10 @@ def weights(combined: str | Mapping[str, float]) -> dict[str, float]:
 
 
 def check(evaluation: Evaluation) -> None:
-    """Refuse settings that nothing can be scored by.
+    """Whether the combined score can be made.
 
     Raises:
-        SettingsMistake: see `weights`.
+        SettingsMistake: as `weights`.
     """
     weights(evaluation.combined)
 

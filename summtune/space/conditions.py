@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from summtune.documents import Document, KeyPath
+from summtune.scalars import plain_value
 from summtune.space.bundle import Bundle
 from summtune.space.naming import Unfit
 from summtune.space.parameters import Parameter
 from summtune.space.rules import When
 from summtune.space.space import Space
 from summtune.space.spec import Catalogue, Parsed
-from summtune.space.values import brief, listed, same, shown
+from summtune.space.values import brief, listed, same
 
 
 def read_conditions(document: Document, catalogue: Catalogue, parsed: Parsed) -> None:
@@ -34,7 +35,7 @@ def reference(catalogue: Catalogue, parsed: Parsed, name: str) -> str:
     Raises:
         Unfit: neither.
     """
-    return name if name in parsed.bundles else catalogue.resolve(name)
+    return name if name in parsed.bundles else catalogue.judged(name)
 
 
 def setter(parsed: Parsed, key: str) -> Parameter | None:
@@ -61,27 +62,28 @@ def may_lie_beneath(parsed: Parsed, parameter: Parameter, key: str) -> bool:
     return parameter.name in parsed.whens
 
 
-def checked_value(document: Document, catalogue: Catalogue, parsed: Parsed, path: KeyPath, key: str, value: Any) -> Any:
-    """A value that a rule speaks of, as the settings hold it.
+def checked_values(document: Document, catalogue: Catalogue, parsed: Parsed, path: KeyPath, key: str, value: Any) -> tuple[Any, ...]:
+    """A value that a rule speaks of, as the settings hold it, and others that say the same.
 
     Raises:
         Unfit: the key can't have it, or its parameter never does.
     """
     parameter = setter(parsed, key)
-    if key in parsed.bundles:
-        value = shown(value)  # a label `1` is text
-    elif value is not None:
-        value = catalogue.check(key, value, document.plain.get(path))
+    if key not in parsed.bundles:
+        value = catalogue.check(key, value, document.plain.get(path)) if value is not None else None
+    elif isinstance(parameter, Bundle):
+        value = next((label for label in parameter.labels if same(plain_value(label), value)), value)  # `depth == 1` of labels 1, 2
+    values = catalogue.alike(key, value)
     if parameter is None or value is None or (key not in parsed.bundles and may_lie_beneath(parsed, parameter, key)):
-        return value
-    if key == parameter.name and _has(parameter, value):
-        return value
+        return values
+    if key == parameter.name and any(_has(parameter, one) for one in values):
+        return values
     possible = possible_values(parameter, key)
-    if possible is not None and not any(same(value, one) for one in possible):
+    if possible is not None and not any(same(value, one) for one in possible for value in values):
         raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {listed([brief(one) for one in possible])}.")
     if possible is None and parameter.size() is not None and not _has(parameter, value):
         raise Unfit(f"{key} never has the value {brief(value)}.", f"It has {parameter.describe()}.")
-    return value
+    return values
 
 
 def _has(parameter: Parameter, value: Any) -> bool:
@@ -102,10 +104,10 @@ def _read(document: Document, catalogue: Catalogue, parsed: Parsed, path: KeyPat
         values = written if isinstance(written, list) else [written]
         if not values:
             raise Unfit("an empty list holds never.", "Give a value, or a list of them.")
-        checked = []
+        checked: list[Any] = []
         for index, value in enumerate(values):
             place = (*path, index) if isinstance(written, list) else path
-            checked.append(checked_value(document, catalogue, parsed, place, key, value))
+            checked += checked_values(document, catalogue, parsed, place, key, value)
     except Unfit as unfit:
         parsed.problems.append(document.problem(path, unfit.reason, unfit.remedy))
         return None

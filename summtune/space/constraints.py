@@ -10,7 +10,7 @@ from typing import Any
 from summtune.documents import Document, KeyPath
 from summtune.errors import Problem
 from summtune.space.bundle import Bundle
-from summtune.space.conditions import checked_value, may_lie_beneath, possible_values, reference, setter
+from summtune.space.conditions import checked_values, may_lie_beneath, possible_values, reference, setter
 from summtune.space.expressions import Node, parse_expression
 from summtune.space.naming import Unfit, did_you_mean
 from summtune.space.rules import Narrowing, Rule
@@ -37,6 +37,8 @@ MAX_WEIGHT = 2000
 """Rules are judged thousands of times before anything starts, and again for each point."""
 
 _NUMBERS = ("integer", "real", "number")
+_AMONG = {"==": "in", "!=": "not in"}
+
 _METRIC = re.compile(r"\s*([A-Za-z_][\w/.-]*)\s*(<=|>=|<|>)\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*")
 
 
@@ -130,9 +132,7 @@ class _Reader:
             return None
         try:
             node = parse_expression(text).renamed(self._named)
-            if node.kind not in ("compare", "and", "or", "not") and not self._is_switch(node):
-                raise Unfit("this compares nothing.", "Write a comparison, such as `encoder_max_len > 512`.")
-            self._check_parts(node)
+            self._check_truth(node)
             return self._checked(node)
         except Unfit as unfit:
             self._note((key,), unfit.reason, unfit.remedy)
@@ -143,6 +143,31 @@ class _Reader:
             return reference(self.catalogue, self.parsed, name)
         except Unfit as unfit:
             raise Unfit(unfit.reason, f"{unfit.remedy} Text needs quotes.".strip()) from None
+
+    def _check_truth(self, node: Node) -> None:
+        """Whether something is true or false, all the way down: `seed == 1 or 2` would always be true."""
+        if node.kind == "compare":
+            for part in node.parts:
+                self._check_operand(part)
+        elif node.kind in ("and", "or", "not"):
+            for part in node.parts:
+                self._check_truth(part)
+        elif not self._is_switch(node):
+            raise Unfit(f"`{node}` compares nothing.", "Write a comparison, such as `encoder_max_len > 512`.")
+
+    def _check_operand(self, node: Node) -> None:
+        """Whether what is compared can be: nothing comes of arithmetic with what is no number."""
+        if node.kind in ("compare", "and", "or", "not"):
+            self._check_truth(node)
+        for part in node.parts if node.kind in ("list", "arithmetic", "negative") else ():
+            if node.kind != "list" and not self._is_number(part):
+                raise Unfit(f"`{part}` is no number, so that nothing comes of `{node}`.", "Name settings that are numbers.")
+            self._check_operand(part)
+
+    def _is_number(self, node: Node) -> bool:
+        if node.kind == "name":
+            return node.word[0] not in self.parsed.bundles and self.catalogue.kind(node.word[0]) in _NUMBERS
+        return node.kind in ("arithmetic", "negative") or (node.kind == "value" and type(node.value) in (int, float))
 
     def _is_switch(self, node: Node) -> bool:
         """`do_sample` by itself is a condition, too."""
@@ -155,35 +180,22 @@ class _Reader:
         except Unfit:
             return False
 
-    def _check_parts(self, node: Node) -> None:
-        """Every part of `and`, `or` and `not` says something by itself, and only numbers are calculated with."""
-        for part in node.parts:
-            if node.kind in ("and", "or", "not") and part.kind not in ("compare", "and", "or", "not") and not self._is_switch(part):
-                raise Unfit(f"{part} by itself compares nothing.", "Write each comparison in full, or `in [a, b]`.")
-            if node.kind in ("arithmetic", "negative") and not self._is_number(part):
-                raise Unfit(f"{part} is no number, so that nothing comes of calculating with it.", "Calculate with numbers.")
-            self._check_parts(part)
-
-    def _is_number(self, node: Node) -> bool:
-        """Whether a part of a calculation may be a number."""
-        if node.kind == "name":
-            return node.word[0] not in self.parsed.bundles and self.catalogue.kind(node.word[0]) in _NUMBERS
-        if node.kind == "value":
-            return isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
-        return node.kind in ("arithmetic", "negative")
-
     def _checked(self, node: Node) -> Node:
         """Compared values checked for the key that they are compared with."""
         parts = tuple(self._checked(part) for part in node.parts)
         if node.kind != "compare":
             return Node(node.kind, node.word, node.value, parts)
-        changed = list(parts)
+        if len(parts) == 2 and parts[0].kind == "value" and node.word[0] in _AMONG:  # the name first, as `in` has it
+            parts = parts[::-1]
+        changed, signs = list(parts), list(node.word)
         for place, sign in enumerate(node.word):
             left, right = changed[place], changed[place + 1]
             changed[place + 1] = self._against(left, sign, right)
             if sign not in ("in", "not in"):
                 changed[place] = self._against(right, sign, left)
-        return Node(node.kind, node.word, node.value, tuple(changed))
+            if sign in _AMONG and right.kind == "value" and changed[place + 1].kind == "list":
+                signs[place] = _AMONG[sign]  # the value has several names
+        return Node(node.kind, tuple(signs), node.value, tuple(changed))
 
     def _against(self, name: Node, sign: str, other: Node) -> Node:
         """The other side of a comparison with a name, its constants as the settings hold them."""
@@ -191,7 +203,7 @@ class _Reader:
             return other
         key = name.word[0]
         if sign in ("<", "<=", ">", ">="):
-            numbers = self._is_number(name)
+            numbers = key not in self.parsed.bundles and self.catalogue.kind(key) in _NUMBERS
             if other.kind == "value" and isinstance(other.value, (int, float)) and not numbers:
                 raise Unfit(f"{key} is no number, so that {sign} says nothing.", "Compare with == or in.")
             if other.kind == "value" and not isinstance(other.value, (int, float)) and numbers:
@@ -200,10 +212,20 @@ class _Reader:
         if sign in ("in", "not in") and other.kind not in ("list", "name"):
             raise Unfit(f"`{sign}` needs a list.", "Write `optim in ['adamw_torch', 'adafactor']`.")
         if other.kind == "value":
-            return Node("value", value=checked_value(self.document, self.catalogue, self.parsed, (), key, other.value))
+            values = self._values(key, other.value)
+            return (
+                Node("value", value=values[0])
+                if len(values) == 1
+                else Node("list", parts=tuple(Node("value", value=one) for one in values))
+            )
         if other.kind == "list":
-            return Node("list", parts=tuple(self._against(name, "==", part) for part in other.parts))
+            checked = [self._against(name, "==", part) for part in other.parts]
+            return Node("list", parts=tuple(one for part in checked for one in (part.parts if part.kind == "list" else (part,))))
         return other
+
+    def _values(self, key: str, value: Any) -> tuple[Any, ...]:
+        """A constant that a key is compared with, as the settings hold it, and others that say the same."""
+        return checked_values(self.document, self.catalogue, self.parsed, (), key, value)
 
     def _then(self, then: Any) -> tuple[Narrowing, ...]:
         if not isinstance(then, dict) or not then:
@@ -236,7 +258,7 @@ class _Reader:
         if values is not None and (not isinstance(values, list) or not values):
             raise Unfit("`values` must be a list of at least one value.", "Write `{values: [8, 16]}`.")
         if values is not None:
-            values = tuple(checked_value(self.document, self.catalogue, self.parsed, (), key, value) for value in values)
+            values = tuple(one for value in values for one in self._values(key, value))
         narrowing = Narrowing(key, spec.get("min"), spec.get("max"), values)
         possible = possible_values(parameter, key)
         if possible is not None:

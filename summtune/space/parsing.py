@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from summtune.documents import Document, KeyPath
@@ -52,6 +52,8 @@ class _Reader:
     document: Document
     catalogue: Catalogue
     parsed: Parsed
+    titles: dict[str, KeyPath] = field(default_factory=dict)
+    """Where each bundle of that name stands."""
 
     def group(self, path: KeyPath, group: Mapping[str, Any], prefix: str) -> None:
         paired = self._paired(path, group, prefix)
@@ -70,6 +72,11 @@ class _Reader:
         self.parsed.problems.append(self.document.problem(path, reason, remedy))
 
     def _single(self, here: KeyPath, spec: Any, written: str) -> None:
+        fixed = spec.get("value") if isinstance(spec, dict) and set(spec) <= {"value", "distribution"} else None
+        reason = self.catalogue.left_out(written, fixed) if fixed is not None else None
+        if reason is not None:
+            self.parsed.notices.append(f"{self.document.place(here)}{written} is left out: {reason}.")
+            return
         try:
             key = self.catalogue.resolve(written)
         except Unfit as unfit:
@@ -84,14 +91,21 @@ class _Reader:
 
     def _claim(self, key: str, here: KeyPath) -> bool:
         """Make a key this parameter's own."""
-        if any(parameter.name == key for parameter in self.parsed.parameters if isinstance(parameter, Bundle)):
-            self._problem(here, f"another parameter is called {key} already.", "Give it another name.")
+        if self._called(key, self.titles, here):
             return False
         if key in self.parsed.claimed:
             first = ".".join(str(part) for part in self.parsed.claimed[key])
             self._problem(here, f"this is {key}, which {first} is already.", "Keep one of them.")
             return False
         self.parsed.claimed[key] = here
+        return True
+
+    def _called(self, name: str, others: Mapping[str, KeyPath], here: KeyPath) -> bool:
+        """Whether another parameter has this name, which is said then: rules, and the space, could not tell them apart."""
+        if name not in others:
+            return False
+        first = ".".join(str(part) for part in others[name])
+        self._problem(here, f"another parameter is called {name} already: {first}.", "Give it another name.")
         return True
 
     def _keep(self, parameter: Parameter, here: KeyPath, spec: Any) -> None:
@@ -142,10 +156,9 @@ class _Reader:
             sound = self._claim(key, place) and sound
         if not sound:
             return
-        self.parsed.places[title] = here
-        if title in self.parsed.claimed or title in {parameter.name for parameter in self.parsed.parameters}:
-            self._problem(here, f"another parameter is called {title} already.", "Give it another name.")
+        if self._called(title, {**self.parsed.claimed, **self.titles}, here):
             return
+        self.titles[title] = self.parsed.places[title] = here
         if len(options) == 1:
             for key, value in options[0][1]:
                 self.parsed.places[key] = claimed[key]
@@ -214,7 +227,7 @@ class _Reader:
             options.append((str(checkpoint), tuple(option)))
         if all(self._claim(key, (*path, name)) for key, name in named.items()):
             title = f"{prefix}{named[_CHECKPOINT]}"
-            self.parsed.places[title] = here
+            self.titles[title] = self.parsed.places[title] = here
             self.parsed.parameters.append(Bundle(title, tuple(options)))
             self.parsed.notices.append(
                 f"{named[_ARCHITECTURE]} and {named[_CHECKPOINT]} are paired, position by position: {len(options)} models."

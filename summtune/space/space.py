@@ -77,7 +77,9 @@ class Space:
         backdrop: Backdrop | None = None,
     ) -> Space:
         """A space of these parameters, in this order."""
-        named = {parameter.name: parameter for parameter in parameters}
+        given = list(parameters)
+        named = {parameter.name: parameter for parameter in given}
+        assert len(named) == len(given), "no two parameters have one name"
         return cls(named, dict(conditions or {}), tuple(rules), backdrop or Backdrop())
 
     def __getstate__(self) -> dict[str, Any]:

@@ -39,6 +39,15 @@ class Catalogue(Protocol):
     def resolve(self, name: str) -> str:
         """The dotted key that a name means; raises Unfit."""
 
+    def left_out(self, name: str, value: Any) -> str | None:
+        """Why a setting with this value can be left out; None where it can't."""
+
+    def judged(self, name: str) -> str:
+        """The dotted key that rules look at where they name a setting; raises Unfit."""
+
+    def alike(self, key: str, value: Any) -> tuple[Any, ...]:
+        """A value of the key, and others that say the same."""
+
     def searchable(self, key: str) -> None:
         """Raises Unfit where a key makes no sense as a parameter, or not yet."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from summtune.config.complete import Complete, load_settings
 from summtune.config.places import is_there
-from summtune.config.space_document import is_space
+from summtune.config.space_document import says_what_varies
 from summtune.documents import read_document
 from summtune.errors import Problem, SettingsMistake
 from summtune.training.carried import settings_file
@@ -56,6 +56,6 @@ def _refuse_search_space(config: str) -> None:
     path = Path(config)
     if not (is_there(path) and path.is_file()):
         return
-    if is_space(read_document(path).value):
+    if says_what_varies(read_document(path).value):
         reason = f"{config} is a search space, which says what varies; a single training has nothing that varies."
         raise SettingsMistake(Problem(reason, f"`summtune run {config}` runs it.", key=KEY))

@@ -16,6 +16,7 @@ import pytest
 import torch
 import yaml
 
+from summtune import paths
 from summtune.cli.main import main
 from tests.small_training import rows, small_settings, write_csv
 
@@ -115,6 +116,7 @@ def test_as_json(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "--config: it is not said what to train. Name a settings file or a preset, such as `--config tiny-kobart`."),
         (["--config", "space.yaml"], "--config: space.yaml is a search space, which says what varies; a single training has nothing that"),
+        (["--config", str(paths.shipped("search_spaces") / "generation_params_sweep.yaml")], "is a search space, which says what varies;"),
         (["--config", "bse.yaml"], "there is no preset and no file 'bse.yaml'."),
         (["--config", "base.yaml", "--train-data", "none.csv", "--val-data", "data/dev6.csv"], "there is no file"),
         (["--config", "base.yaml", "--set", "training.lerning_rate=1"], "lerning_rate"),

@@ -79,6 +79,10 @@ def test_the_command_line_takes_adapters_out_of_the_space(load: Load) -> None:
         ("settings: {model: {lora: {dropout: 1.5}}}", "1.5 is too large: it must be at most 1."),
         ("parameters: {lora_r: {min: 0, max: 8}}", "lora_r"),
         ("settings: {model: {quantization: 8bit}}", "8bit weights can't be trained themselves, only adapters over them. Write `lora: {}`"),
+        (
+            "settings: {model: {quantization: 4bit}}\nparameters: {lora_r: {values: [4, 8]}}",
+            "only adapters over them. Write `lora: {}` beside it, or leave it out. Without the baseline it can stay: `baseline: false`.",
+        ),
         ("parameters: {quantization: {values: [none, 4bit]}}", "4bit weights can't be trained themselves, only adapters over them."),
         ("settings: {model: {quantization: 2bit, lora: {}}}", "quantization"),
         (
@@ -99,6 +103,7 @@ def test_what_can_t_be(text: str, message: str, refuse: Refuse) -> None:
     [
         "settings: {model: {quantization: 8bit, lora: {}}}",
         "baseline: false\nsettings: {model: {quantization: 4bit}}\nparameters: {lora_r: {values: [4, 8]}}",
+        "settings: {model: {quantization: 4bit, lora: {}}}\nparameters: {lora_r: {values: [4, 8]}}",
         "settings: {model: {lora: {}}}\nparameters: {quantization: {values: [none, 8bit, 4bit]}}",
         "base: kogpt2\nsettings: {model: {gguf_file: a.gguf}}",
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from summtune.config.description import summary_lines
 from summtune.config.experiment import Experiment
 from summtune.config.layers import Origin
 
@@ -259,3 +260,33 @@ def test_an_experiment_with_models_survives_json(load: Load) -> None:
     assert copy.settings_for({"model.preset": "kobart"}) == experiment.settings_for({"model.preset": "kobart"})
     assert [copy.iterations({"model.preset": name}) for name in ("kobart", "tiny-kobart")] == [3, 4]
     assert copy.longest == 4
+
+
+@pytest.mark.parametrize("word", ["kobart", "bart"])
+def test_a_rule_takes_an_architecture_by_any_of_its_names(word: str, load: Load) -> None:
+    models = "base: kobart\nparameters: {model: {values: [kobart, t5, kogpt2]}, label_smoothing: {values: [0.0, 0.1]"
+    experiment = load(f"{models}, when: {{model_architecture: [{word}, t5]}}}}}}\n")
+    assert experiment.space.size() == 5
+    assert "; only while model.architecture is" in "\n".join(summary_lines(experiment))
+    for rule in (f"model_architecture != '{word}'", f"'{word}' != model_architecture", f"model_architecture not in ['{word}', 'llama']"):
+        constraint = f'constraints: [{{condition: "{rule}", then: {{label_smoothing: {{max: 0.0}}}}}}]'
+        experiment = load(f"{models}}}}}\n{constraint}\n")
+        assert experiment.space.size() == 2 + 1 + 1, rule
+    labels = "a: {architecture: kobart, checkpoint: gogamza/kobart-base-v2}, b: {architecture: t5, checkpoint: paust/pko-t5-base}"
+    bundle = f"parameters: {{m: {{bundle: {{{labels}}}}}, seed: {{values: [1, 2]}}}}\n"
+    experiment = load(
+        f"base: kobart\n{bundle}constraints: [{{condition: seed == 1, then: {{model_architecture: {{values: [{word}]}}}}}}]\n"
+    )
+    assert experiment.space.size() == 3
+
+
+def test_a_rule_does_not_look_at_what_only_repeats_another_setting(refuse: Refuse) -> None:
+    precision = "parameters: {precision: {values: [fp32, fp16]}, batch_size: {values: [8, 16]"
+    said = "training.fp16 only repeats whether training.precision is fp16. Name that: `precision == 'fp16'` in a rule"
+    for text in (
+        f"{precision}}}}}\nconstraints: [{{condition: fp16, then: {{batch_size: {{max: 8}}}}}}]\n",
+        f"{precision}, when: {{fp16: true}}}}}}\n",
+    ):
+        found = refuse(text)
+        assert len(found) == 1
+        assert said in found[0]

@@ -282,6 +282,13 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
             "encoder_max_len: 900 with max_length 125 is beyond the model's 1024 positions: prompt and summary share them.",
         ),
         ("settings: {evaluation: {metrics: [rogue]}}\n", "there is no metric 'rogue'."),
+        (
+            "settings: {evaluation: {combined: {bleu: 1}}}\n",
+            "s.yaml:1:25: settings.evaluation.combined: there is no 'bleu' to weigh. Weigh rouge1, rouge2, rougeL, rougeLsum.",
+        ),
+        ("settings: {evaluation: {combined: {rouge1: 1, rouge1_f1: 2}}}\n", "evaluation.combined: rouge1 is weighed twice."),
+        ("settings: {evaluation: {combined: {rouge1: 0}}}\n", "evaluation.combined: all weights are zero."),
+        ("settings: {evaluation: {combined: {}}}\n", "evaluation.combined: all weights are zero."),
         ("settings: {training: {lr_scheduler_type: cosin}}\n", "Did you mean cosine?"),
         ("settings: {training: {optim: adamw_trch}}\n", "Did you mean adamw_torch?"),
         ("settings: {training: {adam_beta1: x}}\n", '"x" is text, where a number is meant.'),
@@ -460,48 +467,6 @@ def test_what_a_rule_does_not_narrow_is_said(rule: str, said: str | None, load: 
     notices = [notice for notice in experiment.notices if notice.startswith("the rule 'r'")]
     assert notices == ([f"the rule 'r' narrows {said} without being drawn. A `require` looks at both."] if said else [])
     assert {"training.lr_scheduler_type": "constant", "training.per_device_train_batch_size": 16} in list(experiment.space.points())
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        (
-            "constraints: [{name: r, condition: fp16, then: {batch_size: {max: 8}}}]\n",
-            "'r' looks at training.fp16, which is drawn as training.precision.",
-        ),
-        ("  seed: {values: [1, 2], when: {bf16: true}}\n", "its `when` looks at training.bf16, which is drawn as training.precision."),
-    ],
-)
-def test_rules_over_another_word_for_what_is_searched_are_refused(more: str, said: str, refuse: Refuse, load: Load) -> None:
-    text = "parameters:\n  batch_size: {values: [8, 16]}\n"
-    (found,) = refuse(f"{text}  precision: {{values: [fp32, fp16, bf16]}}\n{more}")
-    assert f"{said} Compare training.precision." in found
-    load(f"{text}  precision: {{values: [fp32, fp16, bf16]}}\nconstraints: [{{require: \"precision == 'fp32' or batch_size <= 8\"}}]\n")
-
-
-def test_conditions_know_an_architecture_by_either_of_its_names(load: Load) -> None:
-    for names in ("kobart, t5", "bart, t5"):
-        smoothing = f"label_smoothing: {{values: [0.0, 0.1], when: {{model_architecture: [{names}]}}}}"
-        points = list(load(f"base: kobart\nparameters: {{model: {{values: [kobart, t5, kogpt2]}}, {smoothing}}}\n").space.points())
-        assert {point["model.preset"] for point in points if "training.label_smoothing" in point} == {"kobart", "t5"}
-
-
-LONG = "base: kobart\nsettings: {tokenizer: {encoder_max_len: 2048}}\n"
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        "baseline: false\nparameters: {s: {bundle: {a: {encoder_max_len: 256}, b: {batch_size: 4}}}}\n",
-        "baseline: false\nparameters: {optim: {values: [sgd, adafactor]}, encoder_max_len: {values: [256, 512], when: {optim: sgd}}}\n",
-        "parameters: {encoder_max_len: {values: [256, 512]}}\n",
-    ],
-)
-def test_the_base_s_own_value_is_judged_where_it_is_trained(parameters: str, refuse: Refuse, load: Load) -> None:
-    assert refuse(LONG + parameters) == [
-        "s.yaml:2:24: settings.tokenizer.encoder_max_len: 2048 is beyond the model's 1026 positions. Give at most 1026."
-    ]
-    load(f"{LONG}baseline: false\nparameters: {{encoder_max_len: {{values: [256, 512]}}}}\n")
 
 
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,23 +268,123 @@ def test_the_stronger_of_warm_up_steps_and_ratio_counts(load: Load) -> None:
     assert not settings.training.model_extra
 
 
-def test_null_clears_a_mapping(load: Load) -> None:
-    base = "model: {preset: tiny-kobart, lora: {r: 4}}\n"
-    assert load(base=base).base.settings.model.lora is not None
-    assert load("settings: {model: {lora: null}}\n", base=base).base.settings.model.lora is None
-    assert load(base=base, sets=["model.lora=null"]).base.settings.model.lora is None
-
-
-def test_a_mapping_is_laid_over_entry_by_entry(load: Load) -> None:
-    with pytest.raises(Exception, match="model"):
-        load("settings: {model: {config_overrides: 3}}\n")
+def test_a_mapping_is_laid_over_entry_by_entry(load: Load, refuse: Refuse) -> None:
     settings = load("settings: {model: {config_overrides: {d_model: 64}}}\n").base.settings
     assert settings.model.config_overrides["d_model"] == 64
     assert settings.model.config_overrides["encoder_layers"] == read_preset("tiny-kobart")["model.config_overrides.encoder_layers"].value
+    assert "a mapping is meant" in refuse("settings: {model: {config_overrides: null}}\n")[0]
+
+
+def test_null_clears_a_mapping_that_may_be_null(load: Load) -> None:
+    base = "model: {preset: tiny-kobart, lora: {r: 4}}\n"
+    lora = load(base=base, sets=["model.lora.alpha=32"]).base.settings.model.lora
+    assert lora is not None
+    assert (lora.r, lora.alpha) == (4, 32)
+    assert load(base=base, sets=["model.lora=null"]).base.settings.model.lora is None
 
 
 def test_a_base_without_a_model_is_said(load: Load) -> None:
     assert any("names no model: tiny-kobart is used." in notice for notice in load(base="training: {seed: 3}\n").notices)
+
+
+def test_what_has_no_effect_beside_a_pinned_value_leaves_with_it(load: Load, refuse: Refuse) -> None:
+    text = (
+        "parameters:\n  lr_scheduler_type: {values: [linear, constant]}\n  warmup_ratio: {values: [0.0, 0.1]}\n"
+        "  seed: {values: [1, 2], when: {warmup_ratio: 0.0}}\n  optim: {values: [sgd, adafactor]}\n"
+    )
+    assert load(text, sets=["lr_scheduler_type=linear"]).space.size() == 2 * (1 + 2)
+    experiment = load(text, sets=["lr_scheduler_type=constant"])
+    assert experiment.space.searched == ("training.optim",)
+    said = "training.warmup_ratio leaves the space, too: lr_scheduler_type constant, reduce_lr_on_plateau and greedy have no warm-up."
+    assert said in experiment.notices
+    fixed = text.replace("  lr_scheduler_type: {values: [linear, constant]}\n", "")
+    assert any(
+        "training.warmup_ratio has no effect" in one for one in refuse(f"settings: {{training: {{lr_scheduler_type: constant}}}}\n{fixed}")
+    )
+
+
+def test_a_bundle_whose_labels_say_the_same_without_what_is_pinned_is_fixed(load: Load) -> None:
+    text = (
+        "parameters: {size: {bundle: {small: {batch_size: 4, weight_decay: 0.3}, large: {batch_size: 8, weight_decay: 0.3}}},"
+        " optim: {values: [sgd, adafactor]}, max_grad_norm: {values: [0.5, 1.0], when: {size: large}}}\n"
+    )
+    experiment = load(text, sets=["batch_size=8"])
+    assert experiment.space.searched == ("training.optim",)
+    assert experiment.base.settings.training.weight_decay == 0.3
+    assert experiment.base.origin("training.weight_decay").layer == "parameters"
+    assert all(experiment.settings_for(point).training.weight_decay == 0.3 for point in experiment.space.points())
+    assert "training.weight_decay is 0.3 in every label of size that is left, and fixed." in experiment.notices
+    conditional = load(text.replace("0.3}}}", "0.3}}, when: {optim: sgd}}"), sets=["batch_size=8"])
+    assert [conditional.settings_for(point).training.weight_decay for point in conditional.space.points()] == [0.3, 0.01]
+
+
+def test_what_is_pinned_ties_no_stage_to_the_other(load: Load, refuse: Refuse) -> None:
+    tied = "parameters: {size: {bundle: {a: {batch_size: 4, max_length: 20}, b: {batch_size: 8, max_length: 30}}}}\n"
+    asked = "parameters: {num_beams: {values: [1, 4]}, batch_size: {values: [4, 8], when: {num_beams: 4}}}\n"
+    rule = (
+        "parameters: {num_beams: {values: [1, 4]}, batch_size: {values: [4, 8]}}\nconstraints: [{require: num_beams * batch_size <= 16}]\n"
+    )
+    for text in (tied, asked, rule):
+        assert refuse(text)
+    assert load(tied, sets=["max_length=25"]).space.size() == 2
+    assert load(asked, sets=["num_beams=4"]).space.size() == 2
+    assert load(asked, sets=["num_beams=1"]).space.size() == 1
+    assert load(rule, sets=["num_beams=4"]).space.size() == 1
+
+
+def test_all_that_is_decoded_may_be_pinned(load: Load) -> None:
+    experiment = load("parameters: {seed: {values: [1, 2]}}\ndecode: {parameters: {num_beams: {values: [1, 4]}}}\n", sets=["num_beams=4"])
+    assert experiment.decode is None
+    assert "generation.num_beams is fixed at 4 by --set, and leaves the space." in experiment.notices
+
+
+def test_arguments_that_mean_nothing_are_left_out_wherever_they_are_given(load: Load, refuse: Refuse, tmp_path: Path) -> None:
+    said = "is left out: every epoch is evaluated (evaluation.every)."
+    text = "parameters:\n  seed: {values: [1, 2]}\n  evaluation_strategy: {value: epoch}\n  fp16_opt_level: {value: O2}\n"
+    experiment = load(text, sets=["training.eval_strategy=epoch"], environ={"SUMMTUNE_TRAINING__EVALUATION_STRATEGY": "epoch"})
+    assert experiment.space.keys == ("general.seed",)
+    for place in (
+        f"{tmp_path / 's.yaml'}:3: evaluation_strategy",
+        "--set training.eval_strategy",
+        "SUMMTUNE_TRAINING__EVALUATION_STRATEGY",
+    ):
+        assert f"{place} {said}" in experiment.notices
+    assert any("fp16_opt_level is left out: it belonged to apex" in notice for notice in experiment.notices)
+    assert any("eval_strategy is not yours to set here" in one for one in refuse(text.replace("value: epoch", "value: steps")))
+    assert any("eval_strategy is not yours to set here" in one for one in refuse(sets=["eval_strategy=steps"]))
+
+
+@pytest.mark.parametrize("way", ["sets", "environ"])
+def test_lists_are_lists_where_text_may_stand_too(way: str, load: Load) -> None:
+    def given(key: str, text: str) -> dict[str, object]:
+        return {"sets": [f"{key}={text}"]} if way == "sets" else {"environ": {f"SUMMTUNE_{key.replace('.', '__').upper()}": text}}
+
+    assert load(**given("data.summary", "[summary1, summary2]")).base.settings.data.summary == ("summary1", "summary2")
+    assert load(**given("data.summary", "2024")).base.settings.data.summary == "2024"
+    assert load(**given("wandb.notes", "[a, b]")).base.settings.wandb.notes == "[a, b]"
+
+
+def test_spaces_count_in_what_models_read(load: Load) -> None:
+    experiment = load(sets=["tokenizer.prefix=summarize: "], environ={"SUMMTUNE_TOKENIZER__BOS_TOKEN": "' <s>'", "WANDB_PROJECT": "a "})
+    assert experiment.base.settings.tokenizer.prefix == "summarize: "
+    assert experiment.base.settings.tokenizer.bos_token == " <s>"
+    assert experiment.base.settings.wandb.project == "a"
+    assert load(environ={"SUMMTUNE_TOKENIZER__PREFIX": "말: "}).base.settings.tokenizer.prefix == "말: "
+
+
+def test_a_part_is_not_assigned_to_what_has_none(load: Load, refuse: Refuse) -> None:
+    assert refuse("early_terminate: none\n", sets=["early_terminate.eta=2"]) == [
+        "s.yaml:1:1: early_terminate: none has no `eta`. Leave it out."
+    ]
+    assert load("early_terminate: none\n", sets=["early_terminate.type=asha", "early_terminate.eta=2"]).stopping.eta == 2
+    assert load("early_terminate: median\n", sets=["early_terminate.min_iter=2", "num_train_epochs=9"]).stopping.type == "median"
+    text = "decode: inline\nparameters: {num_beams: {values: [1, 4]}}\n"
+    assert refuse(text, sets=["decode.top_k=2"]) == [
+        "--set decode.top_k: decode is inline, which has no top_k. Assign decode as a whole first: 'decode={…}'."
+    ]
+    stage = load(text, sets=["decode={}", "decode.top_k=2"]).decode
+    assert stage is not None
+    assert stage.top_k == 2
 
 
 @pytest.mark.parametrize("given", [{"sets": ["lora_r=4"]}, {"environ": {"SUMMTUNE_MODEL__LORA__R": "4"}}])
@@ -303,46 +403,3 @@ def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
     lora = experiment.settings_for(experiment.space.at(0).point).model.lora
     assert lora is not None
     assert (lora.r, lora.dropout) == (4, 0.3)
-
-
-@pytest.mark.parametrize("way", ["sets", "environ"])
-def test_values_from_the_shell_are_what_they_are_in_a_file(way: str, load: Load) -> None:
-    def given(key: str, text: str) -> dict[str, object]:
-        return {"sets": [f"{key}={text}"]} if way == "sets" else {"environ": {f"SUMMTUNE_{key.replace('.', '__').upper()}": text}}
-
-    assert load(**given("data.summary", "[summary1, summary2]")).base.settings.data.summary == ("summary1", "summary2")
-    assert load(**given("data.summary", "2024")).base.settings.data.summary == "2024"
-    assert load(**given("wandb.notes", "[a, b]")).base.settings.wandb.notes == "[a, b]"
-    assert load(**given("tokenizer.prefix", "summarize: ")).base.settings.tokenizer.prefix == "summarize: "
-    experiment = load(**given("training.eval_strategy", "epoch"))
-    assert any("is left out: " in notice for notice in experiment.notices)
-
-
-def test_an_assignment_below_a_word_is_not_dropped(load: Load, refuse: Refuse) -> None:
-    assert load("early_terminate: median\n", sets=["early_terminate.min_iter=2", "num_train_epochs=9"]).stopping.type == "median"
-    assert "none has no `eta`" in refuse("early_terminate: none\n", sets=["early_terminate.eta=2"])[0]
-    text = "decode: inline\nparameters: {num_beams: {values: [1, 4]}}\n"
-    assert refuse(text, sets=["decode.top_k=2"]) == [
-        "--set decode.top_k: decode is `inline` in the file, which has no keys. Assign decode itself, or change the file."
-    ]
-
-
-def test_what_a_pin_leaves_without_effect_leaves_the_space(load: Load, refuse: Refuse) -> None:
-    sizes = "size: {bundle: {small: {batch_size: 4, learning_rate: 1e-3}, large: {batch_size: 8, learning_rate: 1e-3}}}"
-    experiment = load(f"parameters: {{{sizes}, seed: {{values: [1, 2]}}}}\n", sets=["batch_size=8"])
-    assert experiment.space.searched == ("general.seed",)
-    assert "size leaves the space, too: all its values come to the same." in experiment.notices
-    schedules = "lr_scheduler_type: {values: [linear, cosine]}, warmup_ratio: {values: [0.0, 0.2]}"
-    experiment = load(f"parameters: {{{schedules}, seed: {{values: [1, 2]}}}}\n", sets=["lr_scheduler_type=constant"])
-    assert experiment.space.searched == ("general.seed",)
-    assert any(
-        notice.startswith("training.warmup_ratio leaves the space, too: lr_scheduler_type constant") for notice in experiment.notices
-    )
-    text = "parameters: {seed: {values: [1, 2]}, num_beams: {values: [1, 4]}, length_penalty: {values: [0.5, 1.0]}}\n"
-    assert load(text, sets=["num_beams=1"]).decode is None
-    assert (
-        "warmup_ratio has no effect"
-        in refuse(
-            "settings: {training: {lr_scheduler_type: constant}}\nparameters: {warmup_ratio: {values: [0.0, 0.2]}}\n", sets=["seed=3"]
-        )[0]
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from hypothesis import strategies as st
 
 from summtune.config.complete import load_settings
 from summtune.config.description import read_resolved, resolved_lines
-from summtune.config.experiment import Experiment, load_experiment
-from summtune.config.layers import Resolved, nest
+from summtune.config.experiment import Experiment, load_experiment, settings_over
+from summtune.config.layers import Resolved, flatten, nest
 from summtune.config.settings import Settings
+from summtune.config.settings_file import read_preset
 from summtune.space.source import Dice
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+UNREADABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # in YAML, but for their escapes
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12) | st.sampled_from(
     [
@@ -41,6 +45,11 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), m
         "\\",
         "@",
         "%",
+        "a\u2028b",
+        "\x85",
+        "a\x7f",
+        "\ufeffa\uffff",
+        "\U0001f600\u2029",
     ]
 )
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -78,7 +87,8 @@ some_values = st.fixed_dictionaries({}, optional=VALUES)
 @settings(max_examples=200, deadline=None, suppress_health_check=QUIET)
 def test_resolving_what_was_dumped_gives_the_same(values: dict[str, Any], tmp_path: Path) -> None:
     base = tmp_path / "base.yaml"
-    base.write_text(json.dumps({"model": {"preset": "tiny-kobart"}, **_merged(nest(values))}, ensure_ascii=False), encoding="utf-8")
+    text = json.dumps(_merged(nest(values)), ensure_ascii=False)
+    base.write_text(UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text), encoding="utf-8")
     first = load_settings(str(base), environ={}).resolved
     text = "\n".join(resolved_lines(first))
     dumped = tmp_path / "dumped.yaml"
@@ -137,6 +147,11 @@ def test_what_is_drawn_is_what_the_settings_say(names: list[str], more: set[str]
     assert experiment.space.keeps_rules(draw)
     assert restored.identity(draw.point) == experiment.identity(draw.point)
     model = str(draw.point["model.preset"])
+    preset = flatten(settings_over(Settings(), {key: entry.value for key, entry in read_preset(model).items()}).model_dump(mode="json"))
+    owned = flatten(values.model_dump(mode="json"))
+    assert {key: value for key, value in owned.items() if key.startswith("model.")} == {
+        key: value for key, value in preset.items() if key.startswith("model.")
+    }
     assert values.tokenizer.prefix == ("summarize: " if model == "tiny-t5" else "")
 
 

@@ -33,6 +33,15 @@ class AnyNumber:
     def resolve(self, name: str) -> str:
         return name
 
+    def left_out(self, name: str, value: Any) -> str | None:
+        return None
+
+    def judged(self, name: str) -> str:
+        return name
+
+    def alike(self, key: str, value: Any) -> tuple[Any, ...]:
+        return (value,)
+
     def searchable(self, key: str) -> None:
         pass
 
