@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+import typer
 
 import summtune
 from summtune.cluster.agreement import DRIVER_RESOURCE, STOP_WAIT_S, STOP_WAIT_VARIABLE, STORAGE_VARIABLE
@@ -110,6 +114,13 @@ def test_a_run_waits_for_its_turn_and_takes_no_slot_from_trials(name: str) -> No
         assert int(head_start(name)["num_cpus"]) == int(head_start(name)["num_gpus"]) == 0
 
 
+def parsed(verb: str, words: list[str]) -> dict[str, Any]:
+    """What a verb of summtune understands."""
+    app = typer.Typer(add_completion=False)
+    app.command(name=verb)(getattr(importlib.import_module(f"summtune.cli.{verb}"), verb))
+    return dict(typer.main.get_command(app).make_context(verb, words).params)
+
+
 @pytest.mark.parametrize("name", [name for name in STARTING if name not in ("slurm.sh", "kuberay-job.yaml")])
 def test_the_head_of_a_file_shows_how_to_submit(name: str) -> None:
     from ray.dashboard.modules.job.cli import submit
@@ -119,10 +130,11 @@ def test_the_head_of_a_file_shows_how_to_submit(name: str) -> None:
     assert given["entrypoint_num_cpus"] == 0
     assert json.loads(given["entrypoint_resources"]) == {DRIVER_RESOURCE: 1}
     assert given["entrypoint"][:2] == ("summtune", "run")
-    shown = [line.strip().split() for line in head(name).splitlines()]
-    assert ["summtune", "doctor"] in [words[:2] for words in shown]
-    assert ["summtune", "submit", "search_spaces/lr.yaml"] in [words[:3] for words in shown]
-    assert not any(words[:1] == ["export"] and words[1].startswith("RAY_ADDRESS=http") for words in shown), "`summtune run` would take it"
+    shown = [line.strip() for line in head(name).splitlines()]
+    asked = {verb: shlex.split(rest, comments=True) for verb, rest in re.findall(r"^summtune (\w+) (.*)", "\n".join(shown), re.MULTILINE)}
+    assert parsed("doctor", asked["doctor"])["address"] == "http://127.0.0.1:8265", "without it `doctor` looks at this machine"
+    assert parsed("submit", asked["submit"])["spaces"] == [Path("search_spaces/lr.yaml")]
+    assert not any(line.startswith("export RAY_ADDRESS=http") for line in shown), "`summtune run` would take it"
 
 
 @pytest.mark.parametrize("name", STARTING)
