@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # When to use it: a cluster whose machines are handed out by Slurm. One job is one run: it starts Ray on the nodes that Slurm gives it, runs
 # the search on them, and ends with it. Submit it on a login node, at the root of a checkout with .venv (`make demo` makes one), in a folder
-# that all nodes see:
+# that all nodes see. Nodes need NVIDIA's driver 580 or newer.
 #
 #     sbatch --nodes=4 cluster/slurm.sh search_spaces/lr.yaml [the options of `summtune run`]
 #     tail -f summtune-JOB.log                     # the run's own screen

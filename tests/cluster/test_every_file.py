@@ -32,6 +32,9 @@ from tests.cluster.shipped import (
     working_part,
 )
 
+LEAST_DRIVER = 580
+"""Of NVIDIA, for CUDA 13, which torch 2.13 from PyPI is built with (its wheel for Linux asks for `cuda-toolkit` 13.0)."""
+
 OTHERS = ("Dockerfile", "prometheus.yaml", "grafana-dashboard.json")
 ALL = (*STARTING, *OTHERS)
 
@@ -182,6 +185,28 @@ def test_pods_are_let_in_on_and_out_of_nothing_more_than_needed(name: str) -> No
         for container in template["spec"]["containers"]:
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("name", [*STARTING, "Dockerfile"])
+def test_a_head_says_which_driver_torch_needs(name: str) -> None:
+    assert f"NVIDIA's driver {LEAST_DRIVER} or newer" in " ".join(head(name).split())
+    assert pinned("torch").startswith("2.13."), "another torch may need another driver: look, and say so here, in the files and their page"
+    assert f"driver **{LEAST_DRIVER} or newer**" in text("README.md")
+    assert f"torch=={pinned('torch')} --index-url" in text("README.md")
+
+
+def test_machines_of_a_cloud_have_that_driver() -> None:
+    (google,), (amazon,) = documents("gcp.yaml"), documents("aws.yaml")
+    for kind in google["available_node_types"].values():
+        (disk,) = kind["node_config"]["disks"]
+        family = re.search(r"/family/\S+-nvidia-(\d+)$", disk["initializeParams"]["sourceImage"])
+        assert family is not None
+        assert int(family[1]) >= LEAST_DRIVER
+    assert all("ImageId" in kind["node_config"] for kind in amazon["available_node_types"].values()), (
+        "Ray's own default is an image of 2023"
+    )
+    for document in (google, amazon):
+        assert document["docker"]["worker_run_options"] == ["--gpus all"], "a worker without its GPUs would start, and train on CPUs"
 
 
 def test_versions_are_those_of_the_project() -> None:
