@@ -102,6 +102,15 @@ def test_gpu_workers_come_and_go(name: str) -> None:
     assert container["resources"]["limits"]["nvidia.com/gpu"] == container["resources"]["requests"]["nvidia.com/gpu"] == "1"
 
 
+@pytest.mark.parametrize("name", KUBERAY)
+def test_a_pod_that_is_ended_gives_ray_its_time(name: str) -> None:
+    """It drains the node, so that trials go elsewhere, before it ends it; Kubernetes' own 30 s are just those."""
+    from ray._private.ray_constants import RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S
+
+    for template in pod_templates(ray_cluster(name)):
+        assert template["spec"]["terminationGracePeriodSeconds"] > RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S
+
+
 def test_a_job_is_resumed_not_begun_anew() -> None:
     spec = of_kind("kuberay-job.yaml", "RayJob")["spec"]
     assert spec["backoffLimit"] == spec["submitterConfig"]["backoffLimit"] == 0
