@@ -96,6 +96,9 @@ def test_mounts_have_their_volumes(name: str) -> None:
 def test_gpu_workers_come_and_go(name: str) -> None:
     spec = ray_cluster(name)
     assert spec["enableInTreeAutoscaling"] is True
+    assert spec["autoscalerOptions"]["version"] == "v2", "the older one doesn't say whether GPUs could come: first trials would have none"
+    # Where version 2 is asked for KubeRay sets `Never` itself, and takes nothing else; otherwise kubelet restarts what the autoscaler has ended.
+    assert all("restartPolicy" not in template["spec"] for template in pod_templates(spec))
     (group,) = spec["workerGroupSpecs"]
     assert group["minReplicas"] == group["replicas"] == 0 < group["maxReplicas"]
     (container,) = group["template"]["spec"]["containers"]
