@@ -152,6 +152,12 @@ def test_a_run_knows_the_shared_folder_and_a_stopped_one_gets_its_time(name: str
     assert read_environment({STORAGE_VARIABLE: "/mnt/summtune"}).problems == [], "no setting of its own"
 
 
+@pytest.mark.parametrize("name", [name for name in STARTING if name != "docker-compose.yaml"])
+def test_what_is_tokenised_lies_on_each_nodes_own_disk(name: str) -> None:
+    """It is mapped into memory and made under a lock, which NFS is slow at, and which a node that is lost may never give back there."""
+    assert "SUMMTUNE_CACHE" not in working_part(name)
+
+
 @pytest.mark.parametrize("name", STARTING)
 def test_the_dashboard_listens_on_loopback_unless_something_stands_before_it(name: str) -> None:
     host = head_start(name)["dashboard_host"]
