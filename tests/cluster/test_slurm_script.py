@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,9 +71,13 @@ def test_outside_of_a_job_it_says_how_to_submit_it() -> None:
 class Slurm:
     """A folder with a checkout's commands, and Slurm's as the script meets them."""
 
-    def __init__(self, folder: Path, ray_folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.job = str(os.getpid())
+        self.jobs: list[subprocess.Popen[bytes]] = []
         self.storage = folder / "storage"
+        self.results = self.storage / f"slurm-{self.job}"
+        self.ray_folder = f"/tmp/ray-{self.job}"
         commands = folder / ".venv" / "bin"
         self._write(commands / "python", f'#!/usr/bin/env bash\nexec {sys.executable} "$@"\n')
         self._write(commands / "ray", RAY.format(python=sys.executable, port=free_port()))
@@ -85,13 +88,14 @@ class Slurm:
         self.environment = kept | {
             "PATH": f"{folder / 'slurm'}:{os.environ['PATH']}",
             "FAKE_SLURM": str(folder),
-            "SLURM_JOB_ID": "77",
+            "SLURM_JOB_ID": self.job,
             "SLURM_JOB_NODELIST": "node[1-2]",
             "SLURM_SUBMIT_DIR": str(folder),
             "SLURM_CPUS_PER_TASK": "1",
             "SUMMTUNE_STORAGE": str(self.storage),
             "SUMMTUNE_RAY_PORT": str(free_port()),
-            "RAY_TMPDIR": ray_folder,
+            # A driver whose cluster is gone waits this long for it, in place of a minute.
+            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
             "WANDB_MODE": "disabled",
         }
 
@@ -103,7 +107,23 @@ class Slurm:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         with (self.folder / "output").open("ab") as output:
-            return subprocess.Popen([SCRIPT, *words], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            job = subprocess.Popen([SCRIPT, *words], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        self.jobs.append(job)
+        return job
+
+    def tell(self, cause: str) -> None:
+        """What Slurm does 120 s before a job's time is up (`--signal=B:TERM@120`), and when it preempts one that has a grace time."""
+        told = [psutil.Process(self.jobs[-1].pid)] if cause == "its time is up" else self.steps()
+        for process in told:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    def end(self) -> None:
+        """End what a test that failed has left."""
+        for job in self.jobs:
+            if job.poll() is None:
+                job.terminate()
+                job.wait(120)
 
     @property
     def output(self) -> str:
@@ -111,14 +131,19 @@ class Slurm:
 
     @property
     def run(self) -> RunPaths | None:
-        return find_run("tiny", self.storage / "slurm-77") if (self.storage / "slurm-77").is_dir() else None
+        return find_run("tiny", self.results) if self.results.is_dir() else None
+
+    def steps(self) -> list[psutil.Process]:
+        """All processes of the job's steps: these are what Slurm signals when it preempts a job, not the script and what it runs itself."""
+        begun = [one for one in psutil.Process(self.jobs[-1].pid).children() if {"start", "sleep"} & set(one.cmdline())]
+        return [process for step in begun for process in (step, *step.children(recursive=True))]
 
 
 @pytest.fixture
 def slurm(tmp_path: Path) -> Iterator[Slurm]:
-    # Ray's sockets lie in its folder, and a socket's path must be short.
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as ray_folder:
-        yield Slurm(tmp_path, ray_folder)
+    found = Slurm(tmp_path)
+    yield found
+    found.end()
 
 
 def processes_of(folder: str) -> list[str]:
@@ -130,13 +155,14 @@ def processes_of(folder: str) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) -> None:
+@pytest.mark.parametrize("cause", ["its time is up", "it is preempted"])
+def test_a_job_queues_itself_again_and_finishes(slurm: Slurm, cause: str) -> None:
     space = slurm.folder / "tiny.yaml"
     changes = {"parameters": {"learning_rate": {"values": [1e-2, 1e-3, 1e-4, 1e-5]}}, "settings": {"training": {"num_train_epochs": 3}}}
     space.write_text(yaml.safe_dump(merged(TINY, changes)), encoding="utf-8")
 
     job = slurm.start(str(space))
-    token_file = slurm.storage / "slurm-77" / ".ray-token"
+    token_file = slurm.results / ".ray-token"
     deadline = time.monotonic() + 240
     while slurm.run is None or '"kind": "reported"' not in slurm.run.events.read_text(encoding="utf-8"):
         assert job.poll() is None, slurm.output
@@ -145,12 +171,13 @@ def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) 
     token = token_file.read_text(encoding="utf-8")
     assert (len(token), token_file.stat().st_mode & 0o777) == (64, 0o600)
     assert processes_of(token) == [], "the token stands on a command line"
-    job.send_signal(signal.SIGTERM)  # as `--signal=B:TERM@120` has it
-    assert job.wait(120) == 130, slurm.output
-    assert (slurm.folder / "scontrol").read_text().splitlines() == ["show hostnames node[1-2]", "requeue 77"]
+    assert processes_of(slurm.ray_folder) != [], "Ray is in a folder of the job's own, which no other user's Ray has left there"
+    slurm.tell(cause)
+    assert job.wait(120) != 0, slurm.output
+    assert (slurm.folder / "scontrol").read_text().splitlines() == ["show hostnames node[1-2]", f"requeue {slurm.job}"]
     assert not token_file.exists()
-    left = slurm.environment["RAY_TMPDIR"]
-    assert processes_of(left) == [], "Ray was left behind"
+    assert processes_of(slurm.ray_folder) == [], "Ray was left behind"
+    assert not Path(slurm.ray_folder).exists(), "Ray's folder was left behind"
 
     again = slurm.start(str(space))
     assert again.wait(280) == 0, slurm.output
@@ -165,4 +192,4 @@ def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) 
     assert ["node1" in line for line in started] == [True, False] * 2
     for place in ("output", "srun", "scontrol"):
         assert token not in (slurm.folder / place).read_text(encoding="utf-8")
-    assert processes_of(left) == []
+    assert processes_of(slurm.ray_folder) == []
