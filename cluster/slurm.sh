@@ -60,7 +60,9 @@ cleanup() {
     # The steps are this job's own: ending them ends Ray on their nodes.
     for step in "${steps[@]}"; do kill -TERM "$step" 2> /dev/null || true; done
     wait || true
-    for node in "${nodes[@]}"; do on_node "$node" rm -rf "$RAY_TMPDIR" & done
+    # This is the first node; a job that is over has no more steps on the others.
+    rm -rf "$RAY_TMPDIR" || true
+    for node in "${nodes[@]:1}"; do on_node "$node" rm -rf "$RAY_TMPDIR" 2> /dev/null & done
     wait || true
     rm -f "$RAY_AUTH_TOKEN_PATH"
 }
@@ -129,8 +131,9 @@ while kill -0 "$run" 2> /dev/null; do wait "$run" || true; done
 code=0
 wait "$run" || code=$?
 
-# 130 is a run that was left in good order; others than 0 and 2, one whose cluster was taken from under it.
-if [[ -n $told && $code -ne 0 && $code -ne 2 ]]; then
+# 130 is a run that was left in good order; others than 0 and 2, one whose cluster was taken from under it. A job that somebody has cancelled is told
+# in the same way, and isn't running any more.
+if [[ -n $told && $code -ne 0 && $code -ne 2 && $(scontrol show job "$SLURM_JOB_ID") == *JobState=RUNNING* ]]; then
     cleanup # first: a job that is queued again is ended at once
     scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -31,13 +31,27 @@ if [[ $1 == hostname ]]; then echo "127.0.0.1 10.0.0.1"; else exec "$@"; fi
 
 SCONTROL = """#!/usr/bin/env bash
 echo "$*" >> "$FAKE_SLURM/scontrol"
-if [[ $1 == show ]]; then printf '%s\\n' node1 node2; fi
+if [[ "$1 $2" == "show hostnames" ]]; then printf '%s\\n' node1 node2; fi
+if [[ "$1 $2" == "show job" ]]; then echo "   JobState=$FAKE_STATE Reason=None Dependency=(null)"; fi
 """
 
 RAY = """#!/usr/bin/env bash
 # The port of Ray Client's server is fixed otherwise, and this machine may have another Ray.
 if [[ $1 == start && $2 == --head ]]; then set -- "$@" --ray-client-server-port={port}; fi
 exec {python} -m ray.scripts.scripts "$@"
+"""
+
+
+BRIEF_RAY = """#!/usr/bin/env bash
+# A head is what listens on the port.
+for word in "$@"; do if [[ $word == --port=* ]]; then exec {python} -m http.server --bind 127.0.0.1 "${{word#--port=}}"; fi; done
+exec sleep infinity
+"""
+
+BRIEF_RUN = """#!/usr/bin/env bash
+trap 'exit {code}' TERM
+touch "$FAKE_SLURM/begun"
+while true; do sleep 0.1; done
 """
 
 
@@ -88,14 +102,13 @@ class Slurm:
         self.environment = kept | {
             "PATH": f"{folder / 'slurm'}:{os.environ['PATH']}",
             "FAKE_SLURM": str(folder),
+            "FAKE_STATE": "RUNNING",
             "SLURM_JOB_ID": self.job,
             "SLURM_JOB_NODELIST": "node[1-2]",
             "SLURM_SUBMIT_DIR": str(folder),
             "SLURM_CPUS_PER_TASK": "1",
             "SUMMTUNE_STORAGE": str(self.storage),
             "SUMMTUNE_RAY_PORT": str(free_port()),
-            # A driver whose cluster is gone waits this long for it, in place of a minute.
-            "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
             "WANDB_MODE": "disabled",
         }
 
@@ -111,10 +124,19 @@ class Slurm:
         self.jobs.append(job)
         return job
 
-    def tell(self, cause: str) -> None:
-        """What Slurm does 120 s before a job's time is up (`--signal=B:TERM@120`), and when it preempts one that has a grace time."""
-        told = [psutil.Process(self.jobs[-1].pid)] if cause == "its time is up" else self.steps()
-        for process in told:
+    def in_brief(self, code: int) -> None:
+        """Have no Ray and no search, but what the script sees of them: a run that ends with that code when it is told."""
+        commands = self.folder / ".venv" / "bin"
+        self._write(commands / "ray", BRIEF_RAY.format(python=sys.executable))
+        self._write(commands / "summtune", BRIEF_RUN.format(code=code))
+
+    def tell_script(self) -> None:
+        """What Slurm does 120 s before a job's time is up, by `--signal=B:TERM@120`."""
+        self.jobs[-1].terminate()
+
+    def tell_steps(self) -> None:
+        """What Slurm does when it preempts a job that has a grace time, or when somebody cancels one."""
+        for process in self.steps():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
 
@@ -133,9 +155,14 @@ class Slurm:
     def run(self) -> RunPaths | None:
         return find_run("tiny", self.results) if self.results.is_dir() else None
 
+    @property
+    def requeued(self) -> bool:
+        """Whether the script has asked for it."""
+        return f"requeue {self.job}" in (self.folder / "scontrol").read_text().splitlines()
+
     def steps(self) -> list[psutil.Process]:
         """All processes of the job's steps: these are what Slurm signals when it preempts a job, not the script and what it runs itself."""
-        begun = [one for one in psutil.Process(self.jobs[-1].pid).children() if {"start", "sleep"} & set(one.cmdline())]
+        begun = [one for one in psutil.Process(self.jobs[-1].pid).children() if {"start", "sleep", "http.server"} & set(one.cmdline())]
         return [process for step in begun for process in (step, *step.children(recursive=True))]
 
 
@@ -152,11 +179,35 @@ def processes_of(folder: str) -> list[str]:
     return [" ".join(words) for words in found if any(folder in word for word in words)]
 
 
+@pytest.mark.parametrize(
+    ("told", "state", "code", "requeued"),
+    [
+        (Slurm.tell_script, "RUNNING", 130, True),
+        (Slurm.tell_steps, "RUNNING", 130, True),
+        (Slurm.tell_steps, "RUNNING", 3, True),  # its cluster was gone before it could be left in good order
+        (Slurm.tell_steps, "RUNNING", 0, False),  # it was through
+        (Slurm.tell_steps, "CANCELLED", 130, False),
+    ],
+)
+def test_what_is_left_queues_itself_again(slurm: Slurm, told: Callable[[Slurm], None], state: str, code: int, requeued: bool) -> None:
+    slurm.in_brief(code)
+    slurm.environment["FAKE_STATE"] = state
+    job = slurm.start("space.yaml")
+    deadline = time.monotonic() + 60
+    while not (slurm.folder / "begun").exists():
+        assert job.poll() is None, slurm.output
+        assert time.monotonic() < deadline, slurm.output
+        time.sleep(0.05)
+    told(slurm)
+    assert job.wait(60) == code, slurm.output
+    assert slurm.requeued is requeued
+    assert not (slurm.results / ".ray-token").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("cause", ["its time is up", "it is preempted"])
-def test_a_job_queues_itself_again_and_finishes(slurm: Slurm, cause: str) -> None:
+def test_a_job_whose_time_is_up_queues_itself_again_and_finishes(slurm: Slurm) -> None:
     space = slurm.folder / "tiny.yaml"
     changes = {"parameters": {"learning_rate": {"values": [1e-2, 1e-3, 1e-4, 1e-5]}}, "settings": {"training": {"num_train_epochs": 3}}}
     space.write_text(yaml.safe_dump(merged(TINY, changes)), encoding="utf-8")
@@ -172,13 +223,14 @@ def test_a_job_queues_itself_again_and_finishes(slurm: Slurm, cause: str) -> Non
     assert (len(token), token_file.stat().st_mode & 0o777) == (64, 0o600)
     assert processes_of(token) == [], "the token stands on a command line"
     assert processes_of(slurm.ray_folder) != [], "Ray is in a folder of the job's own, which no other user's Ray has left there"
-    slurm.tell(cause)
-    assert job.wait(120) != 0, slurm.output
-    assert (slurm.folder / "scontrol").read_text().splitlines() == ["show hostnames node[1-2]", f"requeue {slurm.job}"]
+    slurm.tell_script()
+    assert job.wait(120) == 130, slurm.output
+    assert slurm.requeued
     assert not token_file.exists()
     assert processes_of(slurm.ray_folder) == [], "Ray was left behind"
     assert not Path(slurm.ray_folder).exists(), "Ray's folder was left behind"
 
+    (slurm.folder / "scontrol").unlink()
     again = slurm.start(str(space))
     assert again.wait(280) == 0, slurm.output
     assert slurm.run is not None
@@ -186,7 +238,7 @@ def test_a_job_queues_itself_again_and_finishes(slurm: Slurm, cause: str) -> Non
     assert state.status == "finished"
     assert state.sessions == 2
     assert {trial.status for trial in state.trials.values()} == {"finished"}
-    assert "requeue" not in (slurm.folder / "scontrol").read_text().splitlines()[2:][-1]
+    assert not slurm.requeued
     started = [line for line in (slurm.folder / "srun").read_text().splitlines() if "ray start" in line]
     assert ["--head" in line for line in started] == [True, False] * 2
     assert ["node1" in line for line in started] == [True, False] * 2
