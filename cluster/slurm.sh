@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # When to use it: a cluster whose machines are handed out by Slurm. One job is one run: it starts Ray on the nodes that Slurm gives it, runs
 # the search on them, and ends with it. Submit it on a login node, at the root of a checkout with .venv (`make demo` makes one), in a folder
-# that all nodes see:
+# that all nodes see. Nodes need NVIDIA's driver 580 or newer.
 #
 #     sbatch --nodes=4 cluster/slurm.sh search_spaces/lr.yaml [the options of `summtune run`]
 #     tail -f summtune-JOB.log                     # the run's own screen
 #     summtune stop $SUMMTUNE_STORAGE/slurm-JOB/sweep_NAME --now      # ends it so that it can be resumed
 #
-# Results go to $SUMMTUNE_STORAGE/slurm-JOB (a folder that all nodes see; results/ of the checkout where it is unset). At the end of its time,
-# or where Slurm preempts it, the job is told 120 s before: the run is left resumable, and the job queues itself again and goes on with it.
+# Results go to $SUMMTUNE_STORAGE/slurm-JOB (a folder that all nodes see; results/ of the checkout where it is unset). 120 s before the end of its
+# time the job is told: the run is left resumable, and the job queues itself again and goes on with it. So it does where Slurm preempts it, if jobs
+# have a grace time then (GraceTime of the partition or QOS, 120 s will do). Without one Slurm ends it at once, and queues it again itself where
+# its PreemptMode is REQUEUE; the run then goes on from its last checkpoints.
 # A run that was ended otherwise goes on with: sbatch cluster/slurm.sh --resume $SUMMTUNE_STORAGE/slurm-JOB/sweep_NAME
 #
 # Nodes are taken whole (--exclusive), so that no other job meets Ray's ports; these listen on the cluster's network, guarded by a token that
@@ -44,8 +46,11 @@ mkdir -p "$results"
 # The token lies in a file that only its owner can read, never on a command line, and goes when the job does.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=$results/.ray-token SUMMTUNE_STORAGE=$storage RAY_USAGE_STATS_ENABLED=0
 export RAY_JOB_STOP_WAIT_TIME_S=60
+# Ray's own folder on each node, for this job alone: in /tmp/ray the Ray of another user may have left files that this one can't write.
+export RAY_TMPDIR=/tmp/ray-$SLURM_JOB_ID
 (umask 077 && python -c "import secrets; print(secrets.token_hex(32), end='')" > "$RAY_AUTH_TOKEN_PATH")
 
+nodes=()
 steps=()
 run=
 told=
@@ -54,6 +59,10 @@ cleanup() {
     trap - EXIT
     # The steps are this job's own: ending them ends Ray on their nodes.
     for step in "${steps[@]}"; do kill -TERM "$step" 2> /dev/null || true; done
+    wait || true
+    # This is the first node; a job that is over has no more steps on the others.
+    rm -rf "$RAY_TMPDIR" || true
+    for node in "${nodes[@]:1}"; do on_node "$node" rm -rf "$RAY_TMPDIR" 2> /dev/null & done
     wait || true
     rm -f "$RAY_AUTH_TOKEN_PATH"
 }
@@ -92,6 +101,11 @@ for ((second = 0; ; second++)); do
     sleep 1
 done
 
+# Slurm tells the steps of a job that it preempts, and not this script. This one does nothing but end then, and so tells the script.
+on_node "${nodes[0]}" sleep infinity &
+told_by_slurm=$!
+steps+=("$told_by_slurm")
+
 for node in "${nodes[@]:1}"; do
     on_node "$node" ray start --block --address="$head_ip:$port" --num-cpus="${SLURM_CPUS_PER_TASK:-1}" --disable-usage-stats &
     steps+=($!)
@@ -110,15 +124,16 @@ else
 fi
 run=$!
 
+wait -n "$run" "$told_by_slurm" || true
+if [[ -z $told ]] && kill -0 "$run" 2> /dev/null; then tell_run; fi
+# A signal ends `wait`, too.
+while kill -0 "$run" 2> /dev/null; do wait "$run" || true; done
 code=0
 wait "$run" || code=$?
-if [[ -n $told ]]; then
-    # The signal ended `wait`: wait again, for the run's own end.
-    code=0
-    wait "$run" || code=$?
-fi
 
-if [[ -n $told && $code -eq 130 ]]; then
+# 130 is a run that was left in good order; others than 0 and 2, one whose cluster was taken from under it. A job that somebody has cancelled is told
+# in the same way, and isn't running any more.
+if [[ -n $told && $code -ne 0 && $code -ne 2 && $(scontrol show job "$SLURM_JOB_ID") == *JobState=RUNNING* ]]; then
     cleanup # first: a job that is queued again is ended at once
     scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+import typer
 
 import summtune
 from summtune.cluster.agreement import DRIVER_RESOURCE, STOP_WAIT_S, STOP_WAIT_VARIABLE, STORAGE_VARIABLE
@@ -27,6 +31,9 @@ from tests.cluster.shipped import (
     text,
     working_part,
 )
+
+LEAST_DRIVER = 580
+"""Of NVIDIA, for CUDA 13, which torch 2.13 from PyPI is built with (its wheel for Linux asks for `cuda-toolkit` 13.0)."""
 
 OTHERS = ("Dockerfile", "prometheus.yaml", "grafana-dashboard.json")
 ALL = (*STARTING, *OTHERS)
@@ -110,6 +117,13 @@ def test_a_run_waits_for_its_turn_and_takes_no_slot_from_trials(name: str) -> No
         assert int(head_start(name)["num_cpus"]) == int(head_start(name)["num_gpus"]) == 0
 
 
+def parsed(verb: str, words: list[str]) -> dict[str, Any]:
+    """What a verb of summtune understands."""
+    app = typer.Typer(add_completion=False)
+    app.command(name=verb)(getattr(importlib.import_module(f"summtune.cli.{verb}"), verb))
+    return dict(typer.main.get_command(app).make_context(verb, words).params)
+
+
 @pytest.mark.parametrize("name", [name for name in STARTING if name not in ("slurm.sh", "kuberay-job.yaml")])
 def test_the_head_of_a_file_shows_how_to_submit(name: str) -> None:
     from ray.dashboard.modules.job.cli import submit
@@ -119,10 +133,11 @@ def test_the_head_of_a_file_shows_how_to_submit(name: str) -> None:
     assert given["entrypoint_num_cpus"] == 0
     assert json.loads(given["entrypoint_resources"]) == {DRIVER_RESOURCE: 1}
     assert given["entrypoint"][:2] == ("summtune", "run")
-    shown = [line.strip().split() for line in head(name).splitlines()]
-    assert ["summtune", "doctor"] in [words[:2] for words in shown]
-    assert ["summtune", "submit", "search_spaces/lr.yaml"] in [words[:3] for words in shown]
-    assert not any(words[:1] == ["export"] and words[1].startswith("RAY_ADDRESS=http") for words in shown), "`summtune run` would take it"
+    shown = [line.strip() for line in head(name).splitlines()]
+    asked = {verb: shlex.split(rest, comments=True) for verb, rest in re.findall(r"^summtune (\w+) (.*)", "\n".join(shown), re.MULTILINE)}
+    assert parsed("doctor", asked["doctor"])["address"] == "http://127.0.0.1:8265", "without it `doctor` looks at this machine"
+    assert parsed("submit", asked["submit"])["spaces"] == [Path("search_spaces/lr.yaml")]
+    assert not any(line.startswith("export RAY_ADDRESS=http") for line in shown), "`summtune run` would take it"
 
 
 @pytest.mark.parametrize("name", STARTING)
@@ -135,6 +150,12 @@ def test_a_run_knows_the_shared_folder_and_a_stopped_one_gets_its_time(name: str
     assert re.search(rf"\b{STORAGE_VARIABLE}(=|: ){value}(?![\w/])", said)
     assert re.search(rf"\b{STOP_WAIT_VARIABLE}(=|: )\"?{STOP_WAIT_S}\b", said)
     assert read_environment({STORAGE_VARIABLE: "/mnt/summtune"}).problems == [], "no setting of its own"
+
+
+@pytest.mark.parametrize("name", [name for name in STARTING if name != "docker-compose.yaml"])
+def test_what_is_tokenised_lies_on_each_nodes_own_disk(name: str) -> None:
+    """It is mapped into memory and made under a lock, which NFS is slow at, and which a node that is lost may never give back there."""
+    assert "SUMMTUNE_CACHE" not in working_part(name)
 
 
 @pytest.mark.parametrize("name", STARTING)
@@ -170,6 +191,28 @@ def test_pods_are_let_in_on_and_out_of_nothing_more_than_needed(name: str) -> No
         for container in template["spec"]["containers"]:
             assert container["securityContext"]["allowPrivilegeEscalation"] is False
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("name", [*STARTING, "Dockerfile"])
+def test_a_head_says_which_driver_torch_needs(name: str) -> None:
+    assert f"NVIDIA's driver {LEAST_DRIVER} or newer" in " ".join(head(name).split())
+    assert pinned("torch").startswith("2.13."), "another torch may need another driver: look, and say so here, in the files and their page"
+    assert f"driver **{LEAST_DRIVER} or newer**" in text("README.md")
+    assert f"torch=={pinned('torch')} --index-url" in text("README.md")
+
+
+def test_machines_of_a_cloud_have_that_driver() -> None:
+    (google,), (amazon,) = documents("gcp.yaml"), documents("aws.yaml")
+    for kind in google["available_node_types"].values():
+        (disk,) = kind["node_config"]["disks"]
+        family = re.search(r"/family/\S+-nvidia-(\d+)$", disk["initializeParams"]["sourceImage"])
+        assert family is not None
+        assert int(family[1]) >= LEAST_DRIVER
+    assert all("ImageId" in kind["node_config"] for kind in amazon["available_node_types"].values()), (
+        "Ray's own default is an image of 2023"
+    )
+    for document in (google, amazon):
+        assert document["docker"]["worker_run_options"] == ["--gpus all"], "a worker without its GPUs would start, and train on CPUs"
 
 
 def test_versions_are_those_of_the_project() -> None:

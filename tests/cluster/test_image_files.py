@@ -80,6 +80,17 @@ def test_monitoring_is_on_request_and_its_files_are_there() -> None:
     assert secrets == set(document["secrets"])
 
 
+def test_a_volume_of_the_container_belongs_to_rays_user() -> None:
+    """Docker gives a new volume the owner and mode of the image's folder; where the image has none, the folder is root's."""
+    (document,) = documents("docker-compose.yaml")
+    service = document["services"]["ray"]
+    named = [volume.split(":")[1] for volume in service["volumes"] if isinstance(volume, str)]
+    assert named == ["/tmp/ray"]
+    made = [word for line in re.findall(r"^RUN mkdir -p (.*) && chmod 1777", text("Dockerfile"), re.MULTILINE) for word in line.split()]
+    assert set(named) <= set(made)
+    assert "USER root" not in text("Dockerfile")
+
+
 def test_all_gpus_of_the_box_are_rays() -> None:
     (document,) = documents("docker-compose.yaml")
     assert document["services"]["ray"]["deploy"]["resources"]["reservations"]["devices"] == [
@@ -87,9 +98,9 @@ def test_all_gpus_of_the_box_are_rays() -> None:
     ]
 
 
-def test_a_stopped_container_gives_its_runs_their_time() -> None:
-    from summtune.cluster.agreement import STOP_WAIT_S
+def test_a_stopped_container_gives_ray_its_time() -> None:
+    """It drains the node before it ends it; runs on it are told nothing, and are resumed."""
+    from ray._private.ray_constants import RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S
 
     (document,) = documents("docker-compose.yaml")
-    minutes = int(document["services"]["ray"]["stop_grace_period"].removesuffix("m"))
-    assert minutes * 60 > STOP_WAIT_S
+    assert int(document["services"]["ray"]["stop_grace_period"].removesuffix("s")) > RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S

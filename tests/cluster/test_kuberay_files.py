@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,16 @@ import kubernetes_validate
 import pytest
 
 from summtune.cluster.agreement import DRIVER_RESOURCE
-from tests.cluster.shipped import KUBERAY, documents, of_kind, ray_cluster
+from tests.cluster.shipped import KUBERAY, documents, of_kind, ray_cluster, text
 
 KUBERNETES = "1.34"
 SCHEMA = json.loads((Path(__file__).parent / "kuberay.schema.json").read_text(encoding="utf-8"))
+
+RECORD = json.loads((Path(__file__).parent / "kuberay.fields.json").read_text(encoding="utf-8"))
+"""All fields of the types that our files use, and the values of those that have few, by the reference that KubeRay makes from its CRDs."""
+
+REFERENCE = "KUBERAY_API_REFERENCE"
+"""Names a file: docs/reference/api.md of a KubeRay release that the record, and so the schema and the files, shall be compared with."""
 
 
 def check(document: dict[str, Any]) -> None:
@@ -75,6 +83,52 @@ def test_what_no_api_takes_is_noticed() -> None:
         check_template(template)
 
 
+def told(schema: dict[str, Any]) -> str | None:
+    """A field's type as KubeRay's reference names it; None where the schema leaves the name open (Kubernetes' own types, enumerations)."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).removeprefix("#/$defs/")
+    if "enum" in schema or "const" in schema:
+        return None
+    if schema["type"] == "array":
+        return f"{told(schema['items'])} array"
+    if schema["type"] == "object":
+        return "object (keys:string, values:string)" if "additionalProperties" in schema and "properties" not in schema else None
+    return {"number": "float"}.get(schema["type"], str(schema["type"]))
+
+
+def test_the_schema_says_what_kuberays_own_reference_says() -> None:
+    """Each field of it is one of that release, of the same type; each value one of those that the release takes."""
+    types = {**SCHEMA["$defs"], "SubmitterConfig": SCHEMA["$defs"]["RayJobSpec"]["properties"]["submitterConfig"]}
+    assert set(types) == set(RECORD["fields"])
+    assert f"KubeRay {RECORD['release']}" in SCHEMA["$comment"]
+    assert f"({RECORD['release']})" in text("README.md")
+    for name, schema in types.items():
+        fields = RECORD["fields"][name]
+        assert set(schema["properties"]) <= set(fields), name
+        for field, said in schema["properties"].items():
+            kind = fields[field]
+            assert told(said) in (None, kind), f"{name}.{field}"
+            if told(said) is None:
+                assert kind == "string" or kind[0].isupper(), f"{name}.{field}"
+            if kind in RECORD["values"]:
+                assert set(said["enum"]) == set(RECORD["values"][kind]), f"{name}.{field}"
+
+
+def test_the_record_is_the_references() -> None:
+    path = os.environ.get(REFERENCE)
+    if path is None:
+        pytest.skip(f"{REFERENCE} names no file (docs/reference/api.md of a KubeRay release)")
+    sections = re.split(r"^#{2,4} (?=\w+$)", Path(path).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = {section.splitlines()[0]: rows(section) for section in sections if rows(section)}
+    assert {name: found[name] for name in RECORD["fields"]} == RECORD["fields"]
+
+
+def rows(section: str) -> dict[str, str]:
+    """Fields and types of a table in KubeRay's reference."""
+    found = re.findall(r"^\| `(\w+)` _(.+?)_ \|", section, re.MULTILINE)
+    return {field: re.sub(r"\[(\w+)\]\([^)]*\)", r"\1", kind) for field, kind in found}
+
+
 def test_both_files_share_namespace_and_storage() -> None:
     one, other = (documents(name)[:2] for name in KUBERAY)
     assert one == other
@@ -96,10 +150,22 @@ def test_mounts_have_their_volumes(name: str) -> None:
 def test_gpu_workers_come_and_go(name: str) -> None:
     spec = ray_cluster(name)
     assert spec["enableInTreeAutoscaling"] is True
+    assert spec["autoscalerOptions"]["version"] == "v2", "the older one doesn't say whether GPUs could come: first trials would have none"
+    # With version 2 by name KubeRay sets `Never` itself, and takes nothing else; otherwise kubelet restarts what the autoscaler has ended.
+    assert all("restartPolicy" not in template["spec"] for template in pod_templates(spec))
     (group,) = spec["workerGroupSpecs"]
     assert group["minReplicas"] == group["replicas"] == 0 < group["maxReplicas"]
     (container,) = group["template"]["spec"]["containers"]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == container["resources"]["requests"]["nvidia.com/gpu"] == "1"
+
+
+@pytest.mark.parametrize("name", KUBERAY)
+def test_a_pod_that_is_ended_gives_ray_its_time(name: str) -> None:
+    """It drains the node, so that trials go elsewhere, before it ends it; Kubernetes' own 30 s are just those."""
+    from ray._private.ray_constants import RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S
+
+    for template in pod_templates(ray_cluster(name)):
+        assert template["spec"]["terminationGracePeriodSeconds"] > RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S
 
 
 def test_a_job_is_resumed_not_begun_anew() -> None:

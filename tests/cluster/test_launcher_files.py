@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import jsonschema
@@ -55,6 +58,61 @@ def test_aws_takes_the_machines() -> None:
     for kind in documents("aws.yaml")[0]["available_node_types"].values():
         report = validate.ParamValidator().validate({"MinCount": 1, "MaxCount": 1, **kind["node_config"]}, model)
         assert not report.has_errors(), report.generate_report()
+
+
+COMPUTE = json.loads((files("googleapiclient") / "discovery_cache" / "documents" / "compute.v1.json").read_text(encoding="utf-8"))[
+    "schemas"
+]
+"""The bodies of Compute Engine's API, as Google describes it to its own client, which Ray uses."""
+
+
+def refused(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
+    """What Google's description of a body doesn't know, or has of another type."""
+    schema = COMPUTE[schema["$ref"]] if "$ref" in schema else schema
+    kinds: dict[str, tuple[type, ...]] = {
+        "object": (dict,),
+        "array": (list,),
+        "string": (str,),
+        "boolean": (bool,),
+        "integer": (int,),
+        "number": (float,),
+    }
+    # Numbers of 64 bits are strings there, since JavaScript has none; numbers are taken, too.
+    kind = kinds[schema["type"]] if schema.get("format") != "int64" else (str, int)
+    if not isinstance(value, kind):
+        yield f"{where} is {value!r}, and no {schema['type']}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            known = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
+            if known is None:
+                yield f"{where}.{key} is unknown"
+            else:
+                yield from refused(inner, known, f"{where}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from refused(inner, schema["items"], where)
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{where} is {value!r}, and none of {', '.join(schema['enum'])}"
+
+
+def test_google_takes_the_machines() -> None:
+    for name, kind in documents("gcp.yaml")[0]["available_node_types"].items():
+        assert list(refused(kind["node_config"], {"$ref": "Instance"}, name)) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"machinetype": "g2-standard-8"}, "spot.machinetype is unknown"),
+        ({"scheduling": {"provisioningModel": "SPOTTED"}}, "spot.scheduling.provisioningModel is 'SPOTTED', and none of "),
+        ({"disks": {"boot": True}}, "spot.disks is {'boot': True}, and no array"),
+        ({"disks": [{"boot": "yes"}]}, "spot.disks.boot is 'yes', and no boolean"),
+    ],
+)
+def test_what_google_would_not_take_is_noticed(wrong: dict[str, Any], said: str) -> None:
+    (document,) = documents("gcp.yaml")
+    (found,) = refused({**document["available_node_types"]["gpu-spot"]["node_config"], **wrong}, {"$ref": "Instance"}, "spot")
+    assert found.startswith(said)
 
 
 def test_machines_of_ones_own_are_all_kept() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from summtune.cluster.agreement import DRIVER_RESOURCE
 from summtune.tuning.gauges import FIGURES, STATUSES
-from tests.cluster.shipped import CLUSTER, documents, text
+from tests.cluster.shipped import CLUSTER, documents, head, text
 
 DASHBOARD = json.loads(text("grafana-dashboard.json"))
 BY_RAYS_CORE = {"ray_resources"}
@@ -59,6 +59,16 @@ def test_prometheus_looks_where_ray_writes() -> None:
     assert "ray-tmp:/tmp/ray" in compose["services"]["ray"]["volumes"]
     shared = compose["services"]["prometheus"]["volumes"][0]
     assert (shared["source"], shared["target"], shared["read_only"]) == ("ray-tmp", "/tmp/ray", True)
+
+
+@pytest.mark.parametrize("name", ["aws.yaml", "gcp.yaml"])
+def test_prometheus_on_a_clouds_machine_sees_what_ray_writes_in_its_container(name: str) -> None:
+    (document,) = documents(name)
+    assert "--volume /tmp/ray:/tmp/ray" in document["docker"]["run_options"]
+    assert "sudo mkdir -p /tmp/ray && sudo chmod 1777 /tmp/ray" in document["initialization_commands"], "Docker would make it root's"
+    (compose,) = documents("docker-compose.yaml")
+    assert compose["services"]["prometheus"]["image"] in head("prometheus.yaml")
+    assert "-v /tmp/ray:/tmp/ray:ro" in head("prometheus.yaml")
 
 
 def test_every_query_is_one_that_prometheus_can_read(tmp_path: Path) -> None:

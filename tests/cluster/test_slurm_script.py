@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -32,13 +31,27 @@ if [[ $1 == hostname ]]; then echo "127.0.0.1 10.0.0.1"; else exec "$@"; fi
 
 SCONTROL = """#!/usr/bin/env bash
 echo "$*" >> "$FAKE_SLURM/scontrol"
-if [[ $1 == show ]]; then printf '%s\\n' node1 node2; fi
+if [[ "$1 $2" == "show hostnames" ]]; then printf '%s\\n' node1 node2; fi
+if [[ "$1 $2" == "show job" ]]; then echo "   JobState=$FAKE_STATE Reason=None Dependency=(null)"; fi
 """
 
 RAY = """#!/usr/bin/env bash
 # The port of Ray Client's server is fixed otherwise, and this machine may have another Ray.
 if [[ $1 == start && $2 == --head ]]; then set -- "$@" --ray-client-server-port={port}; fi
 exec {python} -m ray.scripts.scripts "$@"
+"""
+
+
+BRIEF_RAY = """#!/usr/bin/env bash
+# A head is what listens on the port.
+for word in "$@"; do if [[ $word == --port=* ]]; then exec {python} -m http.server --bind 127.0.0.1 "${{word#--port=}}"; fi; done
+exec sleep infinity
+"""
+
+BRIEF_RUN = """#!/usr/bin/env bash
+trap 'exit {code}' TERM
+touch "$FAKE_SLURM/begun"
+while true; do sleep 0.1; done
 """
 
 
@@ -72,9 +85,13 @@ def test_outside_of_a_job_it_says_how_to_submit_it() -> None:
 class Slurm:
     """A folder with a checkout's commands, and Slurm's as the script meets them."""
 
-    def __init__(self, folder: Path, ray_folder: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.job = str(os.getpid())
+        self.jobs: list[subprocess.Popen[bytes]] = []
         self.storage = folder / "storage"
+        self.results = self.storage / f"slurm-{self.job}"
+        self.ray_folder = f"/tmp/ray-{self.job}"
         commands = folder / ".venv" / "bin"
         self._write(commands / "python", f'#!/usr/bin/env bash\nexec {sys.executable} "$@"\n')
         self._write(commands / "ray", RAY.format(python=sys.executable, port=free_port()))
@@ -85,13 +102,13 @@ class Slurm:
         self.environment = kept | {
             "PATH": f"{folder / 'slurm'}:{os.environ['PATH']}",
             "FAKE_SLURM": str(folder),
-            "SLURM_JOB_ID": "77",
+            "FAKE_STATE": "RUNNING",
+            "SLURM_JOB_ID": self.job,
             "SLURM_JOB_NODELIST": "node[1-2]",
             "SLURM_SUBMIT_DIR": str(folder),
             "SLURM_CPUS_PER_TASK": "1",
             "SUMMTUNE_STORAGE": str(self.storage),
             "SUMMTUNE_RAY_PORT": str(free_port()),
-            "RAY_TMPDIR": ray_folder,
             "WANDB_MODE": "disabled",
         }
 
@@ -103,7 +120,32 @@ class Slurm:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         with (self.folder / "output").open("ab") as output:
-            return subprocess.Popen([SCRIPT, *words], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            job = subprocess.Popen([SCRIPT, *words], env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        self.jobs.append(job)
+        return job
+
+    def in_brief(self, code: int) -> None:
+        """Have no Ray and no search, but what the script sees of them: a run that ends with that code when it is told."""
+        commands = self.folder / ".venv" / "bin"
+        self._write(commands / "ray", BRIEF_RAY.format(python=sys.executable))
+        self._write(commands / "summtune", BRIEF_RUN.format(code=code))
+
+    def tell_script(self) -> None:
+        """What Slurm does 120 s before a job's time is up, by `--signal=B:TERM@120`."""
+        self.jobs[-1].terminate()
+
+    def tell_steps(self) -> None:
+        """What Slurm does when it preempts a job that has a grace time, or when somebody cancels one."""
+        for process in self.steps():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+
+    def end(self) -> None:
+        """End what a test that failed has left."""
+        for job in self.jobs:
+            if job.poll() is None:
+                job.terminate()
+                job.wait(120)
 
     @property
     def output(self) -> str:
@@ -111,14 +153,24 @@ class Slurm:
 
     @property
     def run(self) -> RunPaths | None:
-        return find_run("tiny", self.storage / "slurm-77") if (self.storage / "slurm-77").is_dir() else None
+        return find_run("tiny", self.results) if self.results.is_dir() else None
+
+    @property
+    def requeued(self) -> bool:
+        """Whether the script has asked for it."""
+        return f"requeue {self.job}" in (self.folder / "scontrol").read_text().splitlines()
+
+    def steps(self) -> list[psutil.Process]:
+        """All processes of the job's steps: these are what Slurm signals when it preempts a job, not the script and what it runs itself."""
+        begun = [one for one in psutil.Process(self.jobs[-1].pid).children() if {"start", "sleep", "http.server"} & set(one.cmdline())]
+        return [process for step in begun for process in (step, *step.children(recursive=True))]
 
 
 @pytest.fixture
 def slurm(tmp_path: Path) -> Iterator[Slurm]:
-    # Ray's sockets lie in its folder, and a socket's path must be short.
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp", ignore_cleanup_errors=True) as ray_folder:
-        yield Slurm(tmp_path, ray_folder)
+    found = Slurm(tmp_path)
+    yield found
+    found.end()
 
 
 def processes_of(folder: str) -> list[str]:
@@ -127,16 +179,41 @@ def processes_of(folder: str) -> list[str]:
     return [" ".join(words) for words in found if any(folder in word for word in words)]
 
 
+@pytest.mark.parametrize(
+    ("told", "state", "code", "requeued"),
+    [
+        (Slurm.tell_script, "RUNNING", 130, True),
+        (Slurm.tell_steps, "RUNNING", 130, True),
+        (Slurm.tell_steps, "RUNNING", 3, True),  # its cluster was gone before it could be left in good order
+        (Slurm.tell_steps, "RUNNING", 0, False),  # it was through
+        (Slurm.tell_steps, "CANCELLED", 130, False),
+    ],
+)
+def test_what_is_left_queues_itself_again(slurm: Slurm, told: Callable[[Slurm], None], state: str, code: int, requeued: bool) -> None:
+    slurm.in_brief(code)
+    slurm.environment["FAKE_STATE"] = state
+    job = slurm.start("space.yaml")
+    deadline = time.monotonic() + 60
+    while not (slurm.folder / "begun").exists():
+        assert job.poll() is None, slurm.output
+        assert time.monotonic() < deadline, slurm.output
+        time.sleep(0.05)
+    told(slurm)
+    assert job.wait(60) == code, slurm.output
+    assert slurm.requeued is requeued
+    assert not (slurm.results / ".ray-token").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.timeout(600)
-def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) -> None:
+def test_a_job_whose_time_is_up_queues_itself_again_and_finishes(slurm: Slurm) -> None:
     space = slurm.folder / "tiny.yaml"
     changes = {"parameters": {"learning_rate": {"values": [1e-2, 1e-3, 1e-4, 1e-5]}}, "settings": {"training": {"num_train_epochs": 3}}}
     space.write_text(yaml.safe_dump(merged(TINY, changes)), encoding="utf-8")
 
     job = slurm.start(str(space))
-    token_file = slurm.storage / "slurm-77" / ".ray-token"
+    token_file = slurm.results / ".ray-token"
     deadline = time.monotonic() + 240
     while slurm.run is None or '"kind": "reported"' not in slurm.run.events.read_text(encoding="utf-8"):
         assert job.poll() is None, slurm.output
@@ -145,13 +222,15 @@ def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) 
     token = token_file.read_text(encoding="utf-8")
     assert (len(token), token_file.stat().st_mode & 0o777) == (64, 0o600)
     assert processes_of(token) == [], "the token stands on a command line"
-    job.send_signal(signal.SIGTERM)  # as `--signal=B:TERM@120` has it
+    assert processes_of(slurm.ray_folder) != [], "Ray is in a folder of the job's own, which no other user's Ray has left there"
+    slurm.tell_script()
     assert job.wait(120) == 130, slurm.output
-    assert (slurm.folder / "scontrol").read_text().splitlines() == ["show hostnames node[1-2]", "requeue 77"]
+    assert slurm.requeued
     assert not token_file.exists()
-    left = slurm.environment["RAY_TMPDIR"]
-    assert processes_of(left) == [], "Ray was left behind"
+    assert processes_of(slurm.ray_folder) == [], "Ray was left behind"
+    assert not Path(slurm.ray_folder).exists(), "Ray's folder was left behind"
 
+    (slurm.folder / "scontrol").unlink()
     again = slurm.start(str(space))
     assert again.wait(280) == 0, slurm.output
     assert slurm.run is not None
@@ -159,10 +238,10 @@ def test_a_job_that_is_preempted_queues_itself_again_and_finishes(slurm: Slurm) 
     assert state.status == "finished"
     assert state.sessions == 2
     assert {trial.status for trial in state.trials.values()} == {"finished"}
-    assert "requeue" not in (slurm.folder / "scontrol").read_text().splitlines()[2:][-1]
+    assert not slurm.requeued
     started = [line for line in (slurm.folder / "srun").read_text().splitlines() if "ray start" in line]
     assert ["--head" in line for line in started] == [True, False] * 2
     assert ["node1" in line for line in started] == [True, False] * 2
     for place in ("output", "srun", "scontrol"):
         assert token not in (slurm.folder / place).read_text(encoding="utf-8")
-    assert processes_of(left) == []
+    assert processes_of(slurm.ray_folder) == []
