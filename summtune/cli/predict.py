@@ -24,7 +24,8 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Write fname,summary for every dialogue of DATA, in its order, by the best model of RUN, or by that of one trial."""
-    from summtune.cli.find import the_run
+    from summtune.cli.find import the_run, written_to
+    from summtune.config.experiment import settings_over
     from summtune.errors import Problem, RunMistake
     from summtune.inference import predict as inference
     from summtune.training.best_model import SETTINGS_FILE
@@ -32,6 +33,8 @@ def predict(
 
     if device not in (None, "auto", "cuda", "cpu"):
         raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
+    overrides = _overrides(assignments or [])
+    target = written_to(out, "--out") if out is not None else None
     folder = Path(run)
     if not (folder / SETTINGS_FILE).is_file():
         from summtune.events.mending import read_run
@@ -47,8 +50,10 @@ def predict(
         folder = best.best_model
     elif trial is not None:
         raise RunMistake(Problem(f"{run} is a model already.", "Give a run, or leave it out.", key="--trial"))
-    target = out or Path(stored_settings(folder).inference.result_path or DEFAULT_OUT)
-    done = inference.predict(folder, data, target, device=device, overrides=_overrides(assignments or []))  # type: ignore[arg-type]  # checked above
+    if target is None:
+        wished = settings_over(stored_settings(folder), overrides).inference.result_path
+        target = written_to(wished or DEFAULT_OUT, "inference.result_path")
+    done = inference.predict(folder, data, target, device=device, overrides=overrides)  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {
             "model": str(folder),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from summtune.cli.main import main
+from summtune.cli.predict import DEFAULT_OUT
 from summtune.errors import DataMistake, RunMistake
 from summtune.inference.predict import predict
 from summtune.metrics import rouge
@@ -70,6 +71,25 @@ def test_without_summaries_in_the_files_order(
         assert "  " not in row["summary"]
         assert not any(token in row["summary"] for token in ("<s>", "</s>", "<pad>", "<usr>"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_in_a_job_summaries_lie_in_the_storage(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the job's own folder, which Ray deletes; wherever it is said what they are called, if it is."""
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"metadata": {"job_submission_id": "x"}}))
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(tmp_path / "storage"))
+    (tmp_path / "job").mkdir()
+    monkeypatch.chdir(tmp_path / "job")
+    data = str(write_csv(tmp_path / "test.csv", rows(1, start=200)))
+    for said, place in (
+        ([], DEFAULT_OUT),
+        (["--set", "inference.result_path=mine.csv"], "mine.csv"),
+        (["--out", "its/own.csv"], "its/own.csv"),
+    ):
+        assert main(["predict", str(trained[0]), data, *said]) == 0
+        assert len(read(tmp_path / "storage" / place)) == 1
+    assert list((tmp_path / "job").iterdir()) == []
 
 
 def test_the_guides_snippet(trained: tuple[Path, Path, dict[str, float | int]]) -> None:
