@@ -50,6 +50,7 @@ def test_a_trial_is_given_of_nodes_that_have_yet_to_come_what_it_is_given_of_tho
     large = {**TYPES["small"], "resources": {"CPU": 4, "GPU": 2}}
     other = {**large, "resources": {"CPU": 9, "GPU": 3, "accelerator_type:T4": 1}}
     with ray_cluster(workers=0) as cluster:
+        cluster.environment["SUMMTUNE_LOGICAL_GPUS"] = "1"
         cluster.start_head(brings={**TYPES, "large": large, "other": other})
         cluster.wait_for_nodes(1)
         searched = search(cluster, train_rows=16, resources={"max_concurrent_trials": 1}, settings=anywhere)
