@@ -78,7 +78,6 @@ def main() -> None:
         played = {name: list(pool.map(_on_function, range(len(functions)), [name] * len(functions))) for name in ("random", *FOR_FUNCTIONS)}
         print(f"**Functions**: {len(functions)}, {SEEDS} seeds.\n")
         _table(played, STOCKLIKE, "random", [task.name for task in functions])
-    _suggestion_time()
 
 
 def read_referee() -> Any:
@@ -217,13 +216,3 @@ def _interval(figure: Callable[[Any], float], seeds: int) -> tuple[float, float]
     draw = np.random.default_rng(0)
     drawn = [figure(draw.integers(seeds, size=seeds)) for _ in range(1000)]
     return float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))
-
-
-def _suggestion_time() -> None:
-    """A suggestion of each method with 1,000 finished trials of eight parameters."""
-    from benchmarks._suggestions import milliseconds
-
-    print("| method | a suggestion with 1,000 finished trials, ms: median | from – to |\n|---|---|---|")
-    for method in ("bayes", "tpe"):
-        found = milliseconds(method)
-        print(f"| {method} | {np.median(found):.0f} | {min(found):.0f} – {max(found):.0f} |", flush=True)

@@ -26,11 +26,12 @@ def decode(
     as_json: Annotated[bool, typer.Option("--json", help="Result as JSON on standard output; all else on standard error.")] = False,
 ) -> int:
     """Try settings of generation on a run's best checkpoints, or on one model, and keep the best in generation_config.json."""
+    from summtune.cli.find import written_to
     from summtune.cli.screen import Screen, stream_console
     from summtune.training.best_model import SETTINGS_FILE
 
     screen = Screen(stream_console(err=as_json))
-    folder = Path(run)
+    folder = written_to(run, "RUN")
     words = assignments or []
     if (folder / SETTINGS_FILE).is_file():
         result, ended = _folder(folder, space, words, (metric, goal), screen), 0
@@ -48,7 +49,7 @@ def _refused() -> NoReturn:
 
 
 def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen: Any) -> tuple[dict[str, Any], int]:
-    from summtune.cli.find import the_run
+    from summtune.cli.find import check_store, the_run
     from summtune.cli.live_run import LiveRun, command_line
     from summtune.config.experiment import Experiment
     from summtune.errors import SummtuneError
@@ -56,6 +57,7 @@ def _run(run: str, output_dir: str | None, space: Path, words: list[str], screen
     from summtune.tuning.lock import check_free
 
     found = the_run(run, output_dir)
+    check_store(found)
     check_free(found.lock)
     state, _ = read_run(found)
     assert state.opened is not None

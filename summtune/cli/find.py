@@ -8,8 +8,10 @@ from pathlib import Path
 from summtune.cluster.agreement import STORAGE_VARIABLE
 from summtune.cluster.inside import current_job
 from summtune.config import run_finder
+from summtune.config.experiment import Experiment
 from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake
+from summtune.events.mending import read_run
 from summtune.paths import RunPaths, find_run
 from summtune.space.naming import Unfit
 
@@ -20,9 +22,22 @@ def results_folder(output_dir: str | None) -> Path:
     Raises:
         RunMistake: in a job, it would not lie there.
     """
-    folder = Path(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir).expanduser()
+    return written_to(output_dir or os.environ.get("OUTPUT_DIR") or General().output_dir, "general.output_dir")
+
+
+def written_to(path: str | Path, key: str) -> Path:
+    """A folder or a file that is to be written to: as given; in a cluster's job under its storage.
+
+    Args:
+        path: as a person gave it.
+        key: what it was given by.
+
+    Raises:
+        RunMistake: in a job, it would not lie there.
+    """
+    place = Path(path).expanduser()
     job = current_job(os.environ)
-    return job.placed(folder) if job else folder
+    return job.placed(place, key) if job else place
 
 
 def seen_run(name_or_path: str, output_dir: str | None) -> RunPaths:
@@ -53,3 +68,14 @@ def the_run(name_or_path: str, output_dir: str | None) -> RunPaths:
     if job is not None:
         job.placed(found.folder)
     return found
+
+
+def check_store(run: RunPaths) -> None:
+    """Refuse in a job to go on with a run whose copy would be kept outside of the cluster's storage: it may have begun elsewhere.
+
+    Raises:
+        RunMistake: it would.
+    """
+    job = current_job(os.environ)
+    if job is not None and (opened := read_run(run)[0].opened) is not None:
+        job.check_store(Experiment.from_record(opened.experiment).base.settings.general.storage)

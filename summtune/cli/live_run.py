@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from summtune.cli.main import error_record, report_error
@@ -30,6 +32,8 @@ REFRESH_S = 10.0
 
 MOST_SHARE = 0.05
 """Of the driver's time, what these rewritings may take: they take the longer the more trials there are."""
+
+_FOLDER = "folder"
 
 
 class LiveRun:
@@ -58,7 +62,7 @@ class LiveRun:
         verb = "Decoding" if opened.resumed == "decode" else f"Resuming ({opened.resumed})" if opened.resumed else "Run"
         say = self.screen.say
         say(f"{verb} {opened.run.folder.name}")
-        say(f"  {'folder':<{COLUMN}}{opened.run.folder}")
+        say(f"  {_FOLDER:<{COLUMN}}{opened.run.folder}")
         if opened.storage:
             say(f"  {'storage':<{COLUMN}}{opened.storage}")
         gpus = f", {opened.allotment.gpus:g} GPU" if opened.allotment.gpus else ", no GPU"
@@ -146,3 +150,9 @@ class LiveRun:
 def command_line() -> list[str]:
     """What a person typed, as the run directory records it."""
     return ["summtune", *sys.argv[1:]]
+
+
+def told_of(log: str) -> Path | None:
+    """The folder of the last run that a log of `run` or `resume` says was opened; None where it says of none."""
+    found = re.findall(rf"^  {_FOLDER:<{COLUMN}}(/.+)$", log, re.MULTILINE)
+    return Path(found[-1]) if found else None

@@ -26,13 +26,14 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
     """Write fname,summary for every dialogue of DATA, in its order, by the best model of RUN, or by that of one trial."""
-    from summtune.cli.find import the_run
+    from summtune.cli.find import the_run, written_to
     from summtune.errors import Problem, RunMistake
     from summtune.inference import predict as inference
     from summtune.training.best_model import SETTINGS_FILE
 
     if device not in (None, "auto", "cuda", "cpu"):
         raise RunMistake(Problem(f"there is no device {device!r}.", "Take auto, cuda or cpu.", key="--device"))
+    target = written_to(out, "--out") if out is not None else None
     folder = Path(run)
     if not (folder / SETTINGS_FILE).is_file():
         from summtune.events.mending import read_run
@@ -45,7 +46,10 @@ def predict(
         folder = (_of_the_best(found, state) if trial is None else model_of_trial(found, state, trial)).best_model
     elif trial is not None:
         raise RunMistake(Problem(f"{run} is a model already.", "Give a run, or leave it out.", key="--trial"))
-    done = inference.predict(folder, data, out, device=device, assignments=assignments or ())  # type: ignore[arg-type]  # checked above
+    said = assignments or ()
+    if target is None:
+        target = written_to(inference.usual_place(folder, said), "inference.result_path")
+    done = inference.predict(folder, data, target, device=device, assignments=said)  # type: ignore[arg-type]  # checked above
     if as_json:
         record = {
             "model": str(folder),

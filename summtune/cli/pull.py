@@ -50,7 +50,7 @@ def pull(
 
     From the object store that a URL names (general.storage), else from SUMMTUNE_STORAGE where that is seen, else through the cluster.
     """
-    from summtune.cli.find import results_folder
+    from summtune.cli.find import results_folder, written_to
     from summtune.cluster import parcel
     from summtune.cluster.agreement import STORAGE_VARIABLE
     from summtune.cluster.inside import Job
@@ -62,7 +62,7 @@ def pull(
             raise RunMistake(Problem("--send is what a cluster's job is told by `pull`.", "Leave it out."))
         parcel.send(*_sent(run, output_dir, limit_mb, model=model), sys.stdout, limit_mb)
         return 0
-    place = into or results_folder(None)
+    place = results_folder(None) if into is None else written_to(into, "--into")
     if is_url(run):
         if address or output_dir or code or environment:
             raise RunMistake(Problem("options of a cluster mean nothing for a run in an object store.", "Leave them out."))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from summtune.cli.cluster_options import Address, CodeOption, Environment, Follow, Plaintext, Unauthenticated, is_a_jobs, nor_here
-from summtune.cli.find import results_folder, the_run
+from summtune.cli.find import check_store, results_folder, the_run
 from summtune.cluster.unpacking import entered
 from summtune.errors import Problem, RunMistake, SummtuneError
 from summtune.events import copies
@@ -71,6 +71,7 @@ def resume(
         found, store, brought = _brought(run, output_dir)
     else:
         found, store, brought = the_run(run, output_dir), None, list[str]()
+        check_store(found)
         copies.make_it_a_run(found)
     check_free(found.lock)
     live = LiveRun(Screen(stream_console(err=as_json)), found)

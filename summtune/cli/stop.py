@@ -77,6 +77,7 @@ def _stop_run(found: RunPaths, *, now: bool, wait: bool, as_json: bool) -> int:
 def _stop_job(word: str, address: str | None, *, plaintext: bool, now: bool, wait: bool, as_json: bool) -> int:
     """Stop a cluster's job: by the wish in its run's folder where that is seen from here, else by Ray."""
     from summtune.cli.cluster_options import connected, on_cluster
+    from summtune.cli.live_run import told_of
     from summtune.errors import JobMistake, Problem
     from summtune.tuning import lock
 
@@ -94,9 +95,9 @@ def _stop_job(word: str, address: str | None, *, plaintext: bool, now: bool, wai
         typer.echo(f"{job.id}: asked Ray to stop it.")
         if job.status == "PENDING":
             typer.echo("It had not begun.")
-        elif job.run:
+        elif job.run or told_of(access.said(lambda client: client.get_job_logs(job.id))):
             typer.echo("It ends within seconds. Trials are left as they are, to go on from their last checkpoint.")
-            typer.echo(f"Go on later with:  {on_cluster('resume', job.run, '--address', access.url, address=None)}")
+            typer.echo(f"Go on later with:  {on_cluster('resume', job.run or job.id, '--address', access.url, address=None)}")
     if wait:
         job = jobs.waited_for(access, job.id)
     if as_json:

@@ -38,16 +38,20 @@ class Job:
         found = _RUN_SUFFIX.search(self.id)
         return found[0] if found else None
 
-    def placed(self, folder: str | Path) -> Path:
-        """A folder of runs, or a run's own: a relative one lies under the storage.
+    def placed(self, path: str | Path, key: str = "general.output_dir") -> Path:
+        """What is to be written to, a folder or a file: a relative one lies under the storage.
+
+        Args:
+            path: as a person gave it.
+            key: what it was given by.
 
         Raises:
             RunMistake: it leaves the storage.
         """
-        place = (self.storage / folder).resolve()
+        place = (self.storage / path).resolve()
         if not place.is_relative_to(self.storage):
-            reason = f"{folder} lies outside the cluster's storage, {self.storage}, which a job's results may not leave."
-            raise RunMistake(Problem(reason, "Give a relative path.", key="general.output_dir"))
+            reason = f"{path} lies outside the cluster's storage, {self.storage}, which a job's results may not leave."
+            raise RunMistake(Problem(reason, "Give a relative path.", key=key))
         return place
 
     def check_store(self, url: str | None) -> None:

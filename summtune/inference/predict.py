@@ -54,6 +54,17 @@ class Predicted:
     notices: tuple[str, ...] = ()
 
 
+def usual_place(model_folder: Path, assignments: Sequence[str] = ()) -> Path:
+    """Where summaries are written where nobody says where: inference.result_path, else prediction/output.csv.
+
+    Raises:
+        SettingsMistake: an assignment can't be, or would change nothing.
+        RunMistake: the folder is no model of summtune's.
+    """
+    settings = over_trained(stored_settings(model_folder), model_folder, read_overrides(assignments, HEEDED))
+    return Path(settings.inference.result_path or DEFAULT_OUT)
+
+
 def predict(
     model_folder: Path,
     data_file: Path,

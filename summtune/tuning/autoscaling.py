@@ -3,7 +3,7 @@
 Ray tells nobody which types of nodes its autoscaler knows: they stand in the file that it was started with, or in Kubernetes. What it does
 tell, of each placement group that waits, is whether it could ever be placed (`infeasible_gang_resource_requests` in the autoscaler's
 state, which the head keeps). So a group is made, as Ray Tune will make them, and taken back as soon as the autoscaler has looked at it.
-Ray's older autoscaler (version 1) doesn't say even that.
+Ray's older autoscaler (version 1) doesn't say even that. What such nodes have beside what was asked for is seen of nodes that have come.
 
 It must not know what a trial needs, nor decide what an answer means for a run.
 """
@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -53,10 +54,39 @@ def outlook(bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str])
     """
     if not _newer():
         return Outlook.UNTOLD if _older() else Outlook.NONE
+    with _asked_for(bundles, selector) as group:
+        return _told_of(group)
+
+
+def brought(bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str], waits: Callable[[], None]) -> bool:
+    """Wait until nodes are there on which these bundles fit, if the autoscaler could bring them.
+
+    Args:
+        bundles: by Ray's names, of what is to be placed at once.
+        selector: which nodes, by their labels.
+        waits: called once, where they are not there yet.
+
+    Returns:
+        Whether they are there; without waiting where they may never be.
+    """
+    if not _newer():
+        return False
+    with _asked_for(bundles, selector) as group:
+        if _told_of(group) is not Outlook.COULD_COME:
+            return False
+        if not group.wait(0):
+            waits()
+        while not group.wait(1):
+            pass
+    return True
+
+
+@contextmanager
+def _asked_for(bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str]) -> Iterator[PlacementGroup]:
     where = {"bundle_label_selector": [dict(selector)] * len(bundles)} if selector else {}
     group = placement_group([dict(bundle) for bundle in bundles], strategy="PACK", **where)
     try:
-        return _told_of(group)
+        yield group
     finally:
         remove_placement_group(group)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,15 @@ from summtune.paths import RunPaths
 from summtune.tuning import autoscaling, engine, resources
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.autoscaling import Outlook
+
+_AWAITED = (
+    "No node with the GPUs of a trial is there yet: waiting for the cluster's autoscaler to bring one. Its CPUs are shared out among its "
+    "GPUs; where `resources.cpus_per_trial` is given nothing is waited for."
+)
+_NOT_KNOWN = (
+    "no node with the GPUs of a trial is there yet, and it is given 1 CPU beside each: "
+    "give `resources.cpus_per_trial` if such nodes have more."
+)
 
 
 def check_writable(output_dir: Path) -> None:
@@ -55,20 +64,41 @@ def check_models(experiment: Experiment) -> None:
         raise CheckpointMistake(problems)
 
 
-def fitting(experiment: Experiment, cluster: engine.Cluster, budget: Iterable[str] = ()) -> tuple[Allotment, list[str]]:
-    """A trial's share, and what to say where it fits no node yet."""
+def fitting(
+    experiment: Experiment, cluster: engine.Cluster, note: Callable[[str], None], budget: Iterable[str] = ()
+) -> tuple[Allotment, list[str]]:
+    """A trial's share, and what to say where it fits no node yet.
+
+    A share of nodes that an autoscaler has yet to bring is that of the first to come, which is waited for.
+
+    Args:
+        experiment: what is to be run.
+        cluster: where.
+        note: called with a sentence where something is waited for.
+        budget: what is limited.
+
+    Raises:
+        SettingsMistake: it fits no node, and never will.
+    """
     selector = experiment.resources.label_selector
-    nodes = cluster.nodes(selector)
-    gpus_may_come = cluster.grows and resources.leaves_gpus_open(experiment, nodes) and _could_come({"CPU": 1, "GPU": 1}, selector)
+    nodes, told = cluster.nodes(selector), list[str]()
+    one = Allotment(cpus=1, gpus=1, accelerator_type=experiment.resources.accelerator_type)
+    gpus_may_come = cluster.grows and resources.leaves_gpus_open(experiment, nodes) and _could_come(one.bundle, selector)
     allotment = resources.allot(experiment, nodes, gpus_may_come=gpus_may_come)
     resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
+    if cluster.grows and resources.leaves_cpus_open(experiment, allotment, nodes):
+        if autoscaling.brought([allotment.bundle] * allotment.workers, selector, lambda: note(_AWAITED)):
+            nodes = cluster.nodes(selector)
+            allotment = resources.allot(experiment, nodes, gpus_may_come=gpus_may_come)
+        else:
+            told.append(_NOT_KNOWN)
     try:
         resources.check_labels(selector, cluster.labels())
         resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
     except SettingsMistake as mistake:
-        return allotment, [_will_come(allotment, mistake)]
-    return allotment, []
+        told.append(_will_come(allotment, mistake))
+    return allotment, told
 
 
 def read_by_trials(experiment: Experiment) -> dict[str, str]:

@@ -26,7 +26,7 @@ def allot(experiment: Experiment, nodes: Sequence[Node], *, gpus_may_come: bool 
     asked = experiment.resources
     workers = workers_of(asked.workers_per_trial, asked.gpus_per_trial)
     kind = asked.accelerator_type
-    with_gpus = [node for node in nodes if node.get("GPU", 0.0) > 0 and (kind is None or f"{ACCELERATOR}{kind}" in node)]
+    with_gpus = _with_gpus(nodes, kind)
     gpus = asked.gpus_per_trial
     if experiment.base.settings.general.device == "cpu":
         gpus = 0.0
@@ -41,9 +41,19 @@ def allot(experiment: Experiment, nodes: Sequence[Node], *, gpus_may_come: bool 
 
 
 def leaves_gpus_open(experiment: Experiment, nodes: Sequence[Node]) -> bool:
-    """Whether nobody has said if trials have GPUs, and no node says so by having some."""
+    """Whether nobody has said if trials have GPUs, and no node says so by having such as are meant."""
     undecided = experiment.resources.gpus_per_trial is None and experiment.base.settings.general.device == "auto"
-    return undecided and not any(node.get("GPU", 0.0) > 0 for node in nodes)
+    return undecided and not _with_gpus(nodes, experiment.resources.accelerator_type)
+
+
+def leaves_cpus_open(experiment: Experiment, allotment: Allotment, nodes: Sequence[Node]) -> bool:
+    """Whether nobody has said how many CPUs a trial has beside its GPUs, and no node says so by having such GPUs."""
+    undecided = experiment.resources.cpus_per_trial is None and allotment.gpus > 0
+    return undecided and not _with_gpus(nodes, allotment.accelerator_type)
+
+
+def _with_gpus(nodes: Sequence[Node], kind: str | None) -> list[Node]:
+    return [node for node in nodes if node.get("GPU", 0.0) > 0 and (kind is None or f"{ACCELERATOR}{kind}" in node)]
 
 
 def check_labels(selector: Mapping[str, str], labels: Sequence[Mapping[str, str]]) -> None:

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 
 from summtune import paths
-from summtune.cli.main import main
+from summtune.cli.main import VERBS, main
 from summtune.cluster.inside import Job, current_job
 from summtune.cluster.submission import new_identity
+from summtune.config.experiment import load_experiment
+from summtune.config.settings import Settings
 from summtune.errors import RunMistake
+from summtune.events.kinds import RunOpened
+from summtune.events.log import EventLog
 from summtune.paths import create_run
+from summtune.training.best_model import SETTINGS_FILE
 
 CONFIG = json.dumps({"runtime_env": {}, "metadata": {"job_submission_id": "lr-20260102-030405-a1b2"}})
 IN_JOB = {"RAY_JOB_CONFIG_JSON_ENV_VAR": CONFIG}
@@ -62,25 +67,48 @@ def test_results_stay_in_the_storage(tmp_path: Path) -> None:
             job.placed(place)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["run", LR, "--output-dir", "/tmp/elsewhere"],
-        ["run", LR, "--output-dir", "../elsewhere"],
-        ["resume", "lr", "--output-dir", "../elsewhere"],
-        ["show", "lr", "--output-dir", "/tmp/elsewhere"],
-        ["train", "--config", "tiny-kobart", "--output-dir", "../elsewhere"],
-    ],
-)
-def test_no_verb_leaves_the_storage(
-    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+LEAVING = [
+    ["run", LR, "--output-dir", "{here}/elsewhere"],
+    ["run", LR, "--output-dir", "../elsewhere"],
+    ["resume", "lr", "--output-dir", "../elsewhere"],
+    ["show", "lr", "--output-dir", "{here}/elsewhere"],
+    ["stop", "lr", "--output-dir", "../elsewhere"],
+    ["train", "--config", "tiny-kobart", "--output-dir", "../elsewhere"],
+    ["predict", "lr", "dev.csv", "--out", "{here}/elsewhere/output.csv"],
+    ["predict", "lr", "dev.csv", "--out", "../elsewhere/output.csv"],
+    ["predict", "{here}/model", "dev.csv", "--set", "inference.result_path={here}/elsewhere/output.csv"],
+    ["decode", "{here}/model", "--space", LR],
+    ["decode", "lr", "--space", LR, "--output-dir", "../elsewhere"],
+    ["pull", "lr", "--into", "{here}/elsewhere"],
+    ["pull", "lr", "--send", "--output-dir", "../elsewhere"],
+]
+WRITE_NOTHING = {"runs", "submit", "jobs", "logs", "dashboard", "score", "validate", "settings", "schema", "doctor"}
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that a job is in, with its storage, and a model's folder that lies in neither."""
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", CONFIG)
     monkeypatch.setenv("SUMMTUNE_STORAGE", str(tmp_path / "storage"))
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
+    (tmp_path / "model").mkdir()
+    record = {"settings": Settings().model_dump(mode="json")}
+    (tmp_path / "model" / SETTINGS_FILE).write_text(json.dumps(record), encoding="utf-8")
+    (tmp_path / "job").mkdir()
+    monkeypatch.chdir(tmp_path / "job")
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", LEAVING, ids=" ".join)
+def test_no_verb_leaves_the_storage(words: list[str], inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(inside.rglob("*"))
+    assert main([word.format(here=inside) for word in words]) == 2
     assert "lies outside the cluster's storage" in capsys.readouterr().err
-    assert not (tmp_path / "elsewhere").exists()
+    assert [file for file in sorted(inside.rglob("*")) if not file.is_relative_to(inside / "storage")] == before
+
+
+def test_all_verbs_that_write_are_among_them() -> None:
+    assert {words[0] for words in LEAVING} >= set(VERBS) - WRITE_NOTHING
+    assert set(VERBS) >= WRITE_NOTHING
 
 
 def test_a_run_elsewhere_is_not_a_jobs_business(
@@ -94,6 +122,19 @@ def test_a_run_elsewhere_is_not_a_jobs_business(
     for word in (str(outside.folder), f"../../other/{outside.folder.name}"):
         assert main(["stop", word]) == 2
         assert "lies outside the cluster's storage" in capsys.readouterr().err
+
+
+def test_a_run_that_began_elsewhere_keeps_no_copy_outside(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was brought into the storage by hand, and its settings name a folder of the machine that it began on."""
+    experiment = load_experiment(Path(LR), assignments=[f"general.storage={(inside / 'elsewhere').as_uri()}"], environ={})
+    run = create_run(inside / "storage" / "results", "lr", datetime(2026, 1, 1))
+    log = EventLog(run.events)
+    log.append(RunOpened(run.folder.name, "lr", experiment.to_record(), "results", ["run"], str(run.folder)))
+    log.close()
+    for words in (["resume", "lr"], ["decode", "lr", "--space", LR]):
+        assert main(words) == 2
+        assert "/elsewhere lies outside the cluster's storage" in capsys.readouterr().err
+    assert not (inside / "elsewhere").exists()
 
 
 def test_a_folder_that_stands_for_a_store_stays_in_the_storage_too(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -189,23 +190,35 @@ def test_a_node_that_can_t_reach_the_store_is_named(nodes: Nodes, s3: S3) -> Non
     assert "Could not connect to server" in output
 
 
-def test_two_nodes_share_a_run_and_each_tokenises_once(nodes: Nodes, s3: S3) -> None:
-    bucket = s3.bucket()
-    cache = nodes.root / "second cache"
-    with nodes.node("second", SUMMTUNE_CACHE=str(cache)):
-        file = space(nodes.root, settings={"general": {"storage": f"s3://{bucket}/runs"}, "training": {"num_train_epochs": 3}})
-        code, output = nodes.summtune("run", file)
+NOTING = """import os, sys
+
+def note(event, arguments):
+    if event == "os.mkdir" and ".making-" in str(arguments[0]):
+        with open(os.environ["MADE"], "a") as log:
+            log.write(f"{arguments[0]}\\n")
+
+sys.addaudithook(note)
+"""
+"""Executed by every Python process of a node as it starts: notes each thing that is made to be kept, as often as it is made."""
+
+
+def test_two_nodes_share_a_run_and_each_tokenises_once(headless: Nodes, s3: S3) -> None:
+    bucket, root = s3.bucket(), headless.root
+    (root / "sitecustomize.py").write_text(NOTING, encoding="utf-8")
+    path = os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))
+    headless.environment |= {"PYTHONPATH": path, "MADE": str(root / "made"), "SUMMTUNE_CACHE": str(root / "first cache")}
+    headless.head()
+    with headless.node("second", SUMMTUNE_CACHE=str(root / "second cache")):
+        file = space(root, settings={"general": {"storage": f"s3://{bucket}/runs"}, "training": {"num_train_epochs": 3}})
+        code, output = headless.summtune("run", file)
     assert code == 0, output
-    (folder,) = (nodes.root / "results").glob("tiny-*")
+    (folder,) = (root / "results").glob("tiny-*")
     from summtune.paths import RunPaths
 
     state = state_of(RunPaths(folder))
     assert standings.best(state) is not None
-    made = {place: tokenised(place) for place in (cache, Path(os.environ["SUMMTUNE_CACHE"]))}
-    assert len(made[cache]) == 2, "training and development data, once for all trials of the node"
-    assert made[cache] <= made[Path(os.environ["SUMMTUNE_CACHE"])]
-
-
-def tokenised(cache: Path) -> set[str]:
-    """What a node has tokenised, by content."""
-    return {entry.name for entry in (cache / "tokenised").iterdir() if entry.is_dir()}
+    assert len(state.trials) == 4
+    made = {Path(line) for line in (root / "made").read_text(encoding="utf-8").splitlines()}  # each making has a folder of its own
+    tokenised = Counter(one.parent for one in made if one.parent.name == "tokenised")
+    each = "training and development data, once for all trials of the node"
+    assert tokenised == {root / cache / "tokenised": 2 for cache in ("first cache", "second cache")}, each

@@ -110,6 +110,10 @@ def test_jobs_of_others_are_listed_as_they_are_and_one_by_one(head: Head) -> Non
     assert err.startswith(f"{second} is running with that run. Stop it first: `summtune stop {second} --address {head.url}`."), (
         "by its older job"
     )
+    before = listed(head).keys()
+    code, out, err = head.summtune("resume", "other")
+    assert (code, err) == (2, "other has opened no run, by its log. Name the run: `summtune resume RUN --address URL`.\n")
+    assert listed(head).keys() == before
     code, out, err = head.by_variable("stop", second, "--wait")
     assert (code, out.splitlines()[-1]) == (0, "Stopped: STOPPED."), err
     code, out, err = head.summtune("jobs", "nobody")
@@ -330,6 +334,7 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
     until(lambda: '"reported"' in log.read_text(encoding="utf-8"))
     code, out, err = head.summtune("stop", first[0], "--wait")
     assert code == 0, err
+    assert f"Go on later with:  summtune resume {first[0]} --address {head.url}\n" in out
     assert out.splitlines()[-1] == "Stopped: STOPPED."
 
     # Its turn has come. It is stopped in good order: summtune submits with more patience than Ray's.
@@ -350,8 +355,9 @@ def test_a_run_waits_for_its_turn_and_a_stopped_one_is_resumed(head: Head) -> No
 
     # Neither is lost: the one that was killed goes on from its last checkpoint.
     run = RunPaths(log.parent)
-    code, out, err = head.summtune("resume", run.folder.name, "--json")
+    code, out, err = head.summtune("resume", first[0], "--json")
     assert code == 0, err
+    assert json.loads(out)["run"] == run.folder.name, "by its job's log; Ray knows nothing of its run"
     held = len(read_events(run.events)[0])
     until(lambda: any(isinstance(event, Reported) for event in read_events(run.events)[0][held:]))
 

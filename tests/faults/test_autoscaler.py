@@ -41,16 +41,31 @@ def test_a_run_waits_for_nodes_that_an_autoscaler_could_bring_and_for_no_others(
 
 
 @pytest.mark.slow
-def test_gpus_are_asked_for_where_an_autoscaler_could_bring_some(search: Callable[..., Search]) -> None:
-    """Else trials would begin on the CPUs of whatever node came first. The GPU exists by name only, and training takes the CPU."""
+def test_a_trial_is_given_of_nodes_that_have_yet_to_come_what_it_is_given_of_those_that_are_there(search: Callable[..., Search]) -> None:
+    """A GPU, since trials would begin on the CPUs of whatever node came first, and its share of the CPUs beside it.
+
+    The GPUs exist by name only, and training takes the CPU.
+    """
+    anywhere = {"general": {"device": "auto"}}
+    large = {**TYPES["small"], "resources": {"CPU": 4, "GPU": 2}}
+    other = {**large, "resources": {"CPU": 9, "GPU": 3, "accelerator_type:T4": 1}}
     with ray_cluster(workers=0) as cluster:
         cluster.environment["SUMMTUNE_LOGICAL_GPUS"] = "1"
-        cluster.start_head(brings={**TYPES, "large": {**TYPES["small"], "resources": {"CPU": 1, "GPU": 1}}})
+        cluster.start_head(brings={**TYPES, "large": large, "other": other})
         cluster.wait_for_nodes(1)
-        searched = search(cluster, resources={"max_concurrent_trials": 1}, settings={"general": {"device": "auto"}})
+        searched = search(cluster, train_rows=16, resources={"max_concurrent_trials": 1}, settings=anywhere)
         searched.ends(searched.start("run", searched.file))
         searched.check_all_finished()
-        assert "1 GPU" in searched.output.partition("hardware")[2].partition("\n")[0]
+        assert "1 trial at once, each with 2 CPU, 1 GPU" in searched.output
+        assert len(brought(cluster)) == 1
+
+        of_a_kind = {"max_concurrent_trials": 1, "gpus_per_trial": 1, "accelerator_type": "T4"}
+        searched = search(cluster, train_rows=16, resources=of_a_kind, settings=anywhere, parameters={"learning_rate": {"values": [1e-3]}})
+        searched.ends(searched.start("run", searched.file, output=searched.folder / "of_a_kind.txt"))
+        said = " ".join(searched.output.split())
+        assert said.count("No node with the GPUs of a trial is there yet: waiting for the cluster's autoscaler to bring one") == 1
+        assert "1 trial at once, each with 3 CPU, 1 GPU" in said
+        cluster.wait_until_nothing_is_held()
 
 
 def brought(cluster: RayCluster) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from summtune.cli.main import main
 from summtune.errors import DataMistake, RunMistake
-from summtune.inference.predict import predict
+from summtune.inference.predict import DEFAULT_OUT, predict
 from summtune.metrics import rouge
 from summtune.training.train import train
 from tests.small_training import Reports, job, rows, small_settings, write_csv
@@ -85,6 +85,25 @@ def test_a_file_that_lacks_some_summaries_says_why_it_is_not_scored(
     assert said.endswith("row_210 and 3 more).")
     none = [{**line, "summary": ""} for line in lines]
     assert predict(trained[0], write_csv(tmp_path / "none.csv", none), tmp_path / "output.csv").notices == ()
+
+
+def test_in_a_job_summaries_lie_in_the_storage(
+    trained: tuple[Path, Path, dict[str, float | int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the job's own folder, which Ray deletes; wherever it is said what they are called, if it is."""
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"metadata": {"job_submission_id": "x"}}))
+    monkeypatch.setenv("SUMMTUNE_STORAGE", str(tmp_path / "storage"))
+    (tmp_path / "job").mkdir()
+    monkeypatch.chdir(tmp_path / "job")
+    data = str(write_csv(tmp_path / "test.csv", rows(1, start=200)))
+    for said, place in (
+        ([], DEFAULT_OUT),
+        (["--set", "inference.result_path=mine.csv"], "mine.csv"),
+        (["--out", "its/own.csv"], "its/own.csv"),
+    ):
+        assert main(["predict", str(trained[0]), data, *said]) == 0
+        assert len(read(tmp_path / "storage" / place)) == 1
+    assert list((tmp_path / "job").iterdir()) == []
 
 
 def test_the_guides_snippet(trained: tuple[Path, Path, dict[str, float | int]]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.errors import SettingsMistake
 from summtune.tuning.allotment import Allotment
-from summtune.tuning.resources import allot, check_fit, check_labels, check_sharding, concurrency, leaves_gpus_open
+from summtune.tuning.resources import allot, check_fit, check_labels, check_sharding, concurrency, leaves_cpus_open, leaves_gpus_open
 
 
 def experiment(tmp_path: Path, text: str = "") -> Experiment:
@@ -45,10 +45,28 @@ def test_a_trials_share(tmp_path: Path, text: str, node: dict[str, float], allot
 def test_gpus_that_an_autoscaler_could_bring_are_given(tmp_path: Path) -> None:
     nodes = [{"CPU": 2.0}]
     assert leaves_gpus_open(experiment(tmp_path), nodes)
-    assert not leaves_gpus_open(experiment(tmp_path), [{"CPU": 2.0, "GPU": 1.0}])
+    others = [{"CPU": 2.0, "GPU": 1.0, "accelerator_type:T4": 1.0}]
+    assert not leaves_gpus_open(experiment(tmp_path), others)
+    assert leaves_gpus_open(experiment(tmp_path, "resources: {accelerator_type: A100}"), others), "those that are there are not meant"
     assert not leaves_gpus_open(experiment(tmp_path, "resources: {gpus_per_trial: 0}"), nodes)
     assert not leaves_gpus_open(experiment(tmp_path, "settings: {general: {device: cpu}}"), nodes)
     assert allot(experiment(tmp_path), nodes, gpus_may_come=True) == Allotment(cpus=1.0, gpus=1.0)
+
+
+def test_the_cpus_beside_gpus_that_are_not_there_yet_are_not_known(tmp_path: Path) -> None:
+    """They are those of the first node to come, and not one: that would leave the others idle, and be another share an hour later."""
+    none_yet, some = [{"CPU": 2.0}], [{"CPU": 2.0}, {"CPU": 8.0, "GPU": 2.0, "accelerator_type:T4": 1.0}]
+    for text, nodes, left_open in (
+        ("settings: {general: {device: cuda}}", none_yet, True),
+        ("settings: {general: {device: cuda}}", some, False),
+        ("resources: {gpus_per_trial: 2}", none_yet, True),
+        ("resources: {gpus_per_trial: 1, accelerator_type: A100}", some, True),
+        ("resources: {gpus_per_trial: 1, accelerator_type: T4}", some, False),
+        ("resources: {gpus_per_trial: 1, cpus_per_trial: 4}", none_yet, False),
+        ("", none_yet, False),
+    ):
+        one = experiment(tmp_path, text)
+        assert leaves_cpus_open(one, allot(one, nodes), nodes) is left_open, text
 
 
 def test_cpus_of_nodes_without_gpus_are_not_promised_to_trials_with_one(tmp_path: Path) -> None:
