@@ -88,7 +88,7 @@ def _nobody(text: str) -> None:
 
 def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked: StopAsked, ranks: Ranks) -> None:
     settings = job.settings
-    if job.parts is not None:
+    if job.micro_batch is not None:
         job = from_last_checkpoint(job)
     for notice in job.notices:
         notices.say(notice)
