@@ -72,7 +72,7 @@ def load(settings: Settings, sources: Sources) -> Loaded:
         settings = unpacked(settings, file, sources, AutoModelForCausalLM)
     tokens = had_tokens(settings, sources)
     model = had_model(settings, tokens, sources, AutoModelForCausalLM, _prepare)
-    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces))), settings)
+    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces)), tokens.notices), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:

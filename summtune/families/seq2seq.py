@@ -62,7 +62,7 @@ def load(settings: Settings, sources: Sources) -> Loaded:
 
     tokens = had_tokens(settings, sources)
     model = had_model(settings, tokens, sources, AutoModelForSeq2SeqLM, _prepare)
-    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces))), settings)
+    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces)), tokens.notices), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:
