@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from summtune.config.settings import Settings, Training
+from summtune.decoding.room import hand_back
 from summtune.errors import TrialFailure
 from summtune.training.checkpoints import sealed_checkpoints
-from summtune.training.devices import hand_back
 from summtune.training.job import Job
 from summtune.training.progress import Progress
 from summtune.training.resumption import first_whole

@@ -15,6 +15,7 @@ from summtune.config.settings import Settings
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
+from summtune.decoding.room import is_out_of_memory
 from summtune.errors import Interrupted, Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.families._line_breaks import line_break_was_added
@@ -22,7 +23,6 @@ from summtune.training.adapters import trainable
 from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
 from summtune.training.compiling import prepare_compiling
 from summtune.training.data_facts import cuts, data_facts, data_notices
-from summtune.training.devices import is_out_of_memory
 from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG, to_file
 from summtune.training.memory import DoesNotFit, Parts, from_last_checkpoint, step_rows, with_room
