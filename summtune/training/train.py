@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from summtune.config.metrics import goals
-from summtune.config.settings import Settings
+from summtune.config.settings import Settings, Training
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
@@ -171,6 +171,7 @@ def _optimise(
     from transformers import PrinterCallback
 
     _check_objective(job)
+    _check_batches(job.settings.training, len(rows[0]))
     ranks = progress.ranks
 
     def arguments_of(settings: Settings) -> Any:
@@ -245,6 +246,15 @@ def _check_objective(job: Job) -> None:
     if job.objective_name not in keys:
         reason = f"no metric reports {job.objective_name!r}."
         raise SettingsMistake(Problem(reason, f"There are {', '.join(sorted(keys))}.", key="metric.name"))
+
+
+def _check_batches(training: Training, rows: int) -> None:
+    size = training.per_device_train_batch_size
+    if getattr(training, "dataloader_drop_last", False) and rows < size:
+        reason = f"the {rows} rows of training data don't fill a batch of {size}, and all would be left out."
+        raise SettingsMistake(
+            Problem(reason, "Leave it out, or give a smaller per_device_train_batch_size.", key="training.dataloader_drop_last")
+        )
 
 
 def _texts(split: Split) -> list[str]:
