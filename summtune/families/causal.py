@@ -19,7 +19,7 @@ from summtune.families._framing import Frame, fitted, tokenizer_state
 from summtune.families._gguf import gguf_path, unpacked
 from summtune.families._loading import had_model, weights_arguments
 from summtune.families._made_up import digest_of
-from summtune.families._prompt import end_of_summary, prompt_frame
+from summtune.families._prompt import end_of_summary, notices, prompt_frame
 from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
 ARCHITECTURES = (
@@ -104,6 +104,7 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
         raise CheckpointMistake(Problem(reason, f"Give at most {positions} for both together.", key="tokenizer.encoder_max_len"))
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     share_token_ids(loaded)
+    loaded = replace(loaded, notices=(*loaded.notices, *notices(tokenizer, settings.tokenizer)))
     if size := settings.generation.no_repeat_ngram_size:
         notice = f"generation.no_repeat_ngram_size {size}: in decoder-only models, as transformers counts, no {size} tokens that stand"
         loaded = replace(loaded, notices=(*loaded.notices, f"{notice} together in the dialogue do so in its summary."))
@@ -118,7 +119,7 @@ def encoding_digest(loaded: Loaded, settings: Settings) -> str:
     wanted = settings.tokenizer
     lengths = [wanted.encoder_max_len, wanted.decoder_max_len, wanted.truncation_side]
     prompt = [loaded.tokenizer.chat_template, wanted.prefix, wanted.input_format]
-    return digest_of(["causal encoding 2", tokenizer_state(loaded.tokenizer), lengths, prompt])
+    return digest_of(["causal encoding 3", tokenizer_state(loaded.tokenizer), lengths, prompt])
 
 
 def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | None, settings: Settings) -> dict[str, list[Any]]:
