@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config.settings import Settings
-from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
 from summtune.families._checkpoints import check_available, local_folder
 from summtune.families._framing import Frame, fitted, tokenizer_state
 from summtune.families._gguf import gguf_path, unpacked
 from summtune.families._loading import had_model, weights_arguments
 from summtune.families._made_up import digest_of
+from summtune.families._positions import check_lengths
 from summtune.families._prompt import end_of_summary, notices, prompt_frame
 from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
@@ -97,11 +97,7 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
         notice = f"the tokenizer has no padding token: its end token {tokenizer.eos_token} pads, and is masked (tokenizer.pad_token)."
         loaded = replace(loaded, notices=(*loaded.notices, notice))
     check_tokens(loaded)
-    positions = getattr(loaded.model.config, "max_position_embeddings", None)
-    wanted = settings.tokenizer.encoder_max_len + settings.tokenizer.decoder_max_len
-    if positions is not None and wanted > positions:
-        reason = f"prompt and summary, {wanted} tokens together, are more than the model's {positions} positions."
-        raise CheckpointMistake(Problem(reason, f"Give at most {positions} for both together.", key="tokenizer.encoder_max_len"))
+    check_lengths(loaded.model, settings, shared=SHARES_POSITIONS)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     share_token_ids(loaded)
     loaded = replace(loaded, notices=(*loaded.notices, *notices(tokenizer, settings.tokenizer)))
