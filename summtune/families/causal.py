@@ -24,7 +24,9 @@ from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
 ARCHITECTURES = (
     "kogpt2", "gpt2", "gpt_neo", "gpt_neox", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2",
-    "gemma3_text", "phi", "phi3", "smollm3", "exaone4", "olmo2", "granite",
+    "gemma3_text", "phi", "phi3", "phimoe", "smollm3", "exaone4", "olmo", "olmo2", "olmo3", "granite", "granitemoe", "gptj", "falcon",
+    "cohere", "cohere2", "stablelm", "starcoder2", "gpt_bigcode", "qwen2_moe", "qwen3_moe", "glm", "glm4", "gpt_oss", "ministral",
+    "ministral3", "nemotron", "mpt", "hunyuan_v1_dense", "ernie4_5", "seed_oss", "helium", "arcee", "apertus", "xglm", "biogpt",
 )  # fmt: skip
 
 AUTO_CLASS = "AutoModelForCausalLM"

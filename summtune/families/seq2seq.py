@@ -18,7 +18,7 @@ from summtune.families._made_up import digest_of
 from summtune.families._positions import check_lengths
 from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
-ARCHITECTURES = ("kobart", "bart", "t5", "mt5", "umt5", "pegasus")
+ARCHITECTURES = ("kobart", "bart", "t5", "mt5", "umt5", "longt5", "switch_transformers", "pegasus", "mvp")
 
 AUTO_CLASS = "AutoModelForSeq2SeqLM"
 
@@ -46,7 +46,7 @@ LIMITS: Mapping[str, str] = {
 TAKES_FP16 = frozenset({"kobart", "bart"})
 """T5 and its kin, and Pegasus, were trained in bf16, and overflow in fp16."""
 
-_STARTS_WITH_PAD = ("t5", "mt5", "umt5", "pegasus")
+_STARTS_WITH_PAD = ("t5", "mt5", "umt5", "longt5", "switch_transformers", "pegasus")
 
 
 def load(settings: Settings, sources: Sources) -> Loaded:
