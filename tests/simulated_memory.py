@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+_OF_TORCH = torch.OutOfMemoryError("CUDA out of memory.")
+
 
 class SimulatedMemory:
     """Holds a batch to learn from of at most so many positions, source and target, padding included."""
@@ -39,15 +41,15 @@ class SimulatedMemory:
 class SimulatedMemoryForEvaluating:
     """Holds so many dialogues at a time, for their loss or their summaries."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, family: ModuleType, rows: int) -> None:
-        self.rows = rows
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, family: ModuleType, rows: int, error: Exception = _OF_TORCH) -> None:
+        self.rows, self._error = rows, error
         for name in ("logits_and_targets", "new_tokens"):
             monkeypatch.setattr(family, name, self._limited(getattr(family, name)))
 
     def _limited(self, function: Any) -> Any:
         def limited(model: Any, batch: Any, *more: Any, **named: Any) -> Any:
             if not torch.is_grad_enabled() and len(batch["input_ids"]) > self.rows:
-                raise torch.OutOfMemoryError("CUDA out of memory.")
+                raise self._error
             return function(model, batch, *more, **named)
 
         return limited

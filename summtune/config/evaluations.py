@@ -32,8 +32,9 @@ def evaluations(values: Mapping[str, Any], rows: int | None) -> int:
     if steps is None or rows is None:
         return -(-int(values[EPOCHS]) // every)
     taken = min(rows, values.get(_SAMPLES) or rows)
-    batch = math.prod(int(values[key]) for key in _BATCH)
-    per_epoch = max(1, taken // batch if values.get("training.dataloader_drop_last") else -(-taken // batch))
+    rows_at_once, accumulation = (int(values[key]) for key in _BATCH)
+    batches = taken // rows_at_once if values.get("training.dataloader_drop_last") else -(-taken // rows_at_once)
+    per_epoch = max(1, -(-batches // accumulation))
     return -(-int(steps) // (per_epoch * every))
 
 

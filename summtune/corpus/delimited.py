@@ -39,8 +39,8 @@ def read_delimited(text: str, separator: str) -> Rows:
                 # What follows a torn quote is cut at the wrong places: more messages would only mislead.
                 found.append(Found(line, _torn_quote(str(problem), separator), "Rows from here on were not read."))
                 break
-            if not any(fields):
-                continue
+            if not fields or not (header or any(fields)):
+                continue  # an empty line; a row of separators alone is a row, and what it lacks is named
             if not header:
                 header = tuple(field.strip() for field in fields)
             elif len(fields) != len(header):

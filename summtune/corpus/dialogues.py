@@ -40,6 +40,7 @@ class Dialogue:
         summary: what is taught: the first reference, cleaned where the settings ask for that; None where the row has none.
         references: all references that are not empty, as they stand in the file: cleaning never changes what is scored by.
         line: its line in the file, or its number where lines mean nothing.
+        cleaned: whether cleaning changed the dialogue, and the summary.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Dialogue:
     summary: str | None
     references: tuple[str, ...]
     line: int
+    cleaned: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Split:
         digest: sha256 of the texts that are tokenised, whatever format, columns, limits and cleaning they come of.
         dialogues: what was taken.
         header: the file's columns.
-        cleaned: what cleaning changed in the file; None where it was not asked for.
+        cleaned: what cleaning changed in these dialogues; None where it was not asked for.
     """
 
     file: Path
@@ -109,7 +111,7 @@ def read_split(data: Data, split: SplitName) -> Split:
     limit = {"train": data.max_train_samples, "dev": data.max_val_samples, "test": None}[split]
     if limit is None or limit >= len(whole.dialogues):
         return whole
-    return _split(whole.file, whole.fingerprint, whole.dialogues[:limit], whole.header, whole.cleaned)
+    return _split(whole.file, whole.fingerprint, whole.dialogues[:limit], whole.header, clean=data.clean)
 
 
 def read_dialogues(file: Path, data: Data, *, with_summaries: bool) -> Split:
@@ -143,11 +145,10 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
     has = tuple(column for column in columns.references if column in table.header)
     numbered = [*table.problems]
     dialogues = []
-    changes = [0, 0]
     first: dict[str, int] = {}
     for record in table.records:
         row = _Row(table, record)
-        dialogue = _dialogue(row, columns, has, changes, with_summaries=with_summaries, clean=clean)
+        dialogue = _dialogue(row, columns, has, with_summaries=with_summaries, clean=clean)
         seen = first.setdefault(dialogue.id, record.number)
         if dialogue.id and seen != record.number:
             row.complain(columns.id, f"{dialogue.id!r} was already the id of {table.called(seen)}.", "Ids must differ.")
@@ -157,12 +158,13 @@ def _read(file: Path, changed: tuple[int, int], columns: Columns, with_summaries
         numbered.append((0, Problem("there is a header, but no row.", "Add at least one dialogue.", file=str(file))))
     if numbered:
         raise DataMistake(capped([problem for _, problem in sorted(numbered, key=lambda one: one[0])], str(file)))
-    return _split(file, table.sha256, tuple(dialogues), table.header, Cleaned(*changes) if clean else None)
+    return _split(file, table.sha256, tuple(dialogues), table.header, clean=clean)
 
 
-def _split(file: Path, fingerprint: str, dialogues: tuple[Dialogue, ...], header: tuple[str, ...], cleaned: Cleaned | None) -> Split:
+def _split(file: Path, fingerprint: str, dialogues: tuple[Dialogue, ...], header: tuple[str, ...], *, clean: bool) -> Split:
     # Only the first reference is ever tokenised: further ones must not make anything anew.
     texts = json.dumps([(dialogue.dialogue, dialogue.summary, dialogue.references[:1]) for dialogue in dialogues], ensure_ascii=False)
+    cleaned = Cleaned(*(sum(dialogue.cleaned[which] for dialogue in dialogues) for which in (0, 1))) if clean else None
     return Split(file, fingerprint, hashlib.sha256(texts.encode()).hexdigest(), dialogues, header, cleaned)
 
 
@@ -199,7 +201,7 @@ class _Row:
         return text.strip()
 
 
-def _dialogue(row: _Row, columns: Columns, has: tuple[str, ...], changes: list[int], *, with_summaries: bool, clean: bool) -> Dialogue:
+def _dialogue(row: _Row, columns: Columns, has: tuple[str, ...], *, with_summaries: bool, clean: bool) -> Dialogue:
     source = row.text(columns.dialogue, dialogue_text)
     topic = row.text(columns.topic, name_text) if columns.topic is not None else None
     alone = len(has) == 1 and with_summaries
@@ -207,15 +209,16 @@ def _dialogue(row: _Row, columns: Columns, has: tuple[str, ...], changes: list[i
     if with_summaries and not references and not alone and not row.problems:
         row.complain(has[0], f"is empty, and so {'is' if len(has) == 2 else 'are'} {', '.join(has[1:])}.", "Fill in at least one.")
     taught, summary = next(iter(references.items()), ("", None))
+    changed = [False, False]
     if clean:
-        source, changed = _cleaned(row, columns.dialogue, source)
-        changes[0] += changed
+        source, changed[0] = _cleaned(row, columns.dialogue, source)
         if summary is not None:
-            summary, changed = _cleaned(row, taught, summary)
-            changes[1] += changed
+            summary, changed[1] = _cleaned(row, taught, summary)
         topic = cleaned(topic) if topic is not None else None
     source = source if topic is None else with_topic(topic, source)
-    return Dialogue(row.text(columns.id, name_text), source, summary, tuple(references.values()), row.record.number)
+    return Dialogue(
+        row.text(columns.id, name_text), source, summary, tuple(references.values()), row.record.number, (changed[0], changed[1])
+    )
 
 
 def _cleaned(row: _Row, column: str, text: str) -> tuple[str, bool]:

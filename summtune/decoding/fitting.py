@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from summtune.decoding.room import hand_back, is_out_of_memory
 from summtune.errors import TrialFailure
 
 
@@ -52,21 +53,18 @@ class BatchSize:
             left = [place for place in left if place not in done]
 
     def _fits(self, work: Callable[[list[int]], None], places: list[int]) -> bool:
-        import gc
-
-        import torch
-
         try:
             work(places)
             return True
-        except torch.OutOfMemoryError as problem:
+        except (RuntimeError, MemoryError) as problem:
+            if not is_out_of_memory(problem):
+                raise
             if len(places) == 1:
                 raise TrialFailure(
                     "out_of_memory",
                     f"memory does not suffice to evaluate a single dialogue ({problem}). Fewer beams or a shorter encoder_max_len help.",
                 ) from problem
         # Only out here the error has let go of the frames that held the batch.
-        gc.collect()
-        torch.cuda.empty_cache()
+        hand_back()
         self.now = max(min(self.now, len(places)) // 2, 1)
         return False

@@ -6,6 +6,9 @@ expects, and any other by a format that says in few tokens, in any language of t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from summtune.config.settings import Tokenizer
@@ -16,6 +19,11 @@ PLACE = "{dialogue}"
 
 DEFAULT_FORMAT = f"{PLACE}\nTL;DR:"
 """GPT-2 was shown to summarise by it (Radford et al., 2019)."""
+
+TODAY = datetime(2024, 7, 26)
+"""What templates that write the date are told that it is: the day that Llama 3's own takes where nobody tells one."""
+
+_ASKS_FOR_THE_DATE = re.compile(r"""strftime_now\(\s*(?P<quote>["'])(?P<format>[^"'\\]*)(?P=quote)\s*\)""")
 
 CHAT_REQUEST = f"Summarise this dialogue in its own language.\n\n{PLACE}"
 
@@ -30,7 +38,7 @@ def prompt_frame(tokenizer: Any, wanted: Tokenizer) -> Frame:
     chat = text is None and bool(tokenizer.chat_template)
     if chat:
         message = [{"role": "user", "content": wanted.prefix + CHAT_REQUEST}]
-        text = str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+        text = _written(tokenizer, message, add_generation_prompt=True)
     text = text if text is not None else DEFAULT_FORMAT
     if text.count(PLACE) != 1:
         reason = f"{text!r} has {text.count(PLACE)} places for the dialogue."
@@ -51,12 +59,34 @@ def prompt_frame(tokenizer: Any, wanted: Tokenizer) -> Frame:
     return Frame(*ids)
 
 
+def notices(tokenizer: Any, wanted: Tokenizer) -> tuple[str, ...]:
+    """What a person should know of the prompt."""
+    if wanted.input_format is not None or "strftime_now" not in str(tokenizer.chat_template):
+        return ()
+    said = (
+        f"the chat template writes the date: it is {TODAY:%d %B %Y} in every prompt, so that prompts stay the same; whoever asks the model"
+    )
+    return (f"{said} elsewhere does as well to say that date (tokenizer.input_format goes without).",)
+
+
+def _written(tokenizer: Any, turns: Sequence[Mapping[str, str]], **how: Any) -> str:
+    """The turns as the chat template writes them, on whichever day.
+
+    transformers takes no function from outside into a template, so the date is put where the template asks for it.
+    """
+    template = _ASKS_FOR_THE_DATE.sub(lambda call: repr(TODAY.strftime(call["format"])), str(tokenizer.chat_template))
+    if "strftime_now(" in template:
+        reason = "the chat template writes the date in a form that is known only on the day, so that prompts would change with it."
+        raise CheckpointMistake(Problem(reason, f"Write the prompt here, with {PLACE} in it.", key="tokenizer.input_format"))
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, chat_template=template, **how))
+
+
 def end_of_summary(tokenizer: Any, wanted: Tokenizer) -> int:
     """The token that a summary ends with: of a chat model the one that ends its turn, which need not be the one that ends a text."""
     if wanted.input_format is not None or not tokenizer.chat_template:
         return int(tokenizer.eos_token_id)
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": PLACE}]
-    after = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(PLACE)[2]
+    after = _written(tokenizer, turns).rpartition(PLACE)[2]
     ids = tokenizer(after.strip(), add_special_tokens=False)["input_ids"]
     # What is no token of its own, such as a line break, can't be told from the summary's text.
     own = set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())

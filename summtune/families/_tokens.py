@@ -5,7 +5,7 @@ It must not know how a family feeds its models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from summtune.families import Loaded, Sources
 from summtune.families._checkpoints import had
 from summtune.families._line_breaks import LINE_BREAK, keep_line_breaks
 from summtune.families._made_up import tokenizer_folder
+from summtune.families._plain_tokens import make_plain
 
 KOREAN_PROBE = "안녕하세요 오늘은 책을 읽어요"
 
@@ -29,10 +30,12 @@ class Tokens:
     Attributes:
         tokenizer: with them.
         pieces: of each token that was added: its id, and the ids of the tokens that its text was made of before.
+        notices: what was decided for the person.
     """
 
     tokenizer: Any
     pieces: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 def had_tokens(settings: Settings, sources: Sources) -> Tokens:
@@ -56,7 +59,8 @@ def had_tokens(settings: Settings, sources: Sources) -> Tokens:
     known = set(tokenizer.get_vocab())
     new = [token for token in dict.fromkeys(wanted.special_tokens) if token not in known]
     spelt = {token: tokenizer(token, add_special_tokens=False)["input_ids"] for token in new}
-    # Not additional_special_tokens: skip_special_tokens would delete the speakers from every prediction.
+    # Not as special tokens: skip_special_tokens would delete the speakers from every prediction.
+    plain = make_plain(tokenizer, wanted.special_tokens)
     tokenizer.add_tokens(
         [AddedToken(token, normalized=False) for token in wanted.special_tokens if token not in tokenizer.get_added_vocab()]
     )
@@ -64,7 +68,14 @@ def had_tokens(settings: Settings, sources: Sources) -> Tokens:
         spelt[LINE_BREAK] = []
     unknown = tokenizer.unk_token_id
     pieces = {tokenizer.convert_tokens_to_ids(token): tuple(piece for piece in ids if piece != unknown) for token, ids in spelt.items()}
-    return Tokens(tokenizer, pieces)
+    return Tokens(tokenizer, pieces, _made_plain(plain))
+
+
+def _made_plain(tokens: Sequence[str]) -> tuple[str, ...]:
+    if not tokens:
+        return ()
+    said = f"the checkpoint's tokenizer has {', '.join(tokens)} as special tokens, which would be deleted from every summary"
+    return (f"{said}: here they stay (tokenizer.special_tokens).",)
 
 
 def give_embeddings(model: Any, tokens: Tokens) -> None:

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config.settings import Settings
-from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
 from summtune.families._checkpoints import check_available, local_folder
 from summtune.families._framing import Frame, fitted, tokenizer_state
 from summtune.families._gguf import gguf_path, unpacked
 from summtune.families._loading import had_model, weights_arguments
 from summtune.families._made_up import digest_of
-from summtune.families._prompt import end_of_summary, prompt_frame
+from summtune.families._positions import check_lengths
+from summtune.families._prompt import end_of_summary, notices, prompt_frame
 from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
 ARCHITECTURES = (
     "kogpt2", "gpt2", "gpt_neo", "gpt_neox", "opt", "bloom", "llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2",
-    "gemma3_text", "phi", "phi3", "smollm3", "exaone4", "olmo2", "granite",
+    "gemma3_text", "phi", "phi3", "phimoe", "smollm3", "exaone4", "olmo", "olmo2", "olmo3", "granite", "granitemoe", "gptj", "falcon",
+    "cohere", "cohere2", "stablelm", "starcoder2", "gpt_bigcode", "qwen2_moe", "qwen3_moe", "glm", "glm4", "gpt_oss", "ministral",
+    "ministral3", "nemotron", "mpt", "hunyuan_v1_dense", "ernie4_5", "seed_oss", "helium", "arcee", "apertus", "xglm", "biogpt",
 )  # fmt: skip
 
 AUTO_CLASS = "AutoModelForCausalLM"
@@ -72,7 +74,7 @@ def load(settings: Settings, sources: Sources) -> Loaded:
         settings = unpacked(settings, file, sources, AutoModelForCausalLM)
     tokens = had_tokens(settings, sources)
     model = had_model(settings, tokens, sources, AutoModelForCausalLM, _prepare)
-    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces))), settings)
+    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces)), tokens.notices), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:
@@ -97,13 +99,10 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
         notice = f"the tokenizer has no padding token: its end token {tokenizer.eos_token} pads, and is masked (tokenizer.pad_token)."
         loaded = replace(loaded, notices=(*loaded.notices, notice))
     check_tokens(loaded)
-    positions = getattr(loaded.model.config, "max_position_embeddings", None)
-    wanted = settings.tokenizer.encoder_max_len + settings.tokenizer.decoder_max_len
-    if positions is not None and wanted > positions:
-        reason = f"prompt and summary, {wanted} tokens together, are more than the model's {positions} positions."
-        raise CheckpointMistake(Problem(reason, f"Give at most {positions} for both together.", key="tokenizer.encoder_max_len"))
+    check_lengths(loaded.model, settings, shared=SHARES_POSITIONS)
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     share_token_ids(loaded)
+    loaded = replace(loaded, notices=(*loaded.notices, *notices(tokenizer, settings.tokenizer)))
     if size := settings.generation.no_repeat_ngram_size:
         notice = f"generation.no_repeat_ngram_size {size}: in decoder-only models, as transformers counts, no {size} tokens that stand"
         loaded = replace(loaded, notices=(*loaded.notices, f"{notice} together in the dialogue do so in its summary."))
@@ -118,7 +117,7 @@ def encoding_digest(loaded: Loaded, settings: Settings) -> str:
     wanted = settings.tokenizer
     lengths = [wanted.encoder_max_len, wanted.decoder_max_len, wanted.truncation_side]
     prompt = [loaded.tokenizer.chat_template, wanted.prefix, wanted.input_format]
-    return digest_of(["causal encoding 2", tokenizer_state(loaded.tokenizer), lengths, prompt])
+    return digest_of(["causal encoding 3", tokenizer_state(loaded.tokenizer), lengths, prompt])
 
 
 def encode(tokenizer: Any, dialogues: Sequence[str], summaries: Sequence[str] | None, settings: Settings) -> dict[str, list[Any]]:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from summtune.config.settings import Settings
-from summtune.errors import CheckpointMistake, Problem
 from summtune.families import IGNORED, PAD_TO, Loaded, Sources
 from summtune.families._checkpoints import check_available
 from summtune.families._framing import ended, fitted, own_frame, tokenizer_state
 from summtune.families._loading import had_model, weights_arguments
 from summtune.families._made_up import digest_of
+from summtune.families._positions import check_lengths
 from summtune.families._tokens import check_tokens, had_tokens, share_token_ids
 
-ARCHITECTURES = ("kobart", "bart", "t5", "mt5", "umt5", "pegasus")
+ARCHITECTURES = ("kobart", "bart", "t5", "mt5", "umt5", "longt5", "switch_transformers", "pegasus", "mvp")
 
 AUTO_CLASS = "AutoModelForSeq2SeqLM"
 
@@ -46,7 +46,7 @@ LIMITS: Mapping[str, str] = {
 TAKES_FP16 = frozenset({"kobart", "bart"})
 """T5 and its kin, and Pegasus, were trained in bf16, and overflow in fp16."""
 
-_STARTS_WITH_PAD = ("t5", "mt5", "umt5", "pegasus")
+_STARTS_WITH_PAD = ("t5", "mt5", "umt5", "longt5", "switch_transformers", "pegasus")
 
 
 def load(settings: Settings, sources: Sources) -> Loaded:
@@ -62,7 +62,7 @@ def load(settings: Settings, sources: Sources) -> Loaded:
 
     tokens = had_tokens(settings, sources)
     model = had_model(settings, tokens, sources, AutoModelForSeq2SeqLM, _prepare)
-    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces))), settings)
+    return _agreed(Loaded(model, tokens.tokenizer, tuple(sorted(tokens.pieces)), tokens.notices), settings)
 
 
 def load_folder(folder: Path, settings: Settings) -> Loaded:
@@ -87,12 +87,7 @@ def _agreed(loaded: Loaded, settings: Settings) -> Loaded:
     model, tokenizer = loaded.model, loaded.tokenizer
     config, generation = model.config, model.generation_config
     check_tokens(loaded)
-    positions = getattr(config, "max_position_embeddings", None)
-    for key in ("encoder_max_len", "decoder_max_len"):
-        length = getattr(settings.tokenizer, key)
-        if positions is not None and length > positions:
-            reason = f"{length} tokens are more than the model's {positions} positions."
-            raise CheckpointMistake(Problem(reason, f"Give at most {positions}.", key=f"tokenizer.{key}"))
+    check_lengths(model, settings, shared=False)
     tokenizer.truncation_side = settings.tokenizer.truncation_side
     # token_type_ids would make `model.generate(**tokenizer(text))` fail: these models have no such input.
     tokenizer.model_input_names = ["input_ids", "attention_mask"]

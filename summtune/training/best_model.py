@@ -6,6 +6,7 @@ It must not know how it was found to be the best.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -118,11 +119,12 @@ def prediction_rows(ids: Sequence[str], references: Sequence[str], evaluated: Ev
 
 
 def write_predictions(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV (UTF-8), columns in the first row's order."""
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]) if rows else ["fname", "summary"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write rows as CSV (UTF-8), columns in the first row's order; into a new file, since the old one may be shared by a hard link."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else ["fname", "summary"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    durable.write_text(file, text.getvalue())
 
 
 def delete_older(models: Path, keep: Path | None) -> None:

@@ -48,8 +48,8 @@ class Job:
         best_lost: the model of that score can't be had: the best of what follows is kept.
         threads: CPU threads for torch; None leaves them as they are.
         baseline: the settings that the results say the difference to.
-        parts: rows of a worker's micro-batch, and how many of them it has in a step, where what was asked for was found not to fit: the
-            attempt goes on from its own last checkpoint.
+        micro_batch: rows that a worker has at a time, where what was asked for was found not to fit: the attempt goes on from its own last
+            checkpoint.
         rehearse: whether to find out before training what fits into memory; None: on GPUs.
         keep: takes what was written to where else it is to lie.
         notices: what was decided for the person on the way here: goes into log and results.
@@ -66,7 +66,7 @@ class Job:
     best_lost: bool = False
     threads: int | None = None
     baseline: Settings | None = None
-    parts: tuple[int, int] | None = None
+    micro_batch: int | None = None
     rehearse: bool | None = None
     keep: Keep = nowhere
     notices: tuple[str, ...] = ()

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from summtune.config.settings import Settings, Training
+from summtune.decoding.room import hand_back
 from summtune.errors import TrialFailure
 from summtune.training.checkpoints import sealed_checkpoints
-from summtune.training.devices import hand_back
 from summtune.training.job import Job
 from summtune.training.progress import Progress
 from summtune.training.resumption import first_whole
@@ -26,15 +26,15 @@ def step_rows(training: Training) -> int:
 
 @dataclass(frozen=True)
 class Parts:
-    """How a worker's share of an optimiser step comes: so many times so many rows, together always what was asked for.
+    """How a worker's share of an optimiser step comes: in so many rows at a time, together always what was asked for.
 
     Attributes:
-        rows: in a micro-batch.
-        accumulation: micro-batches in a step.
+        rows: in a micro-batch; fewer in the last one where the share is no multiple.
+        share: rows of a step that the worker has, and now and then one fewer.
     """
 
     rows: int
-    accumulation: int
+    share: int
 
     @classmethod
     def asked(cls, training: Training, workers: int = 1) -> Parts:
@@ -44,19 +44,29 @@ class Parts:
         """
         share = math.ceil(step_rows(training) / workers)
         accumulation = math.ceil(share / training.per_device_train_batch_size)
-        return cls(math.ceil(share / accumulation), accumulation)
+        return cls(math.ceil(share / accumulation), share)
+
+    @classmethod
+    def of(cls, job: Job, workers: int) -> Parts:
+        """As the settings say, or in as many rows at a time as were found to fit."""
+        asked = cls.asked(job.settings.training, workers)
+        return asked if job.micro_batch is None else replace(asked, rows=job.micro_batch)
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches in a step: as many as `batches.Dealt` deals, or the optimiser would put those of several steps together."""
+        return math.ceil(self.share / self.rows)
 
     def smaller(self) -> Parts | None:
-        """Half the rows, twice as often; None where a micro-batch is one row.
+        """Half the rows; None where a micro-batch is one row.
 
-        Where the rows can't be halved, the next smaller number that the step can be made of: twice 3 becomes 3 times 2, once 7
+        Where the rows can't be halved, the next smaller number that the share can be made of: twice 3 becomes 3 times 2, once 7
         becomes 7 times 1.
         """
         if self.rows % 2 == 0:
-            return Parts(self.rows // 2, self.accumulation * 2)
-        step = self.rows * self.accumulation
-        rows = next((rows for rows in range(self.rows - 1, 0, -1) if step % rows == 0), None)
-        return None if rows is None else Parts(rows, step // rows)
+            return replace(self, rows=self.rows // 2)
+        rows = next((rows for rows in range(self.rows - 1, 0, -1) if self.share % rows == 0), None)
+        return None if rows is None else replace(self, rows=rows)
 
     def within(self, settings: Settings) -> Settings:
         """The settings with a step in these parts."""
@@ -94,7 +104,7 @@ def with_room(job: Job, progress: Progress, optimise: Callable[[Job, Parts], Non
         DoesNotFit: one of several workers alone found that something smaller is to be tried.
     """
     workers, rows = progress.ranks.size, step_rows(job.settings.training)
-    parts = Parts(*job.parts) if job.parts is not None else Parts.asked(job.settings.training, workers)
+    parts = Parts.of(job, workers)
     _note(job, progress, parts)
     while True:
         try:
@@ -120,12 +130,11 @@ def smaller_parts(rows: int, workers: int, before: Parts, following: Parts, when
     return f"Memory ran out {when}: each step of {rows} rows {each} {following} instead of {before}."
 
 
-def smaller_than(job: Job, workers: int, problem: DoesNotFit) -> tuple[tuple[int, int], str]:
-    """What all workers begin again with where one alone ran out of memory: the parts of a step, for `Job.parts`, and what to say."""
+def smaller_than(job: Job, workers: int, problem: DoesNotFit) -> tuple[int, str]:
+    """What all workers begin again with where one alone ran out of memory, as `Job.micro_batch`, and what to say."""
     assert problem.next is not None
-    before = Parts(*job.parts) if job.parts is not None else Parts.asked(job.settings.training, workers)
-    said = smaller_parts(step_rows(job.settings.training), workers, before, problem.next, problem.when)
-    return (problem.next.rows, problem.next.accumulation), said
+    said = smaller_parts(step_rows(job.settings.training), workers, Parts.of(job, workers), problem.next, problem.when)
+    return problem.next.rows, said
 
 
 def from_last_checkpoint(job: Job) -> Job:

@@ -21,6 +21,7 @@ from typing import Any
 
 from summtune import durable
 from summtune.decoding.evaluation import Evaluated, Evaluator
+from summtune.decoding.room import is_out_of_memory
 from summtune.errors import Interrupted, TrialFailure
 from summtune.training.adapters import has_adapters, write_merged
 from summtune.training.best_model import delete_older, prediction_rows, write_best_model
@@ -137,7 +138,16 @@ class Progress:
     def assess(self, model: Any) -> dict[str, float]:
         """Evaluate, and judge whether it is the best; called by the trainer just before it writes the checkpoint."""
         self.train_s = time.perf_counter() - self.last_evaluation_ended
-        self.evaluated = self.evaluator.evaluate(model)
+        try:
+            self.evaluated = self.evaluator.evaluate(model)
+        except (RuntimeError, MemoryError) as problem:
+            if not is_out_of_memory(problem):
+                raise
+            # Batches have been made smaller already, and those of the training are not to blame.
+            reason = f"memory ran out while evaluating, though not over the size of a batch ({type(problem).__name__}: {problem})."
+            raise TrialFailure(
+                "out_of_memory", f"{reason} Metrics without a model of their own take less (evaluation.metrics)."
+            ) from problem
         self.notices.say(self.evaluator.batch_size.notice)
         self.evaluated.check_finite()
         metrics = self.evaluated.metrics

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from summtune.training.devices import hand_back, is_out_of_memory
+from summtune.decoding.room import hand_back, is_out_of_memory
 from summtune.training.log import LOG
 from summtune.training.memory import DoesNotFit, Parts
 from summtune.training.ranks import Ranks

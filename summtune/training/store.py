@@ -5,14 +5,24 @@ It must not know what is made.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from summtune.errors import SurroundingsFailure
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
+"""What file systems without locks say, as Lustre does unless it is mounted with `flock`."""
+
+_OLD_S = 86400
+"""So old is a folder under way that another machine has left: none takes longer to make."""
 
 
 class Store:
@@ -25,7 +35,7 @@ class Store:
         """The folder of `key`, made by `make` (which gets an empty folder) if nobody has made it yet.
 
         A folder under its final name is complete, since it gets that name by a rename; the lock only saves double work, so a file
-        system without locks is safe, too.
+        system without locks is safe, too: nobody touches what another is making.
 
         Raises:
             SurroundingsFailure: the folder can't be written.
@@ -35,8 +45,7 @@ class Store:
             return folder
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with (folder.parent / f".{key}.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with _in_turn(folder.parent / f".{key}.lock"):
                 if not folder.is_dir():
                     self._make(folder, make)
         except OSError as problem:
@@ -48,12 +57,49 @@ class Store:
 
     def _make(self, folder: Path, make: Callable[[Path], None]) -> None:
         for abandoned in folder.parent.glob(f".{folder.name}.making-*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        temporary = folder.parent / f".{folder.name}.making-{secrets.token_hex(4)}"
+            if _is_abandoned(abandoned):
+                shutil.rmtree(abandoned, ignore_errors=True)
+        temporary = folder.parent / f".{folder.name}.making-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         temporary.mkdir()
         try:
             make(temporary)
-            os.rename(temporary, folder)
+            _name(temporary, folder)
         except BaseException:  # a stopped trial (SystemExit), too, must leave nothing half made behind
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+@contextmanager
+def _in_turn(file: Path) -> Iterator[None]:
+    """Wait for whoever is at it. Where there are no locks, or locks that do nothing, what is made may be made twice."""
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as problem:
+            if problem.errno not in _NO_LOCKS:
+                raise
+        yield
+
+
+def _name(temporary: Path, folder: Path) -> None:
+    """Give what was made its name, unless another was quicker: theirs may be in use already."""
+    try:
+        os.rename(temporary, folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    """Whether nobody is making this folder any more: its process has ended, or, on another machine, it is old."""
+    maker = temporary.name.partition(".making-")[2].rsplit("-", 2)  # host, process, and what tells its folders apart
+    try:
+        if maker[0] == socket.gethostname():
+            os.kill(int(maker[1]), 0)
+            return False
+        return time.time() - temporary.stat().st_mtime > _OLD_S
+    except (ProcessLookupError, FileNotFoundError):
+        return True
+    except PermissionError:  # a process of somebody else's, which lives
+        return False

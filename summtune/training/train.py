@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from summtune.config.metrics import goals
-from summtune.config.settings import Settings
+from summtune.config.settings import Settings, Training
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.evaluation import Evaluator
 from summtune.decoding.generation import generation_config
+from summtune.decoding.room import is_out_of_memory
 from summtune.errors import Interrupted, Problem, RunMistake, SettingsMistake, TrialFailure
 from summtune.families import Loaded, Sources, family_of
 from summtune.families._line_breaks import line_break_was_added
@@ -22,7 +23,6 @@ from summtune.training.adapters import trainable
 from summtune.training.arguments import Hardware, resolve_hardware, training_arguments
 from summtune.training.compiling import prepare_compiling
 from summtune.training.data_facts import cuts, data_facts, data_notices
-from summtune.training.devices import is_out_of_memory
 from summtune.training.job import Job, Report, StopAsked, never
 from summtune.training.log import LOG, to_file
 from summtune.training.memory import DoesNotFit, Parts, from_last_checkpoint, step_rows, with_room
@@ -88,7 +88,7 @@ def _nobody(text: str) -> None:
 
 def _train(job: Job, report: Report, notices: Notices, began: float, stop_asked: StopAsked, ranks: Ranks) -> None:
     settings = job.settings
-    if job.parts is not None:
+    if job.micro_batch is not None:
         job = from_last_checkpoint(job)
     for notice in job.notices:
         notices.say(notice)
@@ -171,6 +171,7 @@ def _optimise(
     from transformers import PrinterCallback
 
     _check_objective(job)
+    _check_batches(job.settings.training, len(rows[0]))
     ranks = progress.ranks
 
     def arguments_of(settings: Settings) -> Any:
@@ -245,6 +246,15 @@ def _check_objective(job: Job) -> None:
     if job.objective_name not in keys:
         reason = f"no metric reports {job.objective_name!r}."
         raise SettingsMistake(Problem(reason, f"There are {', '.join(sorted(keys))}.", key="metric.name"))
+
+
+def _check_batches(training: Training, rows: int) -> None:
+    size = training.per_device_train_batch_size
+    if getattr(training, "dataloader_drop_last", False) and rows < size:
+        reason = f"the {rows} rows of training data don't fill a batch of {size}, and all would be left out."
+        raise SettingsMistake(
+            Problem(reason, "Leave it out, or give a smaller per_device_train_batch_size.", key="training.dataloader_drop_last")
+        )
 
 
 def _texts(split: Split) -> list[str]:

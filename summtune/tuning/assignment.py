@@ -60,11 +60,11 @@ class Assignment:
         """The trial's, complete."""
         return Settings.model_validate(parse_document(self.paths.settings.read_text(encoding="utf-8"), str(self.paths.settings)).value)
 
-    def job(self, *, parts: tuple[int, int] | None = None, notices: tuple[str, ...] = ()) -> Job:
+    def job(self, *, micro_batch: int | None = None, notices: tuple[str, ...] = ()) -> Job:
         """The training.
 
         Args:
-            parts: of a worker's share of a step, where what was asked for doesn't fit.
+            micro_batch: rows that a worker has at a time, where what was asked for doesn't fit.
             notices: what is said first.
         """
         from summtune.training.job import Job, nowhere
@@ -86,7 +86,7 @@ class Assignment:
             best_score=orders.best_score,
             threads=self.threads,
             baseline=_baseline(RunPaths(self.run_folder).settings),
-            parts=parts,
+            micro_batch=micro_batch,
             keep=uploads or nowhere,
             notices=notices,
         )

@@ -39,7 +39,7 @@ _STORAGE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EST
 
 def failure_of(error: Exception) -> TrialFailure:
     """What went wrong, as a cause and a sentence."""
-    from summtune.training.devices import is_out_of_memory
+    from summtune.decoding.room import is_out_of_memory
     from summtune.training.ranks import has_lost_another
 
     if isinstance(error, TrialFailure):

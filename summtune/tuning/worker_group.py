@@ -50,11 +50,11 @@ class Smaller:
     """What a worker tells whose memory did not suffice for its part of a step.
 
     Attributes:
-        parts: rows of a micro-batch, and micro-batches in a step, that are tried next.
+        micro_batch: rows of one, that are tried next.
         notices: what to say of it, and of those before.
     """
 
-    parts: tuple[int, int]
+    micro_batch: int
     notices: tuple[str, ...]
 
 
@@ -311,13 +311,13 @@ def _work(assignment: Assignment, relay: Any, smaller: Smaller | None) -> None:
     def report(metrics: dict[str, float | int], checkpoint: Any) -> None:
         ray.get(relay.report.remote(assignment.told(metrics, checkpoint, notices)))
 
-    parts, said = (smaller.parts, smaller.notices) if smaller is not None else (None, ())
-    job = assignment.job(parts=parts, notices=said)
+    micro_batch, said = (smaller.micro_batch, smaller.notices) if smaller is not None else (None, ())
+    job = assignment.job(micro_batch=micro_batch, notices=said)
     try:
         train(job, report, notices.append)
     except DoesNotFit as problem:
-        parts, notice = smaller_than(job, context.get_world_size(), problem)
-        ray.get(relay.too_large.remote(Smaller(parts, (*said, notice))))
+        micro_batch, notice = smaller_than(job, context.get_world_size(), problem)
+        ray.get(relay.too_large.remote(Smaller(micro_batch, (*said, notice))))
         raise TrialFailure("out_of_memory", notice) from None
     except Exception as error:  # the trial's actor decides which of the workers' failures is the trial's
         failure = _of_a_worker(error)

@@ -106,7 +106,9 @@ BATCHES = {
         ({"training.max_steps": 26}, 100, 2),  # 13 steps an epoch
         ({"training.max_steps": 27}, 100, 3),
         ({"training.max_steps": 27, "evaluation.every": 2}, 100, 2),
-        ({"training.max_steps": 26, "training.dataloader_drop_last": True}, 100, 3),  # 12 steps an epoch
+        ({"training.max_steps": 26}, 98, 2),  # 13 steps an epoch
+        ({"training.max_steps": 26, "training.dataloader_drop_last": True}, 98, 3),  # 12: the rest of a micro-batch is dropped
+        ({"training.max_steps": 26, "training.dataloader_drop_last": True}, 100, 2),  # 13: the rest of a step is not
         ({"training.max_steps": 5, "data.max_train_samples": 8}, 100, 5),
         ({"training.max_steps": 1}, 3, 1),
     ],

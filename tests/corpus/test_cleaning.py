@@ -9,7 +9,7 @@ import pytest
 
 from summtune.config.settings import SPEAKER_TOKENS, Data
 from summtune.corpus.cleaning import cleaned
-from summtune.corpus.dialogues import Cleaned, read_dialogues
+from summtune.corpus.dialogues import Cleaned, read_dialogues, read_split
 from tests.corpus.test_dialogues import complaints
 
 
@@ -48,6 +48,14 @@ def test_what_it_changed_is_counted_and_references_stay(tmp_path: Path) -> None:
     assert (clean.dialogues[0].dialogue, clean.dialogues[0].summary) == ("x y\nz", "s t")
     assert [row.references for row in clean.dialogues] == [row.references for row in plain.dialogues]
     assert clean.dialogues[0].references == ("s\u200b t", "r  r"), "all trials are scored by the same words"
+
+
+def test_what_it_changed_in_rows_that_are_not_taken_is_not_counted(tmp_path: Path) -> None:
+    file = tmp_path / "train.csv"
+    file.write_text("fname,dialogue,summary\na,x,s  s\nb,x,s\nc,x\u200bx,s\n", encoding="utf-8")
+    assert read_split(Data(train=file, clean=True), "train").cleaned == Cleaned(dialogues=1, summaries=1)
+    assert read_split(Data(train=file, clean=True, max_train_samples=2), "train").cleaned == Cleaned(dialogues=0, summaries=1)
+    assert read_split(Data(train=file, max_train_samples=2), "train").cleaned is None
 
 
 def test_nothing_left(tmp_path: Path) -> None:

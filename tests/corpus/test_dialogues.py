@@ -91,6 +91,15 @@ def test_broken_lines_are_named_by_their_physical_line(tmp_path: Path) -> None:
     ]
 
 
+def test_rows_of_separators_alone_are_rows(tmp_path: Path) -> None:
+    """As spreadsheets leave them. Empty lines are none, nor is what stands above the header."""
+    assert complaints(tmp_path / "train.csv", '\n,,\nfname,dialogue,summary\na,x,s\n\n,,\nb,x,s\n"","",""\n') == [
+        f"train.csv:{line}: {column}: is empty. Fill it in, or delete the row."
+        for line in (6, 8)
+        for column in ("dialogue", "summary", "fname")
+    ]
+
+
 def test_unterminated_quote(tmp_path: Path) -> None:
     said = complaints(tmp_path / "train.csv", 'fname,dialogue,summary\na,x,s\nb,"x,s\nc,x,s\n')
     assert said == ["train.csv:3: the double quote that opens in this row is never closed. Rows from here on were not read."]

@@ -1,8 +1,12 @@
 """Tokenised once, whoever comes first, and again when anything that matters changes."""
 
+import errno
+import fcntl
 import multiprocessing
+import os
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +109,60 @@ def test_a_crash_leaves_no_halves(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         store.once("kind", "key", crash)
-    (tmp_path / "kind" / ".key.making-dead").mkdir()  # what a kill -9 leaves
+    (tmp_path / "kind" / f".key.making-{socket.gethostname()}-{2**22 + 1}-00").mkdir()  # what a kill -9 leaves
     folder = store.once("kind", "key", lambda made: None)
     assert list(folder.iterdir()) == []
     assert sorted(entry.name for entry in (tmp_path / "kind").iterdir()) == [".key.lock", "key"]
+
+
+def holding(text: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        (folder / "thing").write_text(text)
+
+    return make
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(tmp_path: Path, error: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: object, operation: int) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    folder = Store(tmp_path).once("kind", "key", holding("whole"))
+    assert (folder / "thing").read_text() == "whole"
+
+
+def test_where_locks_do_nothing_two_may_make_it_and_both_have_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda file, operation: None)
+
+    def slowly(made: Path) -> None:
+        (made / "thing").write_text("half")
+        other = Store(tmp_path).once("kind", "key", holding("the other's"))
+        assert (other / "thing").read_text() == "the other's"
+        (made / "thing").write_text("mine")
+
+    folder = Store(tmp_path).once("kind", "key", slowly)
+    assert (folder / "thing").read_text() == "the other's", "whoever was first, and whose it is others may be reading"
+    assert sorted(entry.name for entry in (tmp_path / "kind").iterdir()) == [".key.lock", "key"]
+
+
+def test_halves_of_others_are_left_to_them_until_they_are_old(tmp_path: Path) -> None:
+    (tmp_path / "kind").mkdir()
+    mine, ended, elsewhere, old, unnamed = (
+        tmp_path / "kind" / f".key.making-{name}"
+        for name in (
+            f"{socket.gethostname()}-{os.getpid()}-00",
+            f"{socket.gethostname()}-{2**22 + 1}-00",  # no process has such a number
+            "node-7-1-00",
+            "node-8-1-00",
+            "a1b2c3d4",
+        )
+    )
+    for folder in (mine, ended, elsewhere, old, unnamed):
+        folder.mkdir()
+    os.utime(old, (time.time() - 2 * 86400,) * 2)
+    Store(tmp_path).once("kind", "key", lambda made: None)
+    assert [folder.exists() for folder in (mine, ended, elsewhere, old, unnamed)] == [True, False, True, False, True]
 
 
 def test_unwritable_cache_says_what_to_do(tmp_path: Path) -> None:

@@ -220,6 +220,12 @@ def test_formats_that_can_t_be(loaded: Loaded, wanted: dict[str, Any], message: 
 def test_prompt_and_summary_share_the_positions(sources: Sources) -> None:
     with pytest.raises(CheckpointMistake, match="260 tokens together, are more than the model's 256 positions"):
         causal.load(settings(tokenizer={"encoder_max_len": 220, "decoder_max_len": 40}), sources)
+    for key in ("max_length", "max_new_tokens"):  # what is generated may be longer than what is taught
+        said = (
+            f"tokenizer.encoder_max_len: prompt and summary, 350 tokens together with generation.{key} 150, are more than the model's 256"
+        )
+        with pytest.raises(CheckpointMistake, match=said):
+            causal.load(settings(tokenizer={"encoder_max_len": 200, "decoder_max_len": 40}, generation={key: 150}), sources)
 
 
 def test_a_saved_model_says_the_same(loaded: Loaded, tmp_path: Path) -> None:

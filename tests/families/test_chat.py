@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from tokenizers import AddedToken
 
 from summtune.config.settings import Settings
 from summtune.decoding.generation import generate_watched, generation_config
+from summtune.errors import CheckpointMistake
 from summtune.families import Loaded, Sources, causal
-from summtune.families._prompt import end_of_summary
+from summtune.families._prompt import end_of_summary, notices
 from summtune.training.store import Store
 from tests.published import GPT2, publish, tokenizer
 from tests.small_gguf import CHAT, EOS, write_gguf
@@ -103,6 +105,40 @@ def test_a_template_without_a_token_for_it_ends_as_texts_do(loaded: Loaded) -> N
         assert end_of_summary(chat, settings(Path()).tokenizer) == chat.eos_token_id
     finally:
         chat.chat_template = before
+
+
+def test_a_prompt_does_not_depend_on_the_day(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates such as Llama 3's write the date: training, referee, prediction and the next run would read other prompts."""
+    from transformers.utils import chat_template_utils
+
+    chat, given = loaded.tokenizer, settings(Path())
+    before, prompts = chat.chat_template, []
+    chat.chat_template = "{{ 'Today Date: ' + strftime_now('%d %b %Y') + '\\n' }}" + str(before)
+    try:
+        for day in (1, 2):
+
+            class Clock(datetime):
+                @classmethod
+                def now(cls, tz: Any = None, day: int = day) -> datetime:  # type: ignore[override]
+                    return datetime(2026, 1, day)
+
+            monkeypatch.setattr(chat_template_utils, "datetime", Clock)
+            prompts += causal.encode(chat, [DIALOGUE], [SUMMARY], given)["input_ids"]
+        assert prompts[0] == prompts[1]
+        assert chat.decode(prompts[0], skip_special_tokens=False).startswith("<s>Today Date: 26 Jul 2024\n<|im_start|>")
+        said = (
+            "the chat template writes the date: it is 26 July 2024 in every prompt, so that prompts stay the same; whoever asks the model"
+        )
+        assert f"{said} elsewhere does as well to say that date (tokenizer.input_format goes without)." in notices(chat, given.tokenizer)
+        assert notices(chat, settings(Path(), input_format="{dialogue}\n").tokenizer) == ()
+        chat.chat_template = "{% set form = '%d' %}{{ strftime_now(form) }}" + str(before)
+        with pytest.raises(
+            CheckpointMistake, match=r"tokenizer.input_format: the chat template writes the date in a form that is known only"
+        ):
+            causal.encode(chat, [DIALOGUE], [SUMMARY], given)
+    finally:
+        chat.chat_template = before
+    assert notices(chat, given.tokenizer) == ()
 
 
 def test_the_template_in_a_gguf_file(shared: Path) -> None:

@@ -97,7 +97,7 @@ def test_without_a_checkpoint() -> None:
 
 
 def test_unknown_architecture() -> None:
-    with pytest.raises(CheckpointMistake, match=r"no family handles the architecture 'resnet'. Known are bart"):
+    with pytest.raises(CheckpointMistake, match=r"no family handles the architecture 'resnet'. Known are apertus, arcee, bart"):
         family_of(settings(None, architecture="resnet"))
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from summtune.config.settings import Settings
+from summtune.decoding.cleaning import cleaner
 from summtune.errors import CheckpointMistake
 from summtune.families import Loaded, Sources, causal, family_of
 from summtune.training.store import Store
@@ -80,6 +81,35 @@ def test_tokens_that_take_the_place_of_spare_embeddings(shared: Path, sources: S
     pieces = again.tokenizer("#Person1#", add_special_tokens=False)["input_ids"]
     weights = one.model.get_input_embeddings().weight
     assert torch.allclose(weights[one.tokenizer.convert_tokens_to_ids("#Person1#")], weights[pieces].mean(dim=0), atol=1e-7)
+
+
+@pytest.mark.parametrize(("model_type", "shapes"), [("gpt2", GPT2), ("bart", BART)])
+def test_speakers_that_a_checkpoint_has_as_special_tokens_stay_in_the_output(
+    model_type: str, shapes: dict[str, Any], shared: Path, sources: Sources, tmp_path: Path
+) -> None:
+    """As most who tune models with speakers make them: transformers leaves special tokens out of what it decodes."""
+    from transformers import AutoTokenizer
+
+    folder = publish(shared / f"{model_type}-special", model_type, shapes, embeddings=400)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": [*TOKENS, "#Own#"]})
+    tokenizer.save_pretrained(folder)
+    text = f"{TOKENS[0]}은 {TOKENS[1]}와 만난다.</s> #Own#"
+    ids = tokenizer(text)["input_ids"]
+    assert TOKENS[0] not in tokenizer.decode(ids, skip_special_tokens=True), "this is the trap"
+    one = had(folder, sources)
+    assert one.tokenizer(text)["input_ids"] == ids
+    assert one.added == ()
+    family_of(settings(folder)).encode(one.tokenizer, [text], [text], settings(folder))
+    one.model.save_pretrained(tmp_path)
+    one.tokenizer.save_pretrained(tmp_path)
+    saved = family_of(settings(folder)).load_folder(tmp_path, settings(folder))
+    for kept in (one, saved):
+        assert cleaner(kept.tokenizer, ())([ids]) == [f"{TOKENS[0]}은 {TOKENS[1]}와 만난다."]
+        assert kept.tokenizer.all_special_tokens == ["<s>", "</s>", "<unk>", "<pad>", "<mask>", "#Own#"]
+    said = f"the checkpoint's tokenizer has {', '.join(TOKENS)} as special tokens, which would be deleted from every summary"
+    assert one.notices[0] == f"{said}: here they stay (tokenizer.special_tokens)."
+    assert not any("special tokens" in notice for notice in saved.notices)
 
 
 def test_a_tokenizer_of_another_model(shared: Path, sources: Sources) -> None:

@@ -11,21 +11,21 @@ from pathlib import Path
 import summtune
 from tests.small_training import rows, write_csv
 
-FAMILY = '''"""StableLM, as a family of its own: fed like other decoder-only models."""
+FAMILY = '''"""Persimmon, as a family of its own: fed like other decoder-only models."""
 
 from summtune.families.causal import (
     CONSUMES, LIMITS, SHARES_POSITIONS, adapted, collate, encode, encoding_digest, load, load_folder, logits_and_targets, new_tokens,
     token_counts,
 )
 
-ARCHITECTURES = ("stablelm",)
+ARCHITECTURES = ("persimmon",)
 '''
 
 SETTINGS = """
 model:
-  architecture: stablelm
+  architecture: persimmon
   load_pretrained: false
-  config_overrides: {hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2, num_key_value_heads: 2,
+  config_overrides: {hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2,
     max_position_embeddings: 256}
 tokenizer: {vocab_size: 600, encoder_max_len: 128, decoder_max_len: 48}
 training: {num_train_epochs: 2, per_device_train_batch_size: 4, learning_rate: 1.0e-2}
@@ -46,9 +46,9 @@ from summtune.training.job import Job
 from summtune.training.train import train
 
 settings = load_settings("settings.yaml", environ={}).resolved.settings
-assert family_of(settings).__name__ == "summtune.families.stablelm"
+assert family_of(settings).__name__ == "summtune.families.persimmon"
 space = load_experiment(Path("space.yaml"), environ={})
-assert space.base.settings.model.architecture == "stablelm"
+assert space.base.settings.model.architecture == "persimmon"
 lines = []
 job = Job(settings, "loss", False, AttemptPaths(Path("attempt").absolute()), Path("cache").absolute(), threads=1)
 train(job, lambda metrics, checkpoint: lines.append(metrics["loss"]))
@@ -64,7 +64,7 @@ def test_one_file_suffices(tmp_path: Path) -> None:
     for beside in ("data", "search_spaces"):  # of a checkout
         if (package.parent / beside).is_dir():
             (tmp_path / beside).symlink_to(package.parent / beside)
-    (tmp_path / "summtune" / "families" / "stablelm.py").write_text(FAMILY, encoding="utf-8")
+    (tmp_path / "summtune" / "families" / "persimmon.py").write_text(FAMILY, encoding="utf-8")
     (tmp_path / "settings.yaml").write_text(SETTINGS, encoding="utf-8")
     (tmp_path / "space.yaml").write_text("base: settings.yaml\nparameters: {learning_rate: {values: [0.01, 0.001]}}\n", encoding="utf-8")
     write_csv(tmp_path / "train.csv", rows(16))

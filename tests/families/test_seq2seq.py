@@ -158,6 +158,14 @@ def test_t5_from_configuration(shared: Path) -> None:
             {"tokenizer": {"encoder_max_len": 256}},
             "tokenizer.encoder_max_len: 256 tokens are more than the model's 128 positions. Give at most 128.",
         ),
+        (
+            {"generation": {"max_length": 150}},
+            "generation.max_length: 150 tokens are more than the model's 128 positions. Give at most 128.",
+        ),
+        (
+            {"generation": {"max_new_tokens": 150}},
+            "generation.max_new_tokens: 150 tokens are more than the model's 128 positions. Give at most 128.",
+        ),
         ({"model": {"config_overrides": {"width": 3}}}, "model.config_overrides.width: a bart configuration has no width."),
     ],
 )

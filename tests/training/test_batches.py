@@ -4,10 +4,12 @@ import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from summtune.config.settings import Training
 from summtune.training.batches import Dealt, LengthGrouped
-from summtune.training.memory import Parts
+from summtune.training.memory import Parts, step_rows
 
 LENGTHS = [random.Random(number).randint(20, 500) for number in range(1003)]
 
@@ -118,15 +120,35 @@ def test_every_epoch_is_dealt_anew() -> None:
 @pytest.mark.parametrize(
     ("rows", "accumulation", "workers", "share"),
     [
-        (16, 1, 1, Parts(16, 1)),
-        (16, 1, 2, Parts(8, 1)),
-        (8, 2, 2, Parts(8, 1)),
-        (16, 4, 2, Parts(16, 2)),
-        (16, 3, 2, Parts(12, 2)),
-        (7, 1, 2, Parts(4, 1)),
-        (2, 1, 2, Parts(1, 1)),
+        (16, 1, 1, (16, 1)),
+        (16, 1, 2, (8, 1)),
+        (8, 2, 2, (8, 1)),
+        (16, 4, 2, (16, 2)),
+        (16, 3, 2, (12, 2)),
+        (7, 1, 2, (4, 1)),
+        (2, 1, 2, (1, 1)),
+        (2, 5, 2, (2, 3)),
     ],
 )
-def test_what_is_asked_of_a_worker(rows: int, accumulation: int, workers: int, share: Parts) -> None:
+def test_what_is_asked_of_a_worker(rows: int, accumulation: int, workers: int, share: tuple[int, int]) -> None:
     asked = Training(per_device_train_batch_size=rows, gradient_accumulation_steps=accumulation)
-    assert Parts.asked(asked, workers) == share
+    parts = Parts.asked(asked, workers)
+    assert (parts.rows, parts.accumulation) == share
+
+
+@given(st.integers(1, 24), st.integers(1, 12), st.integers(1, 5))
+def test_a_worker_comes_to_its_step_in_as_many_micro_batches_as_the_optimiser_waits_for(rows: int, accumulation: int, workers: int) -> None:
+    asked = Training(per_device_train_batch_size=rows, gradient_accumulation_steps=accumulation)
+    step = step_rows(asked)
+    parts: Parts | None = Parts.asked(asked, workers)
+    assert parts is not None
+    assert parts.rows <= rows
+    sizes = []
+    while parts is not None:
+        sizes.append(parts.rows)
+        for rank in range(workers):
+            assert len(Dealt(range(3 * step), step, parts.rows, rank, workers)) == 3 * parts.accumulation
+        assert workers > 1 or parts.rows * parts.accumulation == step, "whose micro-batches are cut without regard to steps"
+        parts = parts.smaller()
+    assert sizes[-1] == 1
+    assert sizes == sorted(set(sizes), reverse=True)

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from summtune.config.settings import Settings
+from summtune.decoding.room import is_out_of_memory
 from summtune.errors import TrialFailure
 from summtune.families import causal, seq2seq
-from summtune.training.devices import is_out_of_memory
+from summtune.metrics._scoring import Scoring
 from summtune.training.memory import Parts
 from summtune.training.rehearsal import longest_rows
 from summtune.training.train import train
@@ -54,11 +55,13 @@ def results(asked: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("parts", "sizes"),
     [
-        (Parts(32, 1), [(32, 1), (16, 2), (8, 4), (4, 8), (2, 16), (1, 32)]),
-        (Parts(6, 1), [(6, 1), (3, 2), (2, 3), (1, 6)]),
-        (Parts(3, 4), [(3, 4), (2, 6), (1, 12)]),
-        (Parts(7, 1), [(7, 1), (1, 7)]),
+        (Parts(32, 32), [(32, 1), (16, 2), (8, 4), (4, 8), (2, 16), (1, 32)]),
+        (Parts(6, 6), [(6, 1), (3, 2), (2, 3), (1, 6)]),
+        (Parts(3, 12), [(3, 4), (2, 6), (1, 12)]),
+        (Parts(7, 7), [(7, 1), (1, 7)]),
         (Parts(1, 5), [(1, 5)]),
+        (Parts(2, 5), [(2, 3), (1, 5)]),
+        (Parts(5, 9), [(5, 2), (3, 3), (1, 9)]),
     ],
 )
 def test_smaller_parts_make_the_same_step(parts: Parts, sizes: list[tuple[int, int]]) -> None:
@@ -68,7 +71,6 @@ def test_smaller_parts_make_the_same_step(parts: Parts, sizes: list[tuple[int, i
         found.append((following.rows, following.accumulation))
         following = following.smaller()
     assert found == sizes
-    assert len({rows * accumulation for rows, accumulation in found}) == 1
 
 
 def test_the_longest_batch_has_the_longest_source_and_the_longest_target() -> None:
@@ -202,16 +204,45 @@ def test_evaluating_takes_fewer_at_a_time(shared: Path, monkeypatch: pytest.Monk
     assert caught.value.cause == "out_of_memory"
 
 
+OF_CUBLAS = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+OF_THE_MACHINE = RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+
+@pytest.mark.parametrize("error", [OF_CUBLAS, OF_THE_MACHINE, MemoryError()], ids=["cublas", "machine", "python"])
+def test_memory_that_evaluating_lacks_changes_nothing_of_the_training(
+    shared: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SimulatedMemoryForEvaluating(monkeypatch, seq2seq, rows=2, error=error)
+    asked, reports = job(shared, settings_of(shared, "seq2seq", num_train_epochs=1), f"evaluating-{error}"[:20]), Reports()
+    train(asked, reports)
+    assert [line["micro_batch_size"] for line in reports.metrics] == [8]
+    (said,) = results(asked)["notices"]
+    assert said.startswith("Memory does not suffice to summarise ")
+
+
+def test_memory_that_a_metric_lacks_is_not_sought_in_smaller_batches(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def score(scoring: Any, summaries: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Scoring, "score", score)
+    asked = job(shared, settings_of(shared, "seq2seq"), "scoring")
+    with pytest.raises(TrialFailure) as caught:
+        train(asked, Reports())
+    assert caught.value.cause == "out_of_memory"
+    assert str(caught.value) == (
+        "memory ran out while evaluating, though not over the size of a batch (OutOfMemoryError: CUDA out of memory.). "
+        "Metrics without a model of their own take less (evaluation.metrics)."
+    )
+    assert "Memory ran out" not in asked.attempt.log.read_text(), "in a step"
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (MemoryError(), True),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
-        (
-            RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: 9 bytes"),
-            True,
-        ),
+        (OF_CUBLAS, True),
+        (OF_THE_MACHINE, True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),
     ],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from summtune.errors import SettingsMistake
 from summtune.families import family_of
 from tests.small_models import Fitted, fit, settings_of
 from tests.small_training import rows
@@ -169,3 +171,12 @@ def test_epochs_and_steps(shared: Path) -> None:
     fitted = fit(shared, train_rows=18, training={"num_train_epochs": 1})
     dropped = fit(shared, train_rows=18, training={"num_train_epochs": 1, "dataloader_drop_last": True})
     assert (fitted.reports.metrics[0]["step"], dropped.reports.metrics[0]["step"]) == (5, 4)
+    in_threes = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 3}
+    dropped = fit(shared, train_rows=17, training={"num_train_epochs": 1, "dataloader_drop_last": True, **in_threes})
+    assert dropped.reports.metrics[0]["step"] == 3, "the 17th row is left out, and not the last step, which has fewer"
+
+
+def test_where_no_batch_is_full_nothing_is_left_of_the_rows(shared: Path) -> None:
+    said = "training.dataloader_drop_last: the 3 rows of training data don't fill a batch of 4, and all would be left out. "
+    with pytest.raises(SettingsMistake, match=re.escape(said + "Leave it out, or give a smaller per_device_train_batch_size.")):
+        fit(shared, train_rows=3, training={"num_train_epochs": 1, "dataloader_drop_last": True})

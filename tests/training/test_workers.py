@@ -151,13 +151,23 @@ def test_memory_that_runs_out_later_is_answered_by_beginning_again_together(shar
     asked = job(shared, settings, "broken")
     _, second = together(2, with_little_memory, asked, 1, 300, 4)
     said = "Memory ran out in step 5: each step of 16 rows is dealt out to 2 workers as 2 times 4 instead of 1 times 8."
-    assert f"to be begun again with ((4, 2), '{said}')" in second.error
-    again = job(shared, settings, "broken", parts=(4, 2), notices=(said,))
+    assert f"to be begun again with (4, '{said}')" in second.error
+    again = job(shared, settings, "broken", micro_batch=4, notices=(said,))
     (several,) = by_two(again)
     whole = trained(job(shared, settings, "unbroken"))
     assert [line["iteration"] for line in several.metrics] == [2, 3], "it went on from its last checkpoint"
     whole.metrics = whole.metrics[1:]
     assert_the_same(several, whole)
+
+
+def test_a_share_that_does_not_divide_evenly_comes_in_smaller_parts_of_the_same_steps(shared: Path) -> None:
+    """Of ten rows each has five: three times two at most, then five times one, and not six times."""
+    settings = settings_of(shared, "seq2seq", per_device_train_batch_size=2, gradient_accumulation_steps=5)
+    asked, smaller = by_two(job(shared, settings, "five"), job(shared, settings, "five-by-one", micro_batch=1))
+    one = trained(job(shared, settings, "ten"))
+    assert [line["micro_batch_size"] for line in (*asked.metrics, *smaller.metrics)] == [2, 2, 1, 1]
+    assert_the_same(asked, one)
+    assert_the_same(smaller, one)
 
 
 def losing_its_numbers(asked: Job, rank: int) -> Reports:
