@@ -40,7 +40,7 @@ OWNED = {
 _SAME_AS_OURS = {"eval_strategy": "epoch", "save_strategy": "epoch", "predict_with_generate": True, "report_to": "none"}
 
 
-_WATCHING: Mapping[str, Mapping[str, Any]] = {"reduce_lr_on_plateau": {}, "greedy": {"min_lr": 0.0}}
+WATCHING: Mapping[str, Mapping[str, Any]] = {"reduce_lr_on_plateau": {}, "greedy": {"min_lr": 0.0}}
 """Schedules that watch the objective. transformers lets both take less for better, whatever the metric, and greedy's least rate is 1e-3:
 above what most models are tuned with, so that it would raise the rate where it means to lower it."""
 
@@ -165,8 +165,8 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
         arguments = Seq2SeqTrainingArguments(**(ours | extras))
     except (ValueError, TypeError) as problem:
         raise SettingsMistake(Problem(f"transformers refuses the arguments: {problem}", key="training")) from problem
-    if training.lr_scheduler_type in _WATCHING:
-        ways = {**_WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
+    if training.lr_scheduler_type in WATCHING:
+        ways = {**WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
         arguments.lr_scheduler_kwargs = {**ways, **(arguments.lr_scheduler_kwargs or {})}
     # The loss of a step is the mean over its target tokens, whichever worker has them.
     arguments.average_tokens_across_devices = True

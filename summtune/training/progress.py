@@ -132,6 +132,8 @@ class Progress:
             "under_way": under_way,
             "predictions": self._prediction_rows(evaluated) if evaluated is not None else None,
             "scoring": self.evaluator.description,
+            "settings": self.job.settings.model_dump(mode="json"),
+            "data": {name: {"rows": one["rows"], "fingerprint": one["fingerprint"]} for name, one in self.facts["data"].items()},
         }
 
     def assess(self, model: Any) -> dict[str, float]:

@@ -107,6 +107,29 @@ def test_four_epochs_interrupted_after_two(shared: Path, family: str) -> None:
     assert_equal(*resumed_after(shared, f"{family}-four", settings_of(family, shared, num_train_epochs=4), 8))
 
 
+RATES: dict[str, dict[str, Any]] = {
+    "rate": {"learning_rate": 1e-4},
+    "decay": {"weight_decay": 0.5, "adam_beta1": 0.5},
+    "epochs": {"num_train_epochs": 4},
+}
+
+
+@pytest.mark.parametrize("changed", RATES)
+def test_what_an_optimiser_is_told_anew_it_does(shared: Path, changed: str) -> None:
+    """Rates of the schedule as those of a training that had been told so from the beginning, and the optimiser's own."""
+    plain = {"num_train_epochs": 2, "per_device_train_batch_size": 16, "warmup_ratio": 0.0}  # a step an epoch, so that each rate is seen
+    before, after = small_settings(shared, training=plain), small_settings(shared, training={**plain, **RATES[changed]})
+    stopped = Reports(stop_after=1)
+    with pytest.raises(SystemExit):
+        train(job(shared, before, f"told-{changed}-first"), stopped)
+    resumed, uninterrupted = Reports(), Reports()
+    train(job(shared, after, f"told-{changed}-rest", resume_from=stopped.checkpoints[0]), resumed)
+    train(job(shared, after, f"told-{changed}-whole"), uninterrupted)
+    assert [line["learning_rate"] for line in resumed.metrics] == [line["learning_rate"] for line in uninterrupted.metrics[1:]]
+    groups = [torch.load(one.checkpoints[-1] / "optimizer.pt", weights_only=True)["param_groups"] for one in (resumed, uninterrupted)]
+    assert groups[0] == groups[1]
+
+
 def test_checkpoints_between_evaluations(shared: Path) -> None:
     settings = small_settings(shared, training={"num_train_epochs": 2, "save_steps": 3, "save_total_limit": 9})
     asked, plain = job(shared, settings, "every third"), job(shared, small_settings(shared), "none between")
