@@ -97,8 +97,8 @@ def give_embeddings(model: Any, tokens: Tokens) -> None:
 
 
 def _check_fit(tokenizer: Any, rows: int) -> None:
-    own = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False) if tokenizer.is_fast else tokenizer.get_vocab()
-    most = max(own.values(), default=-1) + 1
+    added = tokenizer.get_added_vocab()
+    most = max((place for token, place in tokenizer.get_vocab().items() if token not in added), default=-1) + 1
     if most > rows or len(tokenizer) < LEAST_SHARE * rows:
         count = f"{most:,} tokens of its own" if most > rows else f"{len(tokenizer):,} tokens"
         reason = f"the tokenizer has {count}, and the model {rows:,} embeddings: they are not of one model."

@@ -14,7 +14,7 @@ from summtune.config.settings import Settings
 from summtune.errors import CheckpointMistake
 from summtune.families import Loaded, Sources, causal, family_of
 from summtune.training.store import Store
-from tests.published import BART, GPT2, LLAMA, publish
+from tests.published import BART, GPT2, LLAMA, T5, publish
 
 TOKENS = ("#Person1#", "#Person2#")
 
@@ -179,3 +179,20 @@ def test_code_of_a_checkpoint_is_run_when_that_is_said(own_code: tuple[Path, Pat
     one.model.save_pretrained(str(tmp_path / "saved"))
     one.tokenizer.save_pretrained(str(tmp_path / "saved"))
     assert type(family.load_folder(tmp_path / "saved", asked).model).__name__ == "OwnModel"
+
+
+def test_a_tokenizer_that_is_python_all_the_way(tmp_path: Path, sources: Sources) -> None:
+    """ByT5's own: what counts is its vocabulary without what was added, and token ids are kept by what it is made from."""
+    from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
+
+    folder = tmp_path / "byt5"
+    ids = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
+    T5ForConditionalGeneration(T5Config(vocab_size=384, **T5, **ids)).save_pretrained(str(folder))
+    ByT5Tokenizer().save_pretrained(str(folder))
+    plain, added = had(folder, sources, tokenizer={"special_tokens": []}), had(folder, sources)
+    assert not added.tokenizer.is_fast
+    assert added.tokenizer("#Person1#")["input_ids"] == [384, 1]
+    assert added.model.get_input_embeddings().num_embeddings == 386
+    asked = settings(folder)
+    digests = [family_of(asked).encoding_digest(one, asked) for one in (plain, added, had(folder, sources))]
+    assert digests[1] == digests[2] != digests[0]
