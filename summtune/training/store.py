@@ -12,7 +12,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from summtune import durable
 from summtune.errors import SurroundingsFailure
+from summtune.training.checkpoints import is_sealed, seal
 
 
 class Store:
@@ -24,20 +26,20 @@ class Store:
     def once(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         """The folder of `key`, made by `make` (which gets an empty folder) if nobody has made it yet.
 
-        A folder under its final name is complete, since it gets that name by a rename; the lock only saves double work, so a file
-        system without locks is safe, too.
+        A folder gets its final name by a rename, once all in it is on the disk, and sealed: one that a power cut, or a copy that was
+        cut short, has left without a part is made anew. The lock only saves double work, so a file system without locks is safe, too.
 
         Raises:
             SurroundingsFailure: the folder can't be written.
         """
         folder = self._root / kind / key
-        if folder.is_dir():
+        if is_sealed(folder):
             return folder
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with (folder.parent / f".{key}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                if not folder.is_dir():
+                if not is_sealed(folder):
                     self._make(folder, make)
         except OSError as problem:
             reason = (
@@ -53,7 +55,11 @@ class Store:
         temporary.mkdir()
         try:
             make(temporary)
+            seal(temporary)
+            if folder.exists():
+                shutil.rmtree(folder)
             os.rename(temporary, folder)
+            durable.sync_folder(folder.parent)
         except BaseException:  # a stopped trial (SystemExit), too, must leave nothing half made behind
             shutil.rmtree(temporary, ignore_errors=True)
             raise

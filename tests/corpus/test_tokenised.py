@@ -1,8 +1,9 @@
 """Tokenised once, whoever comes first, and again when anything that matters changes."""
 
 import multiprocessing
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,41 @@ def test_a_crash_leaves_no_halves(tmp_path: Path) -> None:
         store.once("kind", "key", crash)
     (tmp_path / "kind" / ".key.making-dead").mkdir()  # what a kill -9 leaves
     folder = store.once("kind", "key", lambda made: None)
-    assert list(folder.iterdir()) == []
+    assert [entry.name for entry in folder.iterdir()] == ["manifest.json"]
     assert sorted(entry.name for entry in (tmp_path / "kind").iterdir()) == [".key.lock", "key"]
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_text(""), Path.unlink], ids=["emptied", "gone"])
+def test_what_a_power_cut_left_without_a_part_is_made_anew(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    made: list[int] = []
+
+    def make(folder: Path) -> None:
+        made.append(1)
+        (folder / "inner").mkdir()
+        (folder / "inner" / "thing").write_text("whole")
+
+    thing = Store(tmp_path).once("kind", "key", make) / "inner" / "thing"
+    damage(thing)
+    for _ in range(2):
+        assert (Store(tmp_path).once("kind", "key", make) / "inner" / "thing").read_text() == "whole"
+    assert made == [1, 1]
+
+
+def test_what_is_made_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[int] = set()
+    sync, rename = os.fsync, os.rename
+
+    def remember(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def check(source: Path, target: Path) -> None:
+        assert {entry.stat().st_ino for entry in (source, *source.rglob("*"))} <= synced
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", remember)
+    monkeypatch.setattr(os, "rename", check)
+    assert (Store(tmp_path).once("kind", "key", lambda folder: (folder / "thing").touch()) / "thing").is_file()
 
 
 def test_unwritable_cache_says_what_to_do(tmp_path: Path) -> None:
