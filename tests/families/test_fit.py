@@ -120,6 +120,16 @@ def test_a_causal_model_without_padding_token_pads_with_its_end_token(shared: Pa
     assert not any("padding token" in notice for notice in named.notices)
 
 
+def test_a_token_that_nobody_has_is_refused_where_it_is_named(shared: Path, sources: Sources) -> None:
+    folder = publish(shared / "named", "gpt2", GPT2)
+    said = refused(folder, sources, tokenizer={"eos_token": "</S>", "pad_token": "<nothing>"})
+    assert "tokenizer.eos_token: the tokenizer has no token '</S>'. Did you mean </s>?" in said
+    assert "tokenizer.pad_token: the tokenizer has no token '<nothing>'. There are " in said
+    ends = had(folder, sources, tokenizer={"eos_token": "#End#", "special_tokens": [*TOKENS, "#End#"]})
+    assert ends.tokenizer.eos_token == "#End#"
+    assert ends.tokenizer.eos_token_id in ends.added, "its embedding is trained beside adapters, too"
+
+
 def test_an_encoder_decoder_model_needs_one(shared: Path, sources: Sources) -> None:
     folder = publish(shared / "bart-unpadded", "bart", BART, pad=False)
     assert "tokenizer.pad_token: the tokenizer has no padding token. Name one of its tokens" in refused(folder, sources)
