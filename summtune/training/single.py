@@ -167,7 +167,7 @@ def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str =
         os.replace(best, paths.best_model)
         with contextlib.suppress(FileNotFoundError):
             os.replace(predictions_of(paths.best_model), paths.predictions)
-    if status == "finished" and not prepared.settings.training.keep_checkpoint:
+    if status == "finished" and not prepared.settings.training.keep_checkpoint and paths.checkpoints.is_dir():
         shutil.rmtree(paths.checkpoints)
     durable.sync_folder(paths.folder)
     results |= {

@@ -54,6 +54,15 @@ def test_without_its_checkpoint_a_training_leaves_its_best_model(here: Path) -> 
     assert (folder / "models" / "best_model" / "config.json").is_file()
 
 
+def test_what_was_over_has_no_checkpoint_to_leave_behind(here: Path) -> None:
+    assert main(["train", *configured(here, max_steps=4)]) == 0
+    first = only_experiment(here)
+    over = ["--resume-from-checkpoint", str(first / "checkpoints" / "checkpoint-4"), "--set", "training.keep_checkpoint=false"]
+    assert main(["train", *over]) == 0
+    second = next(entry for entry in first.parent.iterdir() if entry != first)
+    assert (second / "models" / "best_model" / "config.json").is_file()
+
+
 def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_csv(here / "test.csv", rows(3, start=200))
     assert main(["train", *configured(here), "--test-data", "test.csv"]) == 0
