@@ -132,7 +132,7 @@ class SectionReader:
             self.reading.notices.append(f"{place}{written} is left out: {DROPPED[argument]}.")
             return True
         decided = DECIDED.get(argument)
-        if decided and any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless):
+        if decided and decided.asks_for_the_same(value):
             self.reading.notices.append(f"{place}{written} is left out: {decided.by}.")
             return True
         return False
