@@ -32,7 +32,7 @@ from summtune.training.checkpoints import bytes_on_disk, sealed_checkpoints
 from summtune.training.job import Job, Report, StopAsked
 from summtune.training.notices import Note
 from summtune.training.referee import score_in_full
-from summtune.training.resumption import whole_checkpoint
+from summtune.training.resumption import read_record, whole_checkpoint
 from summtune.training.terms import differences
 from summtune.training.train import train
 
@@ -79,13 +79,15 @@ def prepare(resolved: Resolved, resume_from: Path | None, notices: tuple[str, ..
         said.append("wandb: only runs (`summtune run`) are mirrored so far; this training is recorded in its own folder.")
     if settings.general.storage is not None:
         said.append("general.storage: only runs (`summtune run`) are stored there; this training lies in its own folder.")
-    whole = None
+    whole, objective = None, _objective(settings)
     if resume_from is not None:
         found = whole_checkpoint(resume_from.expanduser().absolute())
         whole = found.folder
         assert whole is not None, "whole_checkpoint raises where there is none"
         said += [*found.notices, *differences(whole, settings, facts, best_model_of(whole))]
-    return Prepared(resolved, _objective(settings), facts, whole, tuple(dict.fromkeys(said)))
+        # A trial's checkpoint knows the best score by the objective of its run.
+        objective = Objective(**read_record(whole)["objective"])
+    return Prepared(resolved, objective, facts, whole, tuple(dict.fromkeys(said)))
 
 
 def train_single(prepared: Prepared, paths: ExperimentPaths, report: Report, note: Note, stop_asked: StopAsked) -> dict[str, Any]:

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
+from summtune.config.complete import load_settings
+from summtune.config.objective import Objective
 from summtune.config.settings import Settings
 from summtune.errors import Interrupted
 from summtune.paths import AttemptPaths
 from summtune.training.checkpoints import sealed_checkpoints, verify
+from summtune.training.single import prepare
 from summtune.training.train import train
 from tests.small_training import Reports, job, small_settings
 
@@ -63,6 +67,11 @@ def assert_equal(whole: AttemptPaths, resumed: AttemptPaths) -> None:
     records = [json.loads((folder / "summtune.json").read_text(encoding="utf-8")) for folder in (one, two)]
     assert records[0]["predictions"] == records[1]["predictions"]
     assert records[0]["standing"] == records[1]["standing"]
+
+
+def written(settings: Settings, file: Path) -> Path:
+    file.write_text(yaml.safe_dump(settings.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    return file
 
 
 def lasting(attempt: AttemptPaths) -> list[dict[str, Any]]:
@@ -128,6 +137,16 @@ def test_what_an_optimiser_is_told_anew_it_does(shared: Path, changed: str) -> N
     assert [line["learning_rate"] for line in resumed.metrics] == [line["learning_rate"] for line in uninterrupted.metrics[1:]]
     groups = [torch.load(one.checkpoints[-1] / "optimizer.pt", weights_only=True)["param_groups"] for one in (resumed, uninterrupted)]
     assert groups[0] == groups[1]
+
+
+def test_a_trial_that_goes_on_by_itself_is_judged_as_in_its_run(shared: Path) -> None:
+    settings = small_settings(shared, training={"num_train_epochs": 2})
+    stopped = Reports(stop_after=1)
+    with pytest.raises(SystemExit):
+        train(job(shared, settings, "of a run", objective_name="loss", maximize=False), stopped)
+    complete = load_settings(str(written(settings, shared / "trial.yaml")), environ={})
+    prepared = prepare(complete.resolved, stopped.checkpoints[0])
+    assert prepared.objective == Objective("loss", "minimize")
 
 
 def test_checkpoints_between_evaluations(shared: Path) -> None:

@@ -173,8 +173,8 @@ def between(attempt: AttemptPaths, iteration: int, step: int) -> Path:
     """A checkpoint that a worker wrote after an evaluation and before the next."""
     folder = attempt.checkpoints / f"checkpoint-{step}"
     folder.mkdir(parents=True)
-    under_way = {"since_step": 10}
-    record = {"step": step, "standing": {"iteration": iteration}, "history": [], "under_way": under_way, "settings": {}, "data": {}}
+    record = {"step": step, "standing": {"iteration": iteration}, "history": [], "under_way": {"since_step": 10}}
+    record |= {"objective": {}, "settings": {}, "data": {}}
     (folder / PROGRESS_FILE).write_text(json.dumps(record), encoding="utf-8")
     seal(folder)
     return folder
