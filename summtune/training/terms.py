@@ -73,9 +73,10 @@ def differences(checkpoint: Path, settings: Settings, facts: CorpusFacts, best_m
         *_other_scores(name, settings, record, facts),
     ]
     if problems:
-        begin = f"`--set model.checkpoint={best_model}`" if best_model is not None else "model.checkpoint"
+        begin = f"--set model.checkpoint={best_model if best_model is not None else 'FOLDER'}"
+        begin += "" if settings.model.load_pretrained else " --set model.load_pretrained=true"
         reason = "what stands above stays as it was where a training goes on."
-        remedy = f"Resume with the same, or begin a training of its own from its best model: {begin}."
+        remedy = f"Resume with the same, or begin a training of its own from its best model: `{begin}`."
         raise RunMistake([*problems, Problem(reason, remedy, key="--resume-from-checkpoint")])
     told = [
         f"{key} {shown(then)} → {shown(now)}"

@@ -234,7 +234,7 @@ def test_what_goes_on_keeps_weights_steps_and_scores_and_may_learn_at_another_ra
         error = capsys.readouterr().err
         assert reason in error
         assert "Resume with the same, or begin a training of its own from its best model: " in error
-        assert f"`--set model.checkpoint={first.absolute()}/models/best_model`." in error
+        assert f"`--set model.checkpoint={first.absolute()}/models/best_model --set model.load_pretrained=true`." in error
     assert only_experiment(here) == first
 
     (here / "data" / "train16.csv").write_bytes((here / "data" / "train16.csv").read_bytes().replace("병원".encode(), "약국".encode()))
