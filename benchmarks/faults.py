@@ -1,8 +1,9 @@
 """What a run makes of its time when a worker node is killed every 20 s, and how soon a trial trains again that was lost with one.
 
 A head and two worker nodes of one CPU each, each a machine of its own (a network namespace: needs root, and iproute2). The same search in
-turns: undisturbed, and with the processes of one worker node after the other killed, whose machine begins a new node at once, as a
-cluster does that replaces what it lost. Ray's own settings are left as they are.
+turns: undisturbed; with one worker node after the other killed, so that its connections close, as where a container is taken away; and
+with the power of one after the other lost, so that who talked with it hears nothing more. Another machine begins a node at once, as in a
+cluster that replaces what it lost. Ray's own settings are left as they are.
 
 Useful is the time in optimiser steps (`train_s`) of the iterations that count; what was trained twice counts once. The share is of all
 slots' time, from the run's first event to its last. BENCH_REPEATS says how many rounds.
@@ -14,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -22,13 +24,18 @@ from summtune.events.fold import fold
 from summtune.events.kinds import Event, Reported, Retried, TrialStarted
 from summtune.events.log import read_events
 from tests.faults.machines import Machine, why_not
-from tests.faults.ray_cluster import RayCluster, ray_cluster
+from tests.faults.ray_cluster import ray_cluster
 from tests.faults.searching import Search
 
 REPEATS = int(os.environ.get("BENCH_REPEATS", "3"))
 TRIALS, EPOCHS, ROWS = 4, 6, 600
 KILL_EVERY_S = 20.0
 SLOTS = 2
+WAYS: dict[str, Callable[[Machine], None] | None] = {
+    "undisturbed": None,
+    f"a worker node killed every {KILL_EVERY_S:.0f} s": Machine.die,
+    f"a worker node's power lost every {KILL_EVERY_S:.0f} s": Machine.lose_power,
+}
 
 
 @dataclass(frozen=True)
@@ -64,31 +71,33 @@ def main() -> None:
     if reason := why_not():
         print(f"not measured: {reason}")
         return
-    calm: list[Found] = []
-    killed: list[Found] = []
+    rounds: dict[str, list[Found]] = {name: [] for name in WAYS}
     for _ in range(REPEATS):
-        for found, kill in ((calm, False), (killed, True)):
-            found.append(_one(kill=kill))
-            print(f"{'with' if kill else 'without'} kills: {found[-1]}", file=sys.stderr, flush=True)
+        for name, way in WAYS.items():
+            rounds[name].append(_one(way))
+            print(f"{name}: {rounds[name][-1]}", file=sys.stderr, flush=True)
+    calm, *disturbed = rounds
     load = os.getloadavg()[1]
     print(f"{TRIALS} trials of {EPOCHS} epochs, {SLOTS} at a time, {REPEATS} rounds; load of the machine in the last 5 min: {load:.1f}\n")
     print("| | wall time, median | from – to | useful step time over wall time, median | from – to | kills | iterations done again |")
     print("|---|---|---|---|---|---|---|")
-    for name, found in (("undisturbed", calm), (f"a worker node killed every {KILL_EVERY_S:.0f} s", killed)):
+    for name, found in rounds.items():
         walls, shares = [one.wall_s for one in found], [100 * one.share for one in found]
         kills, again = (
             ", ".join(str(number) for number in numbers) for numbers in ([len(one.kills) for one in found], [one.again for one in found])
         )
         print(f"| {name} | {_spread(walls, ' s')} | {median(shares):.0f} % | {_range(shares, ' %')} | {kills} | {again} |")
-    kept = [one.share / other.share for one, other in zip(killed, calm, strict=True)]
-    print(f"\nOf the useful share of an undisturbed run a run under kills keeps {_spread([100 * one for one in kept], ' %', joined=', ')}.")
-    print("\n| after a kill, a trial that was lost | median | from – to | of |\n|---|---|---|---|")
-    for name, times in (
-        ("is known to be lost", [s for one in killed for s in one.noticed_s]),
-        ("begins its next attempt", [s for one in killed for s in one.trains_s]),
-        ("has its next evaluation", [s for one in killed for s in one.evaluated_s]),
-    ):
-        print(f"| {name} | {_spread(times, ' s')} | {len(times)} |")
+    for name in disturbed:
+        kept = [100 * one.share / other.share for one, other in zip(rounds[name], rounds[calm], strict=True)]
+        print(f"\n{name}: of an undisturbed run's useful share {_spread(kept, ' %', joined=', ')} is kept.")
+    print("\n| a trial that was lost | | median | from – to | of |\n|---|---|---|---|---|")
+    for name in disturbed:
+        for what, times in (
+            ("is known to be lost", [s for one in rounds[name] for s in one.noticed_s]),
+            ("begins its next attempt", [s for one in rounds[name] for s in one.trains_s]),
+            ("has its next evaluation", [s for one in rounds[name] for s in one.evaluated_s]),
+        ):
+            print(f"| {name} | {what} | {_spread(times, ' s') if times else '– | –'} | {len(times)} |")
 
 
 def _spread(numbers: list[float], unit: str, joined: str = " | ") -> str:
@@ -99,19 +108,25 @@ def _range(numbers: list[float], unit: str) -> str:
     return f"{min(numbers):.1f} – {max(numbers):.1f}{unit}"
 
 
-def _one(*, kill: bool) -> Found:
+def _one(take: Callable[[Machine], None] | None) -> Found:
     rates = [1e-3 * (number + 1) for number in range(TRIALS)]
-    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, ray_cluster(workers=2, sooner=False) as cluster:
+    with tempfile.TemporaryDirectory(prefix="summtune-bench-") as folder, ray_cluster(workers=3, sooner=False) as cluster:
         cluster.start(2)
         space = {"parameters": {"learning_rate": {"values": rates}}, "resources": {"max_failures": 1000}}
         training = {"training": {"num_train_epochs": EPOCHS}}
         search = Search(cluster, Path(folder), train_rows=ROWS, settings=training, **space)
         process = search.start("run", search.file)
         kills: list[tuple[float, Machine]] = []
-        if kill:
+        if take is not None:
             search.wait_for_report(cluster.machines[1], process)
+            *busy, spare = cluster.machines[1:]
             while process.poll() is None:
-                kills.append(_kill(cluster, cluster.machines[1 + len(kills) % 2]))
+                lost = busy.pop(0)
+                kills.append((time.time(), lost))
+                take(lost)
+                spare.join()
+                cluster.start_worker(spare)
+                busy, spare = [*busy, spare], lost
                 ends = kills[-1][0] + KILL_EVERY_S
                 while process.poll() is None and time.time() < ends:
                     time.sleep(0.1)
@@ -119,13 +134,6 @@ def _one(*, kill: bool) -> Found:
         events, warnings = read_events(search.run.events)
         assert warnings == []
         return _found(events, kills)
-
-
-def _kill(cluster: RayCluster, machine: Machine) -> tuple[float, Machine]:
-    moment = time.time()
-    machine.die()
-    cluster.start_worker(machine)
-    return moment, machine
 
 
 def _found(events: list[Event], kills: list[tuple[float, Machine]]) -> Found:

@@ -36,6 +36,12 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     del os.environ["SUMMTUNE_CACHE"]
 
 
+@pytest.fixture(autouse=True)
+def no_cluster_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody names a cluster one is looked for on this machine; the Ray of another test, or of a person, must not answer."""
+    monkeypatch.setattr("summtune.cluster.addresses.DEFAULT", "http://127.0.0.1:1")
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3]:
     """An S3 server on loopback."""

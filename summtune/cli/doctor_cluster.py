@@ -75,7 +75,6 @@ def _probed(access: Access) -> dict[str, Any]:
 
 def _show(record: dict[str, Any], findings: list[Finding], *, fit: bool) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     from summtune.cli.screen import stream_console
 
@@ -83,7 +82,7 @@ def _show(record: dict[str, Any], findings: list[Finding], *, fit: bool) -> None
     for name in ("node", "Python", "Ray", "torch", "transformers", "summtune", "CPUs", "GPUs", "memory", "clock"):
         table.add_column(name, justify="right" if name in ("CPUs", "GPUs", "memory", "clock") else "left", no_wrap=name != "node")
     for node in sorted(record["nodes"], key=lambda node: not node["head"]):
-        table.add_row(*map(Text, _row(node)))
+        table.add_row(*_row(node))
     stream_console().print(table)
     typer.echo()
     for finding in findings:

@@ -47,10 +47,7 @@ def jobs(
         what = f"{one.verb} {one.name}" if one.name else one.command
         when = f"{age(max(now - since, 0.0))} ago" if since else ""
         status = Text(one.status.lower(), style=STYLES.get(one.status.lower(), ""))
-        # Others' words: rich would take what stands in brackets for its own.
-        cells = (one.id, what, when, one.metadata.get("by", ""), waiting.get(one.id) or one.outcome)
-        job_id, command, ago, by, why = map(Text, cells)
-        table.add_row(job_id, command, status, ago, by, why)
+        table.add_row(one.id, what, status, when, one.metadata.get("by", ""), waiting.get(one.id) or one.outcome)
     stream_console().print(table)
     typer.echo(f"\nLog of one:  {on_cluster('logs', '-f', found[0].id, address=address)}")
     return 0

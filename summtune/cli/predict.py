@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from summtune.cli.scores import on_a_line
+
+if TYPE_CHECKING:
+    from summtune.events.fold import RunState
+    from summtune.paths import RunPaths, TrialPaths
 
 DEFAULT_OUT = "prediction/output.csv"
 
@@ -35,16 +39,13 @@ def predict(
     folder = Path(run)
     if not (folder / SETTINGS_FILE).is_file():
         from summtune.events.mending import read_run
-        from summtune.reporting.views import best_model, model_of_trial
+        from summtune.reporting.views import model_of_trial
 
         found = the_run(run, output_dir)
         state, warnings = read_run(found)
         for warning in warnings:
             typer.echo(f"note: {warning}", err=True)
-        best = best_model(found, state) if trial is None else model_of_trial(found, state, trial)
-        if best is None:
-            raise RunMistake(Problem(f"{found.folder.name} has no model yet.", f"See `summtune show {run}`."))
-        folder = best.best_model
+        folder = (_of_the_best(found, state) if trial is None else model_of_trial(found, state, trial)).best_model
     elif trial is not None:
         raise RunMistake(Problem(f"{run} is a model already.", "Give a run, or leave it out.", key="--trial"))
     target = out or Path(stored_settings(folder).inference.result_path or DEFAULT_OUT)
@@ -67,6 +68,28 @@ def predict(
         # Precision and recall stand in --json: a line is for the scores that people compare.
         typer.echo(f"against the file's own summaries: {on_a_line(done.metrics)}")
     return 0
+
+
+def _of_the_best(run: RunPaths, state: RunState) -> TrialPaths:
+    """The folder of the trial whose model the best hands on; says so where that is the best by cheap evaluations alone.
+
+    Raises:
+        RunMistake: there is none.
+    """
+    from summtune.errors import Problem, RunMistake
+    from summtune.events import standings
+    from summtune.reporting.views import absent_model, best_model
+
+    model, best = best_model(run, state), standings.best(state)
+    if model is None:
+        show = f"`summtune show {run.folder.name}`"
+        if (absent := absent_model(run, state)) is None:
+            raise RunMistake(Problem(f"{run.folder.name} has no model yet.", f"See {show}."))
+        reason = f"the model of the best, trial {absent[0]}, is not there: {absent[1]}."
+        raise RunMistake(Problem(reason, f"Bring it back, or take another trial's with --trial; {show} lists them."))
+    if best is not None and standings.shown_score(state, best)[0] == "proxy":
+        typer.echo(f"note: trial {best.id} is the likeliest by cheap evaluations so far; none has been evaluated in full yet.", err=True)
+    return model
 
 
 def _overrides(assignments: list[str]) -> dict[str, Any]:

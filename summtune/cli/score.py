@@ -66,9 +66,9 @@ def _print(done: ScoredFile) -> None:
         between = f"{figure.low:.4f} to {figure.high:.4f}" if figure.low is not None else "–"
         table.add_row(figure.key, f"{figure.mean:.4f}", between, better[figure.goal], figure.unit)
     console.print(table)
-    console.print(f"\nn = {len(done.ids)} dialogues; intervals by {RESAMPLES:,} resamplings of them.", markup=False)
+    console.print(f"\nn = {len(done.ids)} dialogues; intervals by {RESAMPLES:,} resamplings of them.")
     for metric, how in done.description.items():
-        console.print(f"{metric}: {'; '.join(f'{name} {said}' for name, said in how.items())}", markup=False)
+        console.print(f"{metric}: {'; '.join(f'{name} {said}' for name, said in how.items())}")
 
 
 def _evaluation(metrics: list[str], assignments: list[str]) -> Evaluation:

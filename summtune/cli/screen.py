@@ -35,7 +35,7 @@ from summtune.events.kinds import (
 )
 from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import Figures, Row, figures, rows
-from summtune.reporting.views import best_model, last_iterations, most_trials, shown_path
+from summtune.reporting.views import absent_model, best_model, last_iterations, most_trials, shown_path
 from summtune.reporting.wording import (
     decoding_texts,
     ending_texts,
@@ -64,9 +64,12 @@ STYLES = {"finished": "green", "stopped": "yellow", "failed": "red", "running": 
 
 
 def stream_console(*, err: bool = False) -> Console:
-    """A console on standard output or standard error. Where that is no terminal, lines are never broken: people grep them."""
+    """A console on standard output or standard error. Where that is no terminal, lines are never broken: people grep them.
+
+    What stands in brackets or between colons is people's own ("[INST] {dialogue} [/INST]"), and never rich's markup.
+    """
     stream = sys.stderr if err else sys.stdout
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=None if stream.isatty() else 200)
 
 
 class Screen:
@@ -336,6 +339,8 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     model = best_model(run, state)
     if model is not None:
         lines.append(f"Model     {_reachable(run, state, model.best_model)}")
+    elif (absent := absent_model(run, state)) is not None:
+        lines.append(f"Model     of the best, trial {absent[0]}: {absent[1]} is not there")
     lines.append(f"Report    {_reachable(run, state, run.report)}")
     return lines
 

@@ -64,9 +64,9 @@ def show(
     status = "not finished: its driver died" if state.status == "running" and not live else state.status
     if copied is not None:
         status = f"{'under way' if state.status == 'running' else state.status} when it was pulled from {copied.place}"
-    console.print(f"{found.folder.name}: {status}", markup=False)
+    console.print(f"{found.folder.name}: {status}")
     print_summary(console, found, state)
     if state.status != "finished" and not live:
         following = copied.how_to_pull if copied is not None else command("resume", called(found))
-        console.print(f"\nNext      {following}", markup=False)
+        console.print(f"\nNext      {following}")
     return 0

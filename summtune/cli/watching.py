@@ -180,7 +180,7 @@ class _Watched:
         """The summary, and the next command."""
         console = self._screen.console
         if not self._began_live:
-            console.print(f"{self._run.folder.name}: {self.state.status}", markup=False)
+            console.print(f"{self._run.folder.name}: {self.state.status}")
         print_summary(console, self._run, self.state)
         if self.state.status != "finished":
-            console.print(f"\nNext      {command('resume', called(self._run))}", markup=False)
+            console.print(f"\nNext      {command('resume', called(self._run))}")

@@ -182,11 +182,13 @@ def _gpus(nodes: Sequence[Node]) -> Iterator[Finding]:
         says = "none now: trials run on CPUs, unless an autoscaler brings nodes that have some"
         yield Finding("gpus", False, says, "Start Ray on nodes that have some, or name them: `--num-gpus N`.", fatal=False)
         return
-    blind = [called(node) for node in having if str(node["versions"]["torch"] or "").endswith("+cpu")]
+    unusable = {called(node): why["fault"] if isinstance(why := node["cuda"], dict) else why for node in having if node["cuda"]}
     says = ", ".join(f"{node['resources']['GPU']:g} {accelerators(node) or 'GPUs'} on {called(node)}" for node in having)
     yield Finding("gpus", True, says)
-    if blind:
-        yield Finding("gpus", False, f"torch is a build without CUDA on {', '.join(blind)}", "Install the one with CUDA there.")
+    if unusable:
+        told = "; ".join(f"on {node}: {why}" for node, why in unusable.items())
+        remedy = "Install a driver that is new enough for torch's CUDA there, or torch's build with CUDA: trials that are given one fail."
+        yield Finding("gpus", False, f"torch can't use them {told}", remedy)
 
 
 def _turns(nodes: Sequence[Node]) -> Finding:

@@ -14,6 +14,8 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -32,6 +34,9 @@ STORAGE = "SUMMTUNE_STORAGE"
 
 ANSWER_S = 60.0
 """How long a node may take: it has to start a process first."""
+
+CUDA_S = 50.0
+"""How long torch may take to find out about GPUs; the first import of it reads some gigabytes."""
 
 SEEN_S = 10.0
 """How long a file may take to be seen by another node; NFS keeps what it knows of a folder for a while."""
@@ -75,6 +80,20 @@ def look() -> dict[str, Any]:
         "storage": os.environ.get(STORAGE, "").strip(),
         **servers,
     }
+
+
+def cuda() -> str:
+    """Why torch can't use a node's GPUs, told by the node; empty where it can.
+
+    Asked in a process of its own: Ray hides GPUs from who has reserved none.
+    """
+    asking = "import torch\ntry: torch.cuda.init()\nexcept Exception as error: exit(str(error).splitlines()[0])"
+    seeing = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    try:
+        asked = subprocess.run([sys.executable, "-c", asking], env=seeing, capture_output=True, text=True, timeout=CUDA_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return asked.stderr.strip().rpartition("\n")[2] if asked.returncode else ""
 
 
 def write(folder: str, name: str) -> str:
@@ -189,6 +208,7 @@ def main() -> None:
     alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
     answers = on_each(list(alive), look)
     healthy = [node for node in alive if "fault" not in answers[node]]
+    unusable = on_each([node for node in healthy if alive[node]["Resources"].get("GPU")], cuda)
     here = ray.get_runtime_context().get_node_id()
     record = {
         "storage": storage(healthy),
@@ -199,6 +219,7 @@ def main() -> None:
                 "driver": identity == here,
                 "head": "node:__internal_head__" in node["Resources"],
                 "resources": {name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")},
+                "cuda": unusable.get(identity, ""),
                 "clock": measured(identity) if identity in healthy else None,
                 **answers[identity],
             }

@@ -1,7 +1,7 @@
 """Decodes the dialogues of a split again and again with different settings of generation, and scores each summary.
 
-What doesn't depend on these settings is computed once: token ids, and what an encoder makes of each batch. It must not know which settings
-are tried, nor which of them win.
+What doesn't depend on these settings is computed once: token ids, and, unless how long summaries take is scored, what an encoder makes of
+each batch. It must not know which settings are tried, nor which of them win.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from summtune.config.metrics import NEEDS
 from summtune.config.settings import Generation, Settings
 from summtune.decoding.fitting import BatchSize
-from summtune.decoding.generation import generate_watched, generation_config
+from summtune.decoding.generation import generate_watched, generation_config, warm_up
 from summtune.families import Loaded
 from summtune.metrics import Summaries
 from summtune.metrics._scoring import Scoring
@@ -65,6 +65,7 @@ class Again:
 
         Raises:
             MetricMistake: a metric can't be used.
+            TrialFailure: where summaries are timed, not even the shortest dialogue fits into memory.
         """
         self._family = family
         self._loaded = loaded
@@ -74,7 +75,10 @@ class Again:
         self._sources: list[list[int]] = family.encode(loaded.tokenizer, dialogues, None, settings)["input_ids"]
         self._scoring = Scoring(settings.evaluation, cache, NEEDS)
         self._remembered: dict[tuple[int, ...], Any] = {}
+        self._remembers = hasattr(family, "read_source") and not self._scoring.by_the_clock
         self.batch_size = BatchSize(settings.training.per_device_eval_batch_size)
+        if self._scoring.by_the_clock:
+            warm_up(family, loaded.model, loaded.tokenizer, self._sources, settings)
 
     @property
     def lengths(self) -> list[int]:
@@ -92,7 +96,7 @@ class Again:
         settings = self._settings.model_copy(update={"generation": generation})
         sources = [self._sources[place] for place in places]
         model, tokenizer = self._loaded.model, self._loaded.tokenizer
-        read = partial(self._read, places) if hasattr(self._family, "read_source") else None
+        read = partial(self._read, places) if self._remembers else None
         done = generate_watched(self._family, model, tokenizer, sources, settings, batch_size=self.batch_size, read=read)
         references, dialogues = [self._references[place] for place in places], [self._dialogues[place] for place in places]
         scores = self._scoring.score(Summaries(done.summaries, references, dialogues, done.seconds, done.finished))

@@ -16,7 +16,7 @@ from typing import Any
 from summtune.config.metrics import NEEDS
 from summtune.config.settings import Settings
 from summtune.decoding.fitting import BatchSize
-from summtune.decoding.generation import Generated, by_length, generate_watched
+from summtune.decoding.generation import Generated, by_length, generate_watched, warm_up
 from summtune.decoding.proxy import Proxy, proxy
 from summtune.decoding.sharing import Alone, Sharing
 from summtune.errors import TrialFailure
@@ -133,7 +133,9 @@ class Evaluator:
         """This process's part: the sum of losses and its tokens, and the summaries."""
         columns = {name: [column[place] for place in mine] for name, column in self._columns.items() if name in ("input_ids", "labels")}
         losses = loss_over(self._family, model, self._tokenizer, columns, self.batch_size)
-        self._warm_up(model, columns["input_ids"], settings)
+        if not self._warm:
+            warm_up(self._family, model, self._tokenizer, columns["input_ids"], settings)
+            self._warm = True
         done = generate_watched(self._family, model, self._tokenizer, columns["input_ids"], settings, batch_size=self.batch_size)
         return losses, done
 
@@ -162,15 +164,6 @@ class Evaluator:
         scores = self._scoring.score(Summaries(done.summaries, references, dialogues, done.seconds, done.finished))
         metrics = {"loss": total / tokens if tokens else math.nan, **scores.means}
         return Evaluated(metrics, places, done.summaries, scores.per_dialogue, time.perf_counter() - began)
-
-    def _warm_up(self, model: Any, sources: Sequence[Sequence[int]], settings: Settings) -> None:
-        """Summarise the shortest dialogue once, unscored, where summaries are timed.
-
-        The first takes longer, since libraries load and choose what they need; no model is to blame for being the first in its process.
-        """
-        if not self._warm and sources:
-            generate_watched(self._family, model, self._tokenizer, [min(sources, key=len)], settings, batch_size=1)
-        self._warm = True
 
 
 def loss_over(

@@ -146,6 +146,15 @@ def generate_watched(
     return done
 
 
+def warm_up(family: ModuleType, model: Any, tokenizer: Any, sources: Sequence[Sequence[int]], settings: Settings) -> None:
+    """Summarise the shortest dialogue once, for nothing, before others are timed.
+
+    The first takes longer, since libraries load and choose what they need; no model is to blame for being the first in its process.
+    """
+    if sources:
+        generate_watched(family, model, tokenizer, [min(sources, key=len)], settings, batch_size=1)
+
+
 def _loop(config: Any, sources: Sequence[Sequence[int]], device: Any) -> Any:
     if config.num_beams > 1:
         return beam_search

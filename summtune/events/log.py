@@ -79,6 +79,11 @@ class EventLog:
         self._appending = False
         return stamped
 
+    @property
+    def busy(self) -> bool:
+        """Whether a line is being written; asked by another thread, which must not append then."""
+        return self._appending
+
     def sync(self) -> None:
         """Return once all that was written is on disk.
 

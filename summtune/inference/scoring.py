@@ -73,7 +73,9 @@ def score_files(predictions: Path, references: Path, columns: Columns, evaluatio
         SettingsMistake: a tokenizer that is not installed.
     """
     guesses = _read(predictions, columns.id, {columns.prediction: plain_text}, {})
-    targets = _read(references, columns.id, dict.fromkeys(columns.references, plain_text), {columns.dialogue: dialogue_text})
+    compared = any("references" in declared(name).needs for name in evaluation.metrics)
+    wanted, filled = dict.fromkeys(columns.references, plain_text), columns.references if compared else ()
+    targets = _read(references, columns.id, wanted, {columns.dialogue: dialogue_text}, filled)
     problems = [*guesses.problems, *targets.problems] or _unmatched(guesses, targets)
     if problems:
         raise DataMistake(problems)
@@ -83,7 +85,7 @@ def score_files(predictions: Path, references: Path, columns: Columns, evaluatio
     scores = scoring.score(
         Summaries(
             [guesses.rows[one][columns.prediction] for one in ids],
-            [[targets.rows[one][column] for column in columns.references] for one in ids],
+            [[text for column in columns.references if (text := targets.rows[one][column]).strip()] for one in ids],
             [targets.rows[one][columns.dialogue] for one in ids] if "dialogues" in known else None,
         )
     )
@@ -123,8 +125,11 @@ class _File:
     problems: list[Problem]
 
 
-def _read(path: Path, id_column: str, wanted: Mapping[str, Reader], welcome: Mapping[str, Reader]) -> _File:
-    """A file's rows by id: the wanted columns, and the welcome ones that it has, each by how it is read."""
+def _read(path: Path, id_column: str, wanted: Mapping[str, Reader], welcome: Mapping[str, Reader], filled: Sequence[str] = ()) -> _File:
+    """A file's rows by id: the wanted columns, and the welcome ones that it has, each by how it is read.
+
+    Each row has something in one of the columns that are to be `filled`.
+    """
     table = read_table(path)
     problems = _header_problems(table, (id_column, *wanted), path)
     rows: dict[str, dict[str, str]] = {}
@@ -142,7 +147,10 @@ def _read(path: Path, id_column: str, wanted: Mapping[str, Reader], welcome: Map
             problems.append(table.problem(record, reason, "Ids must differ.", id_column))
         else:
             first[one] = record.number
+            found = len(problems)
             rows[one] = {column: _cell(table, record, column, reader, problems) for column, reader in readers.items()}
+            if filled and len(problems) == found and not any(rows[one][column].strip() for column in filled):
+                problems.append(table.problem(record, *_nothing_in(filled), filled[0]))
     if not rows and not problems:
         problems.append(Problem("there is a header, but no row.", "There is nothing to score.", file=str(path)))
     return _File(path, table.header, rows, problems)
@@ -156,6 +164,14 @@ def _cell(table: Table, record: Record, column: str, reader: Reader, problems: l
     except ValueError as problem:
         problems.append(table.problem(record, str(problem), "", column))
         return ""
+
+
+def _nothing_in(columns: Sequence[str]) -> tuple[str, str]:
+    """What is wrong with a row that has none of them, and what to do."""
+    first, *others = columns
+    if not others:
+        return "is empty.", "Fill it in, or delete the row."
+    return f"is empty, and so {'is' if len(others) == 1 else 'are'} {', '.join(others)}.", "Fill in at least one."
 
 
 def _header_problems(table: Table, wanted: Sequence[str], path: Path) -> list[Problem]:

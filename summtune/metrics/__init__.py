@@ -24,7 +24,7 @@ Columns = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Summaries:
-    """Predicted summaries and what is known of them, each in the dialogues' order; None where it is not known.
+    """Predicted summaries and what is known of them, each in the dialogues' order; None where it is not known. Texts are in Unicode NFC.
 
     Attributes:
         predictions: one text per dialogue; it may be empty.

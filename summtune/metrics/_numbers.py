@@ -47,12 +47,22 @@ _ENGLISH_WORD = "|".join((*_ENGLISH, *_ENGLISH_UNITS))
 _ENGLISH_NUMBER = re.compile(rf"\b(?:{_ENGLISH_WORD})(?:(?:[\s-]|\sand\s)+(?:{_ENGLISH_WORD}))*\b")
 _IN_ENGLISH_UNITS = re.compile(rf"(?i)({_DIGITS.pattern})\s?({'|'.join(_ENGLISH_UNITS)})\b")
 _WITH_CENTS = re.compile(rf"(?i)({_DIGITS.pattern})\s?(?:달러|dollars?)\s?(?:and\s)?(\d\d?)\s?(?:센트|cents?)")
+_HALF = re.compile(
+    r"(?i)\bhalf\b|(?:시간?|년|개월|달|살|배|개)\s?반(?=[\s에이은을의,.?!]|$)|절반|(?<![가-힣])반\s?(?:시간|나절|년|달|개|값|쯤|만|으로|이나|은|의|을)"
+)
+_PARTS: Mapping[re.Pattern[str], tuple[str, ...]] = {
+    _HALF: ("0.5", "30", "50"),  # of an hour, of a hundred
+    re.compile(r"(?i)\bquarters?\b"): ("0.25", "15", "25", "45", "75"),
+    re.compile(r"(?i)\bnoon\b|정오"): ("12",),
+    re.compile(r"(?i)\bmidnight\b|자정"): ("0", "12", "24"),
+}
+_FULL_HOUR = re.compile(r"(?<=\d):00\b")
 _UNCLAIMED = (Decimal(0), Decimal(1), Decimal(2))
 
 
 def claimed(text: str) -> set[Decimal]:
     """The numbers that a summary states."""
-    plain = _BARE_SPEAKER.sub(" ", TAG.sub(" ", text))
+    plain = _FULL_HOUR.sub(" ", _BARE_SPEAKER.sub(" ", TAG.sub(" ", text)))
     found = {sum(_scaled(match[0]), Decimal(0)) for match in _SCALED.finditer(plain)}
     found |= {_digits(number) for number in _DIGITS.findall(_SCALED.sub(" ", plain))}
     for match in _SINO.finditer(plain):
@@ -86,7 +96,9 @@ def supported(text: str) -> set[Decimal]:
     found |= {Decimal(_ENGLISH[word]) for word in re.findall(r"[a-z]+", lowered) if word in _ENGLISH}
     if re.search(r"\ban?\b", lowered):
         found.add(Decimal(1))
-    return found
+    if _HALF.search(plain):
+        found |= {number + Decimal(half) for number in found for half in ("0.5", "0.3")}  # two and a half, and half past two as 2.30
+    return found | {Decimal(value) for pattern, values in _PARTS.items() if pattern.search(plain) for value in values}
 
 
 def _digits(text: str) -> Decimal:

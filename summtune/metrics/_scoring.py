@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from summtune import registry
 from summtune.config.metric_file import is_own
@@ -64,6 +66,7 @@ class Scoring:
             MetricMistake: a person's own metric raised something, or gave what it did not declare.
         """
         per_dialogue: dict[str, list[float]] = {}
+        summaries = _composed(summaries)
         for one in self.declarations:
             columns = self._scorers[one.name].score(summaries)
             fault = _fault(one, columns, len(summaries.predictions))
@@ -72,6 +75,14 @@ class Scoring:
             per_dialogue |= {key: [float(value) for value in columns[key]] for key in one.keys}
         means = {key: math.fsum(column) / len(column) if column else 0.0 for key, column in per_dialogue.items()}
         return Scores(means, per_dialogue)
+
+
+def _composed(summaries: Summaries) -> Summaries:
+    """The texts in Unicode NFC: Hangul that a file holds as letters (NFD) is Hangul to every metric, and equal to its syllables."""
+    compose = partial(normalize, "NFC")
+    references = summaries.references and [[compose(text) for text in several] for several in summaries.references]
+    dialogues = summaries.dialogues and [*map(compose, summaries.dialogues)]
+    return replace(summaries, predictions=[*map(compose, summaries.predictions)], references=references, dialogues=dialogues)
 
 
 def _scorer(one: Declaration, evaluation: Evaluation, cache: Path) -> Scorer:

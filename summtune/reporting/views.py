@@ -43,12 +43,19 @@ def shown_path(run: RunPaths, state: RunState, path: Path) -> str:
 
 
 def best_model(run: RunPaths, state: RunState) -> TrialPaths | None:
-    """The folder of the best trial that has a model and keeps to all limits."""
-    for point in standings.contenders(state):
-        for trial in (standings.model_of(state, point), point):
-            if run.trial(trial.id).best_model.is_dir():
-                return run.trial(trial.id)
-    return None
+    """The folder of the trial whose model the best hands on; None where its model is not there, whatever others have."""
+    best = standings.best(state)
+    paths = run.trial(standings.model_of(state, best).id) if best is not None else None
+    return paths if paths is not None and paths.best_model.is_dir() else None
+
+
+def absent_model(run: RunPaths, state: RunState) -> tuple[str, Path] | None:
+    """The trial whose model the best would hand on, and where that is no more; None where it is there, or none was to be so far."""
+    best = standings.best(state)
+    if best is None or not best.over or best_model(run, state) is not None:
+        return None
+    trial = standings.model_of(state, best).id
+    return trial, run.trial(trial).best_model
 
 
 def model_of_trial(run: RunPaths, state: RunState, trial_id: str) -> TrialPaths:

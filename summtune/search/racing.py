@@ -65,8 +65,10 @@ def standing(challenger: Sequence[float], best: Sequence[float], *, maximize: bo
     mean = sum(gains) / len(gains)
     spread = sqrt(sum((gain - mean) ** 2 for gain in gains) / max(len(gains) - 1, 1))
     unseen = 1 / len(gains) - 1 / dialogues
+    if mean == spread == 0 < unseen:
+        return 0.5  # the same summaries so far say nothing: many settings act on few dialogues
     if spread == 0 or unseen == 0:
-        return 1.0 if mean > 0 else 0.0  # the same of every dialogue, or all are known
+        return 1.0 if mean > 0 else 0.0  # the same gain of every dialogue, or all are known
     from scipy.stats import t
 
     return float(t.cdf(mean / (spread * sqrt(unseen)), len(gains) - 1))

@@ -73,36 +73,29 @@ def add_full_metrics(folder: Path, metrics: Mapping[str, float]) -> None:
     durable.write_json(file, {**record, "full_metrics": dict(metrics)})
 
 
-def adopt_decoding(folder: Path, point: Mapping[str, Any], generation_config: str, metrics: Mapping[str, float]) -> None:
-    """Let a best model's folder decode otherwise than it was trained to: for `from_pretrained(…).generate(…)`, and for us.
+def adopt_decoding(folder: Path, generation: Mapping[str, Any], generation_config: str, metrics: Mapping[str, float]) -> None:
+    """Let a best model's folder decode otherwise than before: for `from_pretrained(…).generate(…)`, and for us.
 
     Args:
         folder: a best model's.
-        point: settings of generation, by dotted key.
+        generation: what was scored, as a section of settings: all of it, since before may have been the outcome of another search.
         generation_config: the model's generation_config.json with them.
         metrics: over all of the development set, with them; empty where they are on record already.
     """
     file = folder / SETTINGS_FILE
     record = json.loads(file.read_text(encoding="utf-8"))
-    own = record.get("own_generation", record["settings"]["generation"])
-    record |= {"settings": {**record["settings"], "generation": _over(own, point)}, "own_generation": own}
+    record["settings"] = {**record["settings"], "generation": dict(generation)}
     record |= {"full_metrics": dict(metrics)} if metrics else {}
     durable.write_text(folder / "generation_config.json", generation_config)
     durable.write_json(file, record)
 
 
-def decodes_with(folder: Path, point: Mapping[str, Any]) -> bool:
-    """Whether a best model's folder has adopted these settings of generation."""
+def decodes_with(folder: Path, generation: Mapping[str, Any]) -> bool:
+    """Whether a best model's folder decodes with this section of settings."""
     try:
-        record = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        generation: dict[str, Any] = record["settings"]["generation"]
+        return bool(json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["settings"]["generation"] == generation)
     except (OSError, ValueError, KeyError):
         return False
-    return generation == _over(record.get("own_generation", generation), point)
-
-
-def _over(own: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    return {**own, **{key.partition(".")[2]: value for key, value in point.items()}}
 
 
 def prediction_rows(ids: Sequence[str], references: Sequence[str], evaluated: Evaluated, objective_name: str) -> list[dict[str, Any]]:

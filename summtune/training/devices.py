@@ -38,6 +38,17 @@ def capabilities() -> Capabilities:
     return Capabilities(cuda=True, bf16=bf16, fp16=generation >= 7, tf32=generation >= 8)
 
 
+def why_no_cuda() -> str:
+    """Why torch can't compute on a GPU in this process; empty where it can."""
+    import torch
+
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:  # a build without CUDA, no driver, one that is too old, no device
+        return f"torch {torch.__version__}: {str(error).splitlines()[0].rstrip('.')}"
+    return ""
+
+
 def cuda_devices() -> list[str]:
     """Names of the GPUs that CUDA offers to this process."""
     import torch

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from summtune.config.experiment import settings_over
 from summtune.config.stages import DecodeStage
 from summtune.errors import TrialFailure
 from summtune.events import kinds, standings
@@ -81,7 +82,8 @@ def decoded(driver: Driver, trial_id: str, tried: Tried) -> None:
         driver.record(tried.decoded)
         trial_files.write_decodings(paths, trial)
     if tried.rows:  # the model first: that predictions.csv has these scores says that all is done
-        adopt_decoding(paths.best_model, tried.point, tried.generation_config, trial.decoding.metrics if trial.decoding is not None else {})
+        metrics = trial.decoding.metrics if trial.decoding is not None else {}
+        adopt_decoding(paths.best_model, tried.generation, tried.generation_config, metrics)
         write_predictions(paths.predictions, tried.rows)
         trial_files.write_results(paths, trial, driver.state)
 
@@ -94,7 +96,8 @@ def _is_adopted(driver: Driver, trial: TrialState) -> bool:
     """Whether a trial's folder decodes as its score says: its model, and what its predictions are."""
     if trial.decoding is None or driver.state.own_metrics(trial) is None:  # the latter where a damaged log has lost its full evaluation
         return True
-    return decodes_with(driver.run.trial(trial.id).best_model, trial.decoding.point) and _scores(driver, trial) is not None
+    generation = settings_over(driver.settings_of(trial), trial.decoding.point).generation.model_dump(mode="json")
+    return decodes_with(driver.run.trial(trial.id).best_model, generation) and _scores(driver, trial) is not None
 
 
 def _scores(driver: Driver, trial: TrialState) -> list[float] | None:

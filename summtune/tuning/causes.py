@@ -14,13 +14,17 @@ SURROUNDINGS = "surroundings"
 
 WORKER_LOST, HUNG, TIMEOUT, UNREACHABLE = "worker_lost", "hung", "timeout", "unreachable"
 
-UNSEEN = "unseen"
-"""The cause of a failure of a node that doesn't see the run's folder, as one may that came when the run had begun."""
+UNSEEN, NO_CUDA = "unseen", "no_cuda"
+"""Of a node that doesn't see the run's folder, as one may that came when the run had begun; and of one whose GPU torch can't use."""
+
+OF_THE_NODE = frozenset({UNSEEN, NO_CUDA})
+"""Causes that lie in the node: it would be free at once for the next trial, which would fail alike."""
 
 PASSING: Mapping[str, int | None] = {
     WORKER_LOST: None,  # killed, by the kernel or Ray's memory monitor too; its node lost or preempted
     UNREACHABLE: None,  # a model hub or a server that does not answer now
     UNSEEN: None,  # the node is given no trial any more
+    NO_CUDA: None,  # nor this one
     HUNG: 1,  # a deadlock may not come again; one that does is the training's own, and each costs as long as it takes to notice
 }
 """Causes that can pass by themselves: such a trial is tried again, so often at most (None: as often as `resources.max_failures` says).

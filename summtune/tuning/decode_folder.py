@@ -72,7 +72,7 @@ def decode_folder(folder: Path, stage: DecodeStage, objective: str, *, maximize:
         assert one.decoded is not None, "the scores of the model's own decoding are at hand"
         if one.decoded.best:
             best = one.decoded
-            adopt_decoding(folder, one.point, one.generation_config, best.metrics)  # at once: a person may end this at any time
+            adopt_decoding(folder, one.generation, one.generation_config, best.metrics)  # at once: a person may end this at any time
         durable.append_line(folder / DECODINGS, {**decoding_record(one.decoded), "time": time.time()})
         tried.append(one.decoded)
         told(one.decoded)

@@ -16,7 +16,7 @@ from optuna.trial import TrialState as OptunaState
 from summtune.config import effects
 from summtune.config.experiment import laid_over, settings_over
 from summtune.config.layers import flatten
-from summtune.config.settings import Settings
+from summtune.config.settings import Generation, Settings
 from summtune.config.stages import DecodeStage
 from summtune.corpus.dialogues import Split, read_split
 from summtune.decoding.again import Again, Part
@@ -78,14 +78,14 @@ class Tried:
 
     Attributes:
         decoded: the event; None where the best decoding was only done again, because its summaries were not at hand.
-        point: of the setting.
         rows: the summaries, where it is the best.
+        generation: all that it was decoded with, as a section of settings, where it is the best.
         generation_config: the model's generation_config.json, where it is the best.
     """
 
     decoded: Decoded | None
-    point: dict[str, Any]
     rows: list[dict[str, Any]] = field(default_factory=list)
+    generation: dict[str, Any] = field(default_factory=dict)
     generation_config: str = ""
 
 
@@ -170,7 +170,7 @@ class _Racing:
             scores = _on_record(done.per_dialogue[self._asked.objective])
             if seen < self._looks[-1] and self._feasible and self._has_lost(scores, best, look, done.tokens):
                 estimate = fmean(self._best) + fmean(scores) - fmean(best)
-                return Tried(replace(begun, score=estimate, dropped=True), begun.point)
+                return Tried(replace(begun, score=estimate, dropped=True))
         evaluated = done.evaluated(self._asked.own_metrics.get("loss"))
         beyond = excesses(self._asked.limits, evaluated.metrics)
         compared = _on_record(evaluated.per_dialogue[self._asked.objective])
@@ -178,13 +178,13 @@ class _Racing:
         score = evaluated.metrics[self._asked.objective]
         ended = replace(begun, score=score, best=wins, metrics=evaluated.metrics, excesses=beyond)
         if not wins:
-            return Tried(ended, begun.point)
+            return Tried(ended)
         self._best, self._feasible = compared, True
-        return Tried(ended, begun.point, self._rows(evaluated), self._again.generation_config(generation))
+        return self._best_one(ended, evaluated, generation)
 
     def _has_lost(self, scores: list[float], best: list[float], look: int, tokens: int) -> bool:
         place = standing(scores, best, maximize=self._asked.maximize, dialogues=len(self._order))
-        return place < self._purse.level(tokens, look) or place == 0
+        return place < self._purse.level(tokens, look)
 
     def _done_again(self) -> Tried:
         generation = settings_over(self._settings, self._asked.best_point).generation
@@ -192,7 +192,10 @@ class _Racing:
         done.add(self._order, self._again.decode(generation, self._order))
         evaluated = done.evaluated(None)
         self._best = _on_record(evaluated.per_dialogue[self._asked.objective])
-        return Tried(None, self._asked.best_point, self._rows(evaluated), self._again.generation_config(generation))
+        return self._best_one(None, evaluated, generation)
+
+    def _best_one(self, decoded: Decoded | None, evaluated: Evaluated, generation: Generation) -> Tried:
+        return Tried(decoded, self._rows(evaluated), generation.model_dump(mode="json"), self._again.generation_config(generation))
 
     def _tell(self, number: int, one: Decoded) -> None:
         self._purse.pay(one.tokens, one.dialogues, dropped=one.dropped)

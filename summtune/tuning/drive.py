@@ -28,6 +28,9 @@ from summtune.tuning.session import Session, open_session
 from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
 
+HEAD_GONE = "the cluster's head is gone."
+GOES_ON = "Nothing recorded is lost; `summtune resume` goes on."
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -108,6 +111,12 @@ def drive(
         interrupted = True
         witness.stopping()
 
+    def close_without_head() -> None:
+        if state.status == "running":
+            if not log.busy:
+                log.append(RunClosed("failed", HEAD_GONE))
+            witness.note(f"{HEAD_GONE} {GOES_ON}")
+
     try:
         assert state.opened is not None
         exported = Gauges(state.opened.run_id, state)
@@ -137,29 +146,30 @@ def drive(
             notices = (*notices, f"no more trials are begun: {end.reason}; {end.remedy}.")
         witness.opened(Opened(run, experiment, state, allotment, room(), cluster.dashboard, notices, resumed, store.url if store else ""))
         open_session(session)
-        with engine.interruptible(note_interruption):
+        with engine.interruptible(note_interruption), cluster.head.telling(engine.stop_tune, close_without_head):
             finals = Finals(
                 driver,
                 placement,
                 lambda: room(allotment.of_a_worker),
-                lambda: interrupted or driver.hear() == "now",
+                lambda: interrupted or cluster.head.gone or driver.hear() == "now",
                 witness.note,
             )
             if not driver.complete:
                 _hand_over(run, allotment, mirrored.callbacks, session, restore=resumed == "restore", work=work)
             done = (driver.complete or state.stop == "finishing") and finals.work_off() and driver.complete
+        if cluster.head.gone:
+            raise _closed(driver, HEAD_GONE)
         if done:
             if mirrored.init is not None and (fault := mirrored_scores.send(state, mirrored.init)):
                 witness.note(fault)
             driver.close("finished")
         elif finals.undone and not (interrupted or state.stop):
-            driver.close("failed", " ".join(finals.undone))
-            raise SurroundingsFailure(f"{' '.join(finals.undone)} Nothing recorded is lost; `summtune resume` tries it again.")
+            raise _closed(driver, " ".join(finals.undone), "Nothing recorded is lost; `summtune resume` tries it again.")
         elif interrupted or state.stop:
             driver.close("interrupted", "stopped by a person" if interrupted else "stopped by `summtune stop`")
         else:
             driver.close("failed", "Ray Tune ended before all trials had")
-            raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.logs / 'ray.log'}. `summtune resume` goes on.")
+            raise SurroundingsFailure(f"Ray Tune ended before all trials had; see {run.ray_log}. `summtune resume` goes on.")
     except KeyboardInterrupt:
         interrupted = True
         state.apply(log.append(RunClosed("interrupted", "stopped by a person, at once")))
@@ -172,6 +182,12 @@ def drive(
                 witness.note(text)
     if (interrupted or state.stop) and state.status == "interrupted":
         raise Interrupted("stopped; nothing is lost")
+
+
+def _closed(driver: Driver, reason: str, so: str = GOES_ON) -> SurroundingsFailure:
+    """Record that the surroundings gave way; the failure that is to be raised."""
+    driver.close("failed", reason)
+    return SurroundingsFailure(f"{reason} {so}")
 
 
 def _hand_over(run: RunPaths, allotment: Allotment, callbacks: list[Callback], session: Session, *, restore: bool, work: Work) -> None:

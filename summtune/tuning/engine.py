@@ -28,6 +28,7 @@ from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
 from summtune.tuning import autoscaling, session
 from summtune.tuning.allotment import Allotment
+from summtune.tuning.head_watch import HeadWatch
 from summtune.tuning.observer import Observer
 from summtune.tuning.placement import Placement
 from summtune.tuning.scheduler import RememberingASHAScheduler
@@ -60,6 +61,7 @@ class Cluster:
     """A Ray cluster that this process is connected to.
 
     Attributes:
+        head: looks after its head.
         dashboard: its address, or empty.
         job: this process's job there, as the dashboard's pages are called.
         started_here: whether this process started it, rather than joined it.
@@ -68,6 +70,7 @@ class Cluster:
         shunned: ids of the nodes that are not to be given trials.
     """
 
+    head: HeadWatch
     dashboard: str
     job: str
     started_here: bool
@@ -135,12 +138,17 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
         except (ConnectionError, OSError, RuntimeError, ValueError, RayError) as error:
             raise SurroundingsFailure(f"Ray can't be started: {error}. Look into /tmp/ray/session_latest/logs.") from error
         quiet(log_file)
+    context = ray.get_runtime_context()
+    head = HeadWatch(context.gcs_address)
+    head.begin()
     try:
-        job = _submitted() or ray.get_runtime_context().get_job_id()
-        yield Cluster(_dashboard_url(), job, connected_here and not address, grows=autoscaling.is_there(), passed_over=passed_over)
+        job = _submitted() or context.get_job_id()
+        yield Cluster(head, _dashboard_url(), job, connected_here and not address, grows=autoscaling.is_there(), passed_over=passed_over)
     finally:
-        if connected_here:
-            ray.shutdown()
+        if not head.gone:  # else leaving the cluster hangs, until the watch ends the process
+            if connected_here:
+                ray.shutdown()
+            head.over()
         quiet(None)
 
 

@@ -19,12 +19,12 @@ from summtune.paths import cache_dir
 from summtune.training.referee import Refereed, score_in_full
 from summtune.tuning import afterwards
 from summtune.tuning.allotment import Allotment
-from summtune.tuning.causes import MENDABLE, PASSING, SURROUNDINGS, UNSEEN
+from summtune.tuning.causes import MENDABLE, OF_THE_NODE, PASSING, SURROUNDINGS
 from summtune.tuning.decode_race import Race, Tried, race
 from summtune.tuning.driver import Driver
 from summtune.tuning.placement import Placement
 from summtune.tuning.second_tries import SecondTries
-from summtune.tuning.sight import wait_until_seen
+from summtune.tuning.sight import check_gpu, wait_until_seen
 from summtune.tuning.tasks import in_parallel, streamed
 
 
@@ -123,7 +123,7 @@ class Finals:
 
     def _is_tried_again(self, tries: SecondTries, trial_id: str, failure: TrialFailure) -> bool:
         """Whether what failed so is begun again, on another node where its own is to blame."""
-        if failure.cause == UNSEEN:
+        if failure.cause in OF_THE_NODE:
             self.placement.shun(failure, partial(self.driver.note, trial_id), self.at_once)
         return tries.allowed(trial_id, failure)
 
@@ -144,10 +144,13 @@ class Finals:
 def _score(run_folder: Path, folder: Path, settings: dict[str, Any], objective: str, threads: int) -> Refereed:
     """Executed on the cluster."""
     wait_until_seen(folder, run_folder)
-    return score_in_full(folder, Settings.model_validate(settings), objective, cache_dir(), threads)
+    checked = Settings.model_validate(settings)
+    check_gpu(checked)
+    return score_in_full(folder, checked, objective, cache_dir(), threads)
 
 
 def _race(run_folder: Path, asked: Race) -> Iterator[Tried]:
     """Executed on the cluster."""
     wait_until_seen(Path(asked.folder), run_folder)
+    check_gpu(Settings.model_validate(asked.settings))
     yield from race(asked)

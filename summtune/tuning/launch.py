@@ -125,7 +125,7 @@ def resume(
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with surroundings(str(run.folder)), lock.held(run.lock) as check:
+    with surroundings(str(run.folder)), lock.held(run.lock, witness.note) as check:
         stop_request.clear(run)
         state, warnings = mended_run(run)
         assert state.opened is not None
@@ -184,7 +184,7 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         Interrupted: a person stopped it.
         SurroundingsFailure: disk or cluster gave way.
     """
-    with surroundings(str(run.folder)), lock.held(run.lock) as check:
+    with surroundings(str(run.folder)), lock.held(run.lock, witness.note) as check:
         stop_request.clear(run)
         state, warnings = mended_run(run)
         if state.opened is None or state.status != "finished":

@@ -3,7 +3,8 @@
 On one machine, and on NFS while its host lives, a dead driver's lock is gone at once. Over NFS the lock of a host that has died may stay
 for long. So a live driver gives a sign of life (the lock file's time of change), and a lock on another host without one for LOST_S is taken
 over: under a new file, since the old one's lock can't be had. Should that host only have slept, its driver finds the file gone
-before it writes the next event, and ends.
+before it writes the next event, and ends. Who resumes a run whose driver has been silent for less waits: a job that is queued again
+after its node has died comes minutes after that.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ BEAT_S = 20.0
 
 LOST_S = 600.0
 """Without one for so long a driver on another host is taken for dead."""
+
+SILENT_S = 1.5 * BEAT_S
+"""Without one for so long it may be, and it is waited for which."""
+
+WAIT_S = 2.0
 
 
 LOOKS, LOOK_S = 5, 0.02
@@ -59,14 +65,23 @@ class Holder:
         """Whether it is taken for dead: another machine's, without a sign of life."""
         return self.host != socket.gethostname() and self.silent_s >= LOST_S
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether it may be dead: another machine's, whose sign of life is late."""
+        return self.host != socket.gethostname() and SILENT_S <= self.silent_s < LOST_S
+
     def __str__(self) -> str:
         silent = f", silent for {age(self.silent_s)}" if self.silent_s > 3 * BEAT_S else ""
         return f"process {self.pid} on {self.host}, for {age(time.time() - self.since)}{silent}"
 
 
 @contextmanager
-def held(path: Path) -> Iterator[Callable[[], None]]:
+def held(path: Path, note: Callable[[str], None] | None = None) -> Iterator[Callable[[], None]]:
     """Hold the run's lock.
+
+    Args:
+        path: the lock's file.
+        note: told that there is something to wait for: whether a driver on another machine is dead. Without, nothing is waited for.
 
     Yields:
         A check that it is held still, which raises SurroundingsFailure if not.
@@ -74,7 +89,7 @@ def held(path: Path) -> Iterator[Callable[[], None]]:
     Raises:
         RunMistake: another driver holds it.
     """
-    stream = _taken(path)
+    stream = _taken(path, note)
     ended = threading.Event()
     beat = threading.Thread(target=_beat, args=(path, stream.fileno(), ended), daemon=True, name="sign of life")
     try:
@@ -100,9 +115,9 @@ def tell(path: Path, dashboard: str, job: str) -> None:
         stream.write(note)  # longer than what was there
 
 
-def _taken(path: Path) -> IO[str]:
+def _taken(path: Path, note: Callable[[str], None] | None) -> IO[str]:
     """The lock file, open and locked."""
-    looks = 0
+    looks, waited_for = 0, None
     while True:
         stream = path.open("a+", encoding="utf-8")
         try:
@@ -114,6 +129,12 @@ def _taken(path: Path) -> IO[str]:
                 time.sleep(LOOK_S)
                 continue
             found = holder(path)
+            if found is not None and found.doubtful and note is not None:
+                if waited_for != (found.host, found.pid):
+                    note(f"waiting: {_driven_by(found)}. It is taken for dead after {age(LOST_S)} of silence.")
+                waited_for = (found.host, found.pid)
+                time.sleep(WAIT_S)
+                continue
             if found is None or not found.lost:
                 raise _refusal(path) from None
             path.unlink(missing_ok=True)
@@ -156,13 +177,13 @@ def _beat(path: Path, descriptor: int, ended: threading.Event) -> None:
 
 
 def check_free(path: Path) -> None:
-    """Refuse a run that is being driven, before anything heavy is loaded.
+    """Refuse a run that is being driven, before anything heavy is loaded. A driver that may be dead is looked at by `held`.
 
     Raises:
         RunMistake: another driver holds its lock.
     """
     found = holder(path)
-    if is_held(path) and not (found and found.lost):
+    if is_held(path) and not (found and (found.lost or found.doubtful)):
         raise _refusal(path)
 
 
@@ -223,9 +244,13 @@ def age(seconds: float) -> str:
     raise AssertionError("seconds are a unit")
 
 
+def _driven_by(found: Holder | None) -> str:
+    return f"the run is being driven by {found or 'another process'}"
+
+
 def _refusal(path: Path) -> RunMistake:
     found = holder(path)
-    driven = f"the run is being driven by {found or 'another process'}."
+    driven = f"{_driven_by(found)}."
     remedy = f"Wait for it, or stop it: `summtune stop {path.parent.name}` (or Ctrl-C there)."
     if found is not None and found.silent_s > 3 * BEAT_S:
         remedy += f" If {found.host} is gone for good, delete {path}."

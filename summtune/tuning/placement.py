@@ -18,7 +18,7 @@ class Placement:
 
     Attributes:
         allotment: what each has.
-        shunned: ids of the nodes that are given none: those that turned out not to see the run's folder.
+        shunned: ids of the nodes that are given none: those that turned out not to see the run's folder, or to have no usable GPU.
     """
 
     allotment: Allotment
@@ -44,7 +44,7 @@ class Placement:
         """Give the node of a failure nothing any more; it would be free at once, and be given the next.
 
         Args:
-            failure: it does not see the run's folder.
+            failure: lies in the node.
             note: says a sentence to the person.
             room: what there is left for.
 
@@ -52,8 +52,7 @@ class Placement:
             SurroundingsFailure: there is no other node.
         """
         self.shunned.add(failure.node)
-        told = "No trial is given to that node any more. Mount it there before the run is resumed: a resume asks every node."
-        note(f"{failure.message} {told}")
+        note(f"{failure.message} No trial is given to that node any more; a resume asks every node again.")
         if not room():
             raise SurroundingsFailure(f"{failure.message} No other node is left. Mend that; `summtune resume` goes on.")
 

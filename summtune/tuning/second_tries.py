@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from summtune.errors import TrialFailure
-from summtune.tuning.causes import PASSING, UNREACHABLE, UNSEEN
+from summtune.tuning.causes import OF_THE_NODE, PASSING, UNREACHABLE
 
 LOOK_EVERY_S = 0.5
 """How often it is asked in a pause whether a person wants an end."""
@@ -35,7 +35,7 @@ class SecondTries:
 
     def allowed(self, name: str, failure: TrialFailure) -> bool:
         """Whether what failed so is begun again."""
-        if failure.cause == UNSEEN:
+        if failure.cause in OF_THE_NODE:
             return True  # its node is given nothing any more: there are only so many
         if failure.cause not in PASSING:
             return False

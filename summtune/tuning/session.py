@@ -122,7 +122,7 @@ class Session:
         if failure.cause == causes.SURROUNDINGS:
             # The next trial would meet the same full disk: the run is left, with this trial unfinished.
             raise SurroundingsFailure(f"{failure.message} Mend that; `summtune resume` goes on.")
-        if failure.cause == causes.UNSEEN:
+        if failure.cause in causes.OF_THE_NODE:
             assert self.placement is not None
             self.placement.shun(failure, partial(self.driver.note, self._trial_ids[tune_id]), self._room_now)
         self.over(tune_id, failure)

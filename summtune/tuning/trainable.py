@@ -23,7 +23,7 @@ from summtune.tuning.allotment import Allotment
 from summtune.tuning.assignment import CHECKPOINT_KEY, Assignment
 from summtune.tuning.failures import failure_of, write_failure
 from summtune.tuning.searcher import TRIAL_KEY
-from summtune.tuning.sight import wait_until_seen
+from summtune.tuning.sight import check_gpu, wait_until_seen
 from summtune.tuning.worker_group import train_in_group
 
 POINTER = "checkpoint.json"
@@ -74,6 +74,7 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
             tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))
 
     def train_here() -> None:
+        check_gpu(assignment.settings)
         notices: list[str] = []  # they travel with the next report
         work(assignment.job(), lambda metrics, checkpoint: hand_on(assignment.told(metrics, checkpoint, notices)), notices.append)
 
@@ -86,7 +87,7 @@ def train_trial(config: dict[str, Any], *, run_folder: str, allotment: Allotment
         except Exception as error:  # the one trial boundary: whatever it was becomes a cause on record, and goes on its way
             failure = failure_of(error)
             write_failure(assignment.attempt, failure)
-            raise failure from error
+            raise failure from (None if failure is error else error)  # a cause of itself would be followed without end
 
     if allotment.workers > 1:
         loop()

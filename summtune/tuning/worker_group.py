@@ -39,7 +39,7 @@ from summtune.tuning.assignment import WORKERS_KEY, Assignment
 from summtune.tuning.causes import WORKER_LOST
 from summtune.tuning.failures import failure_of, how_it_was_lost
 from summtune.tuning.placement import elsewhere
-from summtune.tuning.sight import wait_until_seen
+from summtune.tuning.sight import check_gpu, wait_until_seen
 
 LOOK_EVERY_S = 1.0
 """How often the actor looks whether the group has ended while nothing is reported."""
@@ -303,6 +303,7 @@ def _work(assignment: Assignment, relay: Any, smaller: Smaller | None) -> None:
 
     context = ray.train.get_context()
     wait_until_seen(assignment.paths.progress, assignment.run_folder)
+    check_gpu(assignment.settings)
     started = Started(get_train_context().controller_actor, ray.util.get_current_placement_group())
     ray.get(relay.here.remote(context.get_world_rank(), f"{ray.util.get_node_ip_address()}:{os.getpid()}", started))
     notices: list[str] = []
@@ -319,4 +320,5 @@ def _work(assignment: Assignment, relay: Any, smaller: Smaller | None) -> None:
         ray.get(relay.too_large.remote(Smaller(parts, (*said, notice))))
         raise TrialFailure("out_of_memory", notice) from None
     except Exception as error:  # the trial's actor decides which of the workers' failures is the trial's
-        raise _of_a_worker(error) from error
+        failure = _of_a_worker(error)
+        raise failure from (None if failure is error else error)

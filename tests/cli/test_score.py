@@ -89,6 +89,25 @@ def test_columns_and_settings(references: Path, tmp_path: Path, capsys: pytest.C
     assert found["metrics"]["rouge1_f1"]["low"] is None
 
 
+def test_a_further_reference_may_be_absent_and_one_must_be_there(
+    predictions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in training: what is absent is no reference, and no empty one."""
+    guess = write(tmp_path / "p.csv", ["fname", "summary"], [["a", "밥을 먹는다."], ["b", "학교에 간다."]])
+    target = write(tmp_path / "r.csv", ["fname", "one", "two"], [["a", "밥을 먹는다.", " "], ["b", "", "학교에 간다."]])
+    words = ("--reference", "one", "--reference", "two", "--metric", "rouge", "--metric", "length_ratio")
+    for way in ("max", "mean"):
+        found = scored(capsys, guess, target, *words, "--set", f"evaluation.references={way}")["metrics"]
+        assert (found["rouge1_f1"]["mean"], found["length_ratio"]["mean"]) == (1.0, 1.0)
+    alone = ("--reference", "one")
+    assert refused(capsys, guess, target, *alone) == ["r.csv one: is empty. Fill it in, or delete the row."]
+    none = write(tmp_path / "n.csv", ["fname", "dialogue", "one", "two"], [["a", "가", "", ""], ["b", "나", "", "학교에 간다."]])
+    both = ("--reference", "one", "--reference", "two")
+    assert refused(capsys, guess, none, *both) == ["n.csv one: is empty, and so is two. Fill in at least one."]
+    found = scored(capsys, guess, none, *both, "--metric", "guardrails")["metrics"]
+    assert found["guardrails/empty"]["mean"] == 0.0, "it asks for no reference"
+
+
 def test_one_s_own_metric(predictions: Path, references: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = tmp_path / "letters.py"
     head = 'KEYS = ("letters",)\nGOAL = {"letters": None}\nUNIT = {"letters": "letters"}\n'
@@ -97,6 +116,14 @@ def test_one_s_own_metric(predictions: Path, references: Path, tmp_path: Path, c
     assert found["metrics"] == {"letters": {"mean": 9.0, "low": 0.0, "high": 18.0, "goal": None, "unit": "letters"}}
     own.write_text(head + "def score(summaries):\n    return 1 / 0\n", encoding="utf-8")
     assert refused(capsys, predictions, references, "--metric", own) == ["letters.py : ZeroDivisionError: division by zero. Mend it."]
+
+
+def test_one_s_own_unit_may_have_brackets(predictions: Path, references: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "letters.py"
+    head = 'KEYS = ("letters",)\nGOAL = {"letters": None}\nUNIT = {"letters": "letters [n] per [/x]"}\n'
+    own.write_text(head + "def score(summaries):\n    return {'letters': list(map(len, summaries.predictions))}\n", encoding="utf-8")
+    assert main(["score", str(predictions), str(references), "--metric", str(own)]) == 0
+    assert "letters [n] per [/x]" in capsys.readouterr().out
 
 
 def test_ids_that_do_not_match_are_named(references: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import sys
+from datetime import datetime
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from summtune.cli.screen import Screen, duration, event_line, summary_lines
+from summtune.cli.main import main
+from summtune.cli.screen import Screen, duration, event_line, stream_console, summary_lines
 from summtune.config.experiment import load_experiment
 from summtune.events.fold import RunState, fold
-from summtune.events.kinds import Noted, Retried, RunOpened
-from summtune.events.log import read_events
-from summtune.paths import RunPaths
+from summtune.events.kinds import Ended, Noted, PointDrawn, Reported, Retried, RunOpened, TrialStarted
+from summtune.events.log import EventLog, read_events
+from summtune.paths import RunPaths, create_run
 from summtune.reporting.leaderboard import figures
 from summtune.reporting.views import most_trials
 from summtune.reporting.wording import value_text
@@ -102,3 +106,55 @@ def test_a_finite_space_is_no_more_trials_than_it_has_points(tmp_path: Path) -> 
         screen.end()
         assert f"0/{trials} trials" in text.getvalue()
         assert summary_lines(RunPaths(tmp_path), state, figures(state, {}, most_trials(state)))[0].startswith(f"Trials    0 of {trials}: ")
+
+
+PROMPTS = ("[INST] {dialogue} [/INST] {summary}", "{dialogue} [red] :smile: {summary}")
+"""What a rich console takes for markup, unless it is told not to."""
+
+PROMPTS_SPACE = f"""
+name: plain
+base: tiny-kogpt2
+parameters: {{input_format: {{values: {list(PROMPTS)}}}}}
+run_cap: 2
+settings: {{training: {{num_train_epochs: 1}}, evaluation: {{strategy: full}}}}
+"""
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def prompted(tmp_path: Path) -> RunPaths:
+    """A run over prompts with brackets and colons."""
+    file = tmp_path / "plain.yaml"
+    file.write_text(PROMPTS_SPACE, encoding="utf-8")
+    run = create_run(tmp_path / "results", "plain", datetime(2026, 11, 22))
+    log = EventLog(run.events)
+    log.append(RunOpened(run.folder.name, "plain", load_experiment(file, environ={}).to_record(), "./results", ["summtune"]))
+    for number, prompt in enumerate(PROMPTS, start=1):
+        trial, point = f"{number:04d}", {"tokenizer.input_format": prompt}
+        log.append(PointDrawn(trial, number, point, point))
+        log.append(TrialStarted(trial, 1, 0))
+        log.append(Reported(trial, 1, 1, {"iteration": 1, "loss": 2.0, "rouge_combined_f1": 0.1 * number}, None))
+        log.append(Ended(trial, "finished"))
+    log.close()
+    return run
+
+
+def test_what_people_write_in_brackets_is_shown_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(prompted(tmp_path).folder)]) == 0
+    shown = capsys.readouterr().out
+    for prompt in PROMPTS:
+        assert any("finished" in line and line.endswith(f" {prompt}") for line in shown.splitlines())
+
+
+def test_what_people_write_in_brackets_does_not_end_the_live_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events, _ = read_events(prompted(tmp_path).events)
+    state, terminal = fold(events), _Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "200")
+    screen = Screen(stream_console())
+    screen.begin(state)
+    screen.end()
+    assert all(prompt in terminal.getvalue() for prompt in PROMPTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -80,6 +81,27 @@ def test_a_results_folder_that_can_not_be_one(folder: Path, capsys: pytest.Captu
     error = capsys.readouterr().err
     assert "general.output_dir: results can't be written: " in error
     assert "--set general.output_dir=FOLDER" in error
+
+
+def test_predict_takes_no_other_trial_s_model_for_the_best_s(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = recorded(folder)
+    shutil.rmtree(run.trial("0001").best_model)
+    assert main(["predict", "plain", "train.csv"]) == 2
+    place = run.trial("0001").best_model
+    assert capsys.readouterr().err == (
+        f"the model of the best, trial 0001, is not there: {place}. Bring it back, or take another trial's with --trial; "
+        f"`summtune show {run.folder.name}` lists them.\n"
+    )
+
+
+def test_predict_says_that_a_best_is_one_by_cheap_evaluations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = recorded(folder, strategy="proxy")
+    events = run.events.read_text(encoding="utf-8").splitlines(keepends=True)
+    run.events.write_text("".join(events[:-1]), encoding="utf-8")  # it has not ended
+    assert main(["predict", "plain", "train.csv"]) == 2
+    note, error = capsys.readouterr().err.splitlines()
+    assert note == "note: trial 0001 is the likeliest by cheap evaluations so far; none has been evaluated in full yet."
+    assert "trials/0001/models/best_model is no model that summtune wrote" in error, "the recorded run has none"
 
 
 @pytest.mark.parametrize("verb", [["show"], ["resume"], ["predict"]])

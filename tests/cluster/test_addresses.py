@@ -26,6 +26,11 @@ def test_the_command_line_counts_before_rays_variables(given: str | None, enviro
     assert chosen(given, environ) == expected
 
 
+@pytest.fixture(autouse=True)
+def no_cluster_here() -> None:
+    """The address itself is what is tested here."""
+
+
 @pytest.mark.parametrize("text", ["head:8265", "auto", "ray://head:10001", "http://", "http://head:port", "ftp://head"])
 def test_what_is_no_job_server_is_refused(text: str) -> None:
     with pytest.raises(RunMistake, match="is not the address of a job server. Give that of the cluster's dashboard"):

@@ -30,6 +30,12 @@ def test_it_travels_alone_and_needs_nothing_else(tmp_path: Path) -> None:
     assert done.stdout.split() == [str(tmp_path / "there" / "summtune" / "cluster" / "probe.py"), "None"], done.stderr
 
 
+def test_torch_is_asked_whether_it_can_use_a_gpu() -> None:
+    import torch
+
+    assert bool(probe.cuda()) is not torch.cuda.is_available(), probe.cuda()
+
+
 def test_any_answer_means_that_a_server_can_be_reached(server: str) -> None:
     assert probe.reachable(server) == ""
     assert probe.reachable("http://127.0.0.1:9") == "[Errno 111] Connection refused"

@@ -148,28 +148,43 @@ class RayCluster:
         self._start(self.head, "--head", f"--port={PORT}", *told, "--num-cpus=0", *scaled)
 
     def start_worker(
-        self, machine: Machine, *, cpus: int = 1, labels: Mapping[str, str] | None = None, without: Path | None = None
+        self,
+        machine: Machine,
+        *,
+        cpus: int = 1,
+        gpus: int = 0,
+        labels: Mapping[str, str] | None = None,
+        without: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start a worker node.
 
         Args:
             machine: where.
             cpus: of the node.
+            gpus: of the node, by name only.
             labels: of the node.
             without: a folder that is empty there, as where a shared file system has not been mounted.
+            environment: more variables of the node.
         """
         given = ",".join(f"{name}={value}" for name, value in (labels or {}).items())
         labelled = (f"--labels={given}",) if given else ()
-        self._start(machine, f"--address={self.address}", f"--num-cpus={cpus}", *labelled, without=without)
+        has = (f"--num-cpus={cpus}", f"--num-gpus={gpus}")
+        self._start(machine, f"--address={self.address}", *has, *labelled, without=without, environment=environment or {})
 
-    def _start(self, machine: Machine, *words: str, without: Path | None = None) -> None:
+    def _start(self, machine: Machine, *words: str, without: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
         self._starts += 1
         own = self.folder / str(self._starts)
         common = ("start", "--block", "--disable-usage-stats", f"--node-ip-address={machine.address}", f"--temp-dir={own}")
         # What a worker process may keep in memory is not what is tested: /dev/shm is shared by all these machines.
         store = "--object-store-memory=80000000"
         hidden = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"', str(without)) if without else ()
-        machine.start([*hidden, *_RAY, *common, store, *words], self.environment, self.folder / f"node{self._starts}.log", self.folder)
+        machine.start(
+            [*hidden, *_RAY, *common, store, *words],
+            {**self.environment, **(environment or {})},
+            self.folder / f"node{self._starts}.log",
+            self.folder,
+        )
 
     def wait_for_nodes(self, count: int, within_s: float = 90) -> None:
         """Wait until so many nodes are alive."""

@@ -54,12 +54,12 @@ class Search:
         self.file = folder / "space.yaml"
         self.file.write_text(yaml.safe_dump(merged(merged(TINY, small), space), sort_keys=False), encoding="utf-8")
 
-    def start(self, *words: str | Path, output: Path | None = None) -> subprocess.Popen[bytes]:
-        """Start a command on the head's machine; what it says goes to `output.txt`, or elsewhere."""
+    def start(self, *words: str | Path, output: Path | None = None, machine: Machine | None = None) -> subprocess.Popen[bytes]:
+        """Start a command, on the head's machine or another; what it says goes to `output.txt`, or elsewhere."""
         environment = {**self.cluster.environment, "RAY_ADDRESS": self.cluster.address}
         command = [sys.executable, "-m", "summtune", *map(str, words)]
         self._output = output or self.folder / "output.txt"
-        return self.cluster.head.start(command, environment, self._output, self.folder)
+        return (machine or self.cluster.head).start(command, environment, self._output, self.folder)
 
     @property
     def output(self) -> str:

@@ -44,6 +44,7 @@ def test_a_run_waits_for_nodes_that_an_autoscaler_could_bring_and_for_no_others(
 def test_gpus_are_asked_for_where_an_autoscaler_could_bring_some(search: Callable[..., Search]) -> None:
     """Else trials would begin on the CPUs of whatever node came first. The GPU exists by name only, and training takes the CPU."""
     with ray_cluster(workers=0) as cluster:
+        cluster.environment["SUMMTUNE_LOGICAL_GPUS"] = "1"
         cluster.start_head(brings={**TYPES, "large": {**TYPES["small"], "resources": {"CPU": 1, "GPU": 1}}})
         cluster.wait_for_nodes(1)
         searched = search(cluster, resources={"max_concurrent_trials": 1}, settings={"general": {"device": "auto"}})

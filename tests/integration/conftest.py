@@ -42,6 +42,7 @@ def cluster() -> Iterator[str]:
     from summtune.tuning.engine import prepare_environment
 
     prepare_environment()
+    os.environ["SUMMTUNE_LOGICAL_GPUS"] = "1"  # its workers inherit it
     context = ray.init("local", num_cpus=2, num_gpus=4, include_dashboard=False, log_to_driver=False)
     yield context.address_info["gcs_address"]
     ray.shutdown()

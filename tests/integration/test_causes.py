@@ -39,6 +39,7 @@ def test_each_trial_that_fails_has_its_cause_on_record_and_the_others_go_on(tune
     run, _ = tune_here(file)
     state = state_of(run)
     assert state.status == "finished"
+    assert "RecursionError" not in run.ray_log.read_text(encoding="utf-8"), "what each trial raised came through as it was"
     write_views(run, state)
     recorded = [json.loads(line) for line in run.results.read_text(encoding="utf-8").splitlines()]
     by_label = {_label(row["sweep_params"]): row for row in recorded}

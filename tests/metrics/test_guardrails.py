@@ -87,6 +87,32 @@ def test_what_is_said_in_two_units_supports_one_number(text: str, value: str) ->
 
 
 @pytest.mark.parametrize(
+    ("summary", "dialogue"),
+    [
+        ("#Person1#은 2시 30분에 만난다.", "두 시 반에 만나요."),
+        ("They meet at 2:30.", "Half past two."),
+        ("They meet at 2.30.", "Half past two."),
+        ("They meet at 7:00.", "At seven o'clock."),
+        ("It takes 45 minutes.", "Three quarters of an hour."),
+        ("#Person1#은 12시에 만난다.", "정오에 만나요."),
+        ("#Person1#은 12시에 만난다.", "자정에 만나요."),
+        ("회의는 30분 동안 한다.", "반 시간이면 돼요."),
+        ("회의는 2.5시간 걸린다.", "두 시간 반 걸려요."),
+        ("#Person1#은 50% 할인을 받는다.", "반값이에요."),
+        ("15분 걸린다.", "It takes a quarter of an hour."),
+    ],
+)
+def test_halves_quarters_and_the_middle_of_the_day_support_what_they_are_in_digits(summary: str, dialogue: str) -> None:
+    assert numbers.claimed(summary) <= numbers.supported(f"#Person1#: {dialogue}")
+
+
+def test_not_every_letter_that_means_half_is_one() -> None:
+    assert Decimal(30) not in numbers.supported("#Person1#: 반갑습니다. 일반적으로 반드시 와요.")
+    assert Decimal(30) in numbers.claimed("They meet at 2:30.")
+    assert Decimal(0) in numbers.claimed("It costs 0 dollars.")
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("Yesterday Tom met Mrs. Dawson on Monday. Then Tom's dog left.", {"Tom", "Dawson"}),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 
@@ -37,6 +39,21 @@ def score(summaries):
     assert found.description["mine.py"]["file"] == "mine.py"
     assert len(found.description["mine.py"]["sha256"]) == 64
     assert not (tmp_path / "__pycache__").exists(), "nothing is left beside a person's file"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_syllable_is_the_same_however_it_is_encoded(tmp_path: Path, form: Literal["NFC", "NFD"]) -> None:
+    """Files of some systems hold Hangul as the letters that its syllables are made of."""
+    texts = ["#Person1#은 두 시에 밥을 먹는다.", "학교에 간다."]
+    own, others = ([normalize(one, text) for text in texts] for one in (form, "NFC"))
+    found = Scoring(Evaluation(metrics=("rouge", "guardrails", "length_ratio", "copying")), tmp_path, NEEDS)
+    for summaries in (Summaries(own, [[text] for text in others], others), Summaries(others, [[text] for text in own], own)):
+        scores = found.score(summaries).means
+        assert (scores["rouge1_f1"], scores["rouge2_f1"], scores["length_ratio"]) == (1.0, 1.0, 1.0)
+        assert not any(value for key, value in scores.items() if key.startswith("guardrails/"))
+    alone = Scoring(Evaluation(), tmp_path, NEEDS)
+    assert alone.score(Summaries(own, [[text] for text in own])).means["rouge1_f1"] == 1.0
+    assert alone.description["rouge"]["tokenizer"].startswith("mecab")
 
 
 def test_an_own_metric_may_have_settings(tmp_path: Path) -> None:

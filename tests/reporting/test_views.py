@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -29,10 +30,10 @@ settings: {training: {num_train_epochs: 4, learning_rate: 0.5}, evaluation: {str
 """
 
 
-def recorded(tmp_path: Path, output_dir: str = "./results") -> RunPaths:
+def recorded(tmp_path: Path, output_dir: str = "./results", strategy: str = "full") -> RunPaths:
     """A run with a baseline outside the space, a finished, a stopped, and a failed trial."""
     file = tmp_path / "plain.yaml"
-    file.write_text(SPACE, encoding="utf-8")
+    file.write_text(SPACE.replace("strategy: full", f"strategy: {strategy}"), encoding="utf-8")
     run = create_run(tmp_path / "results", "plain", datetime(2026, 11, 22))
     times = iter(range(1000, 2000, 10))
     log = EventLog(run.events, clock=lambda: next(times))
@@ -125,6 +126,19 @@ def test_the_leaderboard_ranks_what_has_a_score_and_marks_the_best(tmp_path: Pat
     model = best_model(run, state)
     assert model is not None
     assert model.folder.name == "0001"
+
+
+def test_no_other_trial_s_model_stands_in_for_the_best_s(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    state, _ = read_run(run)
+    shutil.rmtree(run.trial("0001").best_model)
+    assert best_model(run, state) is None
+    write_views(run, state)
+    summary = json.loads(run.summary.read_text(encoding="utf-8"))
+    assert (summary["best_run_id"], summary["best_model_path"]) == ("0001", None)
+    lines = summary_lines(run, state, figures(state, last_iterations(state)))
+    model = run.trial("0001").best_model
+    assert [line for line in lines if line.startswith("Model")] == [f"Model     of the best, trial 0001: {model} is not there"]
 
 
 def test_the_page_needs_nothing_else_and_escapes_what_it_shows(tmp_path: Path) -> None:

@@ -45,9 +45,11 @@ def test_where_a_setting_stands() -> None:
     assert place(worse[:1], best[:1]) == 0.0
 
 
-def test_the_same_summaries_can_not_win_and_constant_gains_do() -> None:
-    assert place([0.5, 0.25], [0.5, 0.25]) == 0.0
+def test_the_same_summaries_say_nothing_of_the_others_and_constant_gains_do() -> None:
+    assert place([0.5, 0.25], [0.5, 0.25]) == 0.5
+    assert place([0.5, 0.25], [0.5, 0.25], dialogues=2) == 0.0, "all are known: it is no better"
     assert place([0.5, 0.75], [0.25, 0.5]) == 1.0
+    assert place([0.25, 0.5], [0.5, 0.75]) == 0.0
 
 
 def test_what_few_dialogues_leave_unseen_changes_less() -> None:
@@ -97,6 +99,22 @@ def test_thirty_settings_cost_less_than_ten_evaluations(dialogues: int, cost: fl
         spent, ended, _ = raced(lambda number: draw.gauss(0, 0.05), dialogues=dialogues, cost=cost)
         assert spent < 10
         assert ended >= 1 or cost > 1, "where beginnings leave something to spend, it is spent"
+
+
+@pytest.mark.parametrize("dialogues", [60, 500])
+def test_settings_that_change_nothing_cost_no_more_than_others(dialogues: int) -> None:
+    spent, ended, _ = raced(lambda number: 0.0, dialogues=dialogues)
+    assert spent < 10
+    assert ended >= 1
+
+
+@pytest.mark.parametrize("settings", [1, 2, 4])
+def test_a_setting_that_acts_on_few_dialogues_is_not_dropped_for_the_others(settings: int) -> None:
+    """Rules against repetition, for example: the first dialogues are often summarised as before."""
+    draw = random.Random(9)
+    for _ in range(50):
+        _, ended, _ = raced(lambda number: 0.25 if draw.random() < 0.05 else 0.0, settings=settings)
+        assert ended == settings
 
 
 def test_where_most_are_worse_the_test_alone_decides() -> None:

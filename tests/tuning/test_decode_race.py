@@ -142,7 +142,8 @@ def test_an_interrupted_race_goes_on_as_if_nothing_had_happened(asked: Race, out
     best = next((one for one in reversed(begun) if one.rows), None)
     assert best is not None, "else this test shows less than it says"
     kept = [float(row[OBJECTIVE]) for row in best.rows]
-    left = replace(asked, past=tuple(events(begun)), best_point=best.point)
+    assert best.decoded is not None
+    left = replace(asked, past=tuple(events(begun)), best_point=best.decoded.point)
     assert lasting(list(race(replace(left, best_scores=kept)))) == lasting(outcome[4:])
     (again,) = islice(race(replace(left, best_scores=None)), 1)
     assert (again.decoded, again.rows) == (None, best.rows), "where its summaries are gone the best is decoded again"
@@ -168,7 +169,7 @@ def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, winner: 
     tried, best = winner
     folder = tmp_path / "model"
     shutil.copytree(asked.folder, folder)
-    adopt_decoding(folder, best.point, tried.generation_config, best.metrics)
+    adopt_decoding(folder, tried.generation, tried.generation_config, best.metrics)
     model = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     settings = Settings.model_validate(asked.settings)
@@ -184,7 +185,7 @@ def test_from_pretrained_and_generate_give_what_was_scored(asked: Race, winner: 
     kept = stored_settings(folder).generation
     assert {key: getattr(kept, key.partition(".")[2]) for key in best.point} == best.point
     record = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-    assert record["own_generation"] == settings.generation.model_dump(mode="json")
+    assert record["settings"]["generation"] == tried.generation
     assert record["full_metrics"] == best.metrics
 
 
@@ -204,6 +205,22 @@ def test_a_folder_by_itself(asked: Race, stage: DecodeStage, outcome: list[Tried
     )
     again = decode_folder(folder, stage, OBJECTIVE, maximize=True, told=told.append)
     assert again.own == pytest.approx(found.best.score), "it begins from what the folder decodes by now"
+
+
+def test_a_second_search_over_other_keys_keeps_what_the_first_one_found(trained: tuple[Path, Settings], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained[0], folder)
+    for key, values in (("max_length", [24, 40]), ("repetition_penalty", [0.9, 1.3, 1.6])):
+        file = tmp_path / "space.yaml"
+        file.write_text(f"decode: {{run_cap: 3, parameters: {{{key}: {{values: {values}}}}}}}\n", encoding="utf-8")
+        found = load_experiment(file, environ={}).decode
+        assert found is not None
+        best = decode_folder(folder, found, "rouge1_recall", maximize=True, told=lambda one: None).best
+        assert best is not None, "else this test shows less than it says"
+        again = score_in_full(folder, stored_settings(folder), "rouge1_recall", tmp_path, 1)
+        assert again.metrics["rouge1_recall"] == pytest.approx(best.score)
+    config = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    assert config["max_length"] == stored_settings(folder).generation.max_length > 10
 
 
 def test_a_folder_keeps_the_best_so_far_when_a_person_ends_it(asked: Race, stage: DecodeStage, tmp_path: Path) -> None:
@@ -267,9 +284,9 @@ def test_a_causal_model_s_generate_gives_what_was_scored(tmp_path: Path, generat
     assert len(first) == 4
     found = next(one for one in first if one.rows)
     assert found.decoded is not None
-    adopt_decoding(folder, found.point, found.generation_config, found.decoded.metrics)
+    adopt_decoding(folder, found.generation, found.generation_config, found.decoded.metrics)
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    assert model.generation_config.repetition_penalty == found.point["generation.repetition_penalty"]
+    assert model.generation_config.repetition_penalty == found.decoded.point["generation.repetition_penalty"]
     texts = [one.dialogue for one in read_split(settings.data, "dev").dialogues]
     prompts = causal.encode(tokenizer, texts, None, settings)["input_ids"]
     clean = cleaner(tokenizer, settings.inference.remove_tokens)

@@ -6,10 +6,12 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from summtune.cli.screen import leaderboard, summary_lines
+from summtune.config.experiment import settings_over
 from summtune.errors import TrialFailure
 from summtune.events import standings
 from summtune.events.kinds import Decoded, DecodeOpened, Noted, RunResumed, Scored
@@ -48,6 +50,11 @@ def trained(driver: Driver, score: float) -> str:
 def refereed(score: float) -> Refereed:
     rows = [{"fname": "a", "summary": "#Person1#은 간다.", "reference": "b", "rouge_combined_f1": score}]
     return Refereed({"loss": 1.0, "rouge_combined_f1": score}, rows, {}, 2.5, ("Memory does not suffice.",))
+
+
+def tried_better(driver: Driver, trial: str, point: dict[str, Any], score: float, config: str, decoded: Decoded | None = None) -> Tried:
+    generation = settings_over(driver.settings_of(driver.state.trials[trial]), point).generation
+    return Tried(decoded, refereed(score).rows, generation.model_dump(mode="json"), config)
 
 
 def test_the_likeliest_and_the_baseline_are_scored_in_full(tmp_path: Path) -> None:
@@ -153,9 +160,9 @@ def test_other_decodings_stand_beside_what_was_trained(tmp_path: Path) -> None:
     before = faithfulness(driver.state)
     metrics = {"loss": 1.0, "rouge_combined_f1": 0.6}
     better = Decoded("0000", 1, {"generation.num_beams": 4}, {}, dialogues=1, score=0.6, best=True, metrics=metrics)
-    afterwards.decoded(driver, "0000", Tried(better, better.point, refereed(0.6).rows, "{}"))
+    afterwards.decoded(driver, "0000", tried_better(driver, "0000", better.point, 0.6, "{}", better))
     worse = Decoded("0003", 1, {"generation.num_beams": 2}, {}, dialogues=1, score=0.2, metrics={**metrics, "rouge_combined_f1": 0.2})
-    afterwards.decoded(driver, "0003", Tried(worse, worse.point))
+    afterwards.decoded(driver, "0003", Tried(worse))
     driver.close("finished")
     state, run = driver.state, driver.run
     assert standings.best(state) is state.trials["0000"]
@@ -213,7 +220,7 @@ def test_a_driver_killed_on_the_way_of_a_better_decoding_is_caught_up_with(tmp_p
         score = 0.5 + number / 10
         metrics = {"loss": 1.0, "rouge_combined_f1": score}
         better = Decoded("0001", number, point, {}, dialogues=1, score=score, best=True, metrics=metrics)
-        afterwards.decoded(driver, "0001", Tried(better, point, refereed(score).rows, f'{{"num_beams": {number}}}'))
+        afterwards.decoded(driver, "0001", tried_better(driver, "0001", point, score, f'{{"num_beams": {number}}}', better))
     shutil.copytree(paths.folder, after)
     log.close()
     for name in torn:
@@ -231,7 +238,7 @@ def test_a_driver_killed_on_the_way_of_a_better_decoding_is_caught_up_with(tmp_p
     for race in races.values():
         assert (len(race.past), race.best_point, race.best_scores) == (tried, points[-1], [metrics["rouge_combined_f1"]] if whole else None)
     if not whole:
-        again = Tried(None, points[-1], refereed(metrics["rouge_combined_f1"]).rows, f'{{"num_beams": {tried}}}')
+        again = tried_better(driver, "0001", points[-1], metrics["rouge_combined_f1"], f'{{"num_beams": {tried}}}')
         afterwards.decoded(driver, "0001", again)
     assert list(afterwards.races(driver)) == (["0001"] if tried < 2 else [])
     for file in after.rglob("*"):

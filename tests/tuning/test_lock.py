@@ -90,9 +90,11 @@ def silent(path: Path, seconds: float) -> None:
 def test_a_driver_elsewhere_that_gives_signs_of_life_is_respected(elsewhere: Path) -> None:
     with pytest.raises(RunMistake, match=r"by process 7 on far, for 2 h 5 min\. Wait for it"), lock.held(elsewhere):
         pass
-    silent(elsewhere, 300)
-    with pytest.raises(RunMistake) as refusal:
+    with pytest.raises(RunMistake, match="by process 7 on far"):
         lock.check_free(elsewhere)
+    silent(elsewhere, 300)
+    with pytest.raises(RunMistake) as refusal, lock.held(elsewhere):
+        pass
     assert "for 2 h 5 min, silent for 5 min." in str(refusal.value)
     assert str(refusal.value).endswith(f"If far is gone for good, delete {elsewhere}.")
 
@@ -105,6 +107,30 @@ def test_a_lock_of_a_machine_that_died_is_taken_over(elsewhere: Path) -> None:
         check()
         assert lock.is_held(elsewhere)
         assert json.loads(elsewhere.read_text(encoding="utf-8"))["pid"] == os.getpid()
+
+
+def test_who_goes_on_with_a_run_waits_whether_a_silent_driver_elsewhere_is_dead(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that is queued again comes minutes after its node has died."""
+    monkeypatch.setattr(lock, "WAIT_S", 0.02)
+    silent(elsewhere, lock.LOST_S - 1)
+    lock.check_free(elsewhere)
+    said: list[str] = []
+    with lock.held(elsewhere, said.append) as check:
+        check()
+        assert json.loads(elsewhere.read_text(encoding="utf-8"))["pid"] == os.getpid()
+    (waiting,) = said
+    assert waiting.startswith("waiting: the run is being driven by process 7 on far, for 2 h 5 min, silent for ")
+    assert waiting.endswith(". It is taken for dead after 10 min of silence.")
+
+
+def test_a_driver_elsewhere_that_was_only_late_is_respected(elsewhere: Path) -> None:
+    silent(elsewhere, 300)
+
+    def lives(said: str) -> None:
+        silent(elsewhere, 0)
+
+    with pytest.raises(RunMistake, match="by process 7 on far"), lock.held(elsewhere, lives):
+        pass
 
 
 def test_a_silent_driver_on_this_machine_lives_as_long_as_its_lock_is_held(elsewhere: Path) -> None:

@@ -10,10 +10,11 @@ from summtune.errors import RunMistake, SurroundingsFailure
 from summtune.objects import ObjectStore
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.engine import Cluster
+from summtune.tuning.head_watch import HeadWatch
 from summtune.tuning.reach import check
 from tests.s3 import S3
 
-OWN = Cluster("", job="", started_here=True)
+OWN = Cluster(HeadWatch("127.0.0.1:1"), "", job="", started_here=True)
 
 
 def test_a_store_that_can_be_written_is_left_as_it_was(s3_environment: S3, tmp_path: Path) -> None:
