@@ -129,7 +129,7 @@ class SettingsCatalogue:
         if argument in DROPPED:
             return DROPPED[argument]
         decided = DECIDED.get(argument) if not self._is_a_field(key) else None
-        if decided and any(type(value) is type(harmless) and value == harmless for harmless in decided.harmless):
+        if decided and decided.asks_for_the_same(value):
             return decided.by
         return None
 

@@ -76,7 +76,7 @@ def _complete(named: str, preset: str | None, base: Reading, assignments: Sequen
     if settings is not None:
         problems += validation.combinations(settings, layer, {}, lambda wanted: False)
         problems += workers.problems(settings, layer, {}, 1)
-        notices += workers.notices(settings, layer, 1)
+        notices += [*workers.notices(settings, layer, 1), *validation.warnings(settings)]
     if problems or settings is None:
         raise SettingsMistake(problems)
     return Complete(named, Resolved(settings, synonyms.mirrored_origins(layer)), tuple(dict.fromkeys(notices)))

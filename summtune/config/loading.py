@@ -110,9 +110,8 @@ class _Loading:
             self.notices.extend(workers.notices(settings, layers.base, at_work))
             if settings.data.train is None and not set(layers.base_file).isdisjoint(layers.base):
                 self.notices.append("no data are named, neither by the base nor here: the sample data are used.")
-        if any(resolved.settings.model.trust_remote_code for resolved in (base, *(resolved for _, resolved in models))):
-            said = "Python code that comes with the checkpoint is run, with all that you may do yourself."
-            self.notices.append(f"model.trust_remote_code is true: {said}")
+        for resolved in (base, *(resolved for _, resolved in models)):
+            self.notices.extend(validation.warnings(resolved.settings))
         if top.method != "random" and any(isinstance(one, Choice) and one.weights for one in kept.parameters):
             self.notices.append(f"method {top.method} does not look at `probabilities`; `random` draws by them.")
         self._device(top, settings)

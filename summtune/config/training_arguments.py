@@ -57,6 +57,10 @@ class Decided:
     by: str
     harmless: tuple[Any, ...] = ()
 
+    def asks_for_the_same(self, value: Any) -> bool:
+        """Whether a value asks for what is done anyway; `true` is no 1."""
+        return any(type(value) is type(harmless) and value == harmless for harmless in self.harmless)
+
 
 DECIDED: Mapping[str, Decided] = {
     "output_dir": Decided("general.output_dir decides where runs lie"),

@@ -130,6 +130,13 @@ def _besides(known: Iterable[Problem], problems: Iterable[Problem], remark: str)
     return (replace(one, remedy=f"{one.remedy} {remark}".strip()) for one in problems if replace(one, remedy="") not in said)
 
 
+def warnings(settings: Settings) -> list[str]:
+    """What a person must have been told before such settings are used."""
+    if not settings.model.trust_remote_code:
+        return []
+    return ["model.trust_remote_code is true: Python code that comes with the checkpoint is run, with all that you may do yourself."]
+
+
 def _storage(settings: Settings, layer: Layer) -> list[Problem]:
     wrong = objects.unfit(settings.general.storage) if settings.general.storage is not None else None
     return [at(layer, "general.storage", *wrong)] if wrong is not None else []

@@ -5,9 +5,12 @@ It must not know which family asks, nor what the tokens around a text mean.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from summtune.errors import CheckpointMistake, Problem
@@ -86,7 +89,13 @@ def tokenizer_state(tokenizer: Any) -> list[Any]:
     """All of a tokenizer that token ids depend on.
 
     Truncation and padding are left out: transformers changes them at every call that asks for some, and nothing here asks for any.
+    Of one that is Python all the way, without a state to ask for, it is the files that it would be made from again.
     """
+    ends = [tokenizer.eos_token_id, tokenizer.bos_token_id]
+    if not tokenizer.is_fast:
+        with tempfile.TemporaryDirectory() as folder:
+            files = sorted(Path(file) for file in tokenizer.save_pretrained(folder))
+            return [{file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}, *ends]
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     del state["truncation"], state["padding"]
-    return [state, tokenizer.eos_token_id, tokenizer.bos_token_id]
+    return [state, *ends]

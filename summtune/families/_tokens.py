@@ -5,17 +5,18 @@ It must not know how a family feeds its models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from summtune.config.settings import Settings
+from summtune.config.settings import Settings, Tokenizer
 from summtune.errors import CheckpointMistake, Problem
 from summtune.families import Loaded, Sources
 from summtune.families._checkpoints import had
 from summtune.families._line_breaks import LINE_BREAK, keep_line_breaks
 from summtune.families._made_up import tokenizer_folder
 from summtune.families._plain_tokens import make_plain
+from summtune.space.naming import did_you_mean
 
 KOREAN_PROBE = "안녕하세요 오늘은 책을 읽어요"
 
@@ -54,9 +55,11 @@ def had_tokens(settings: Settings, sources: Sources) -> Tokens:
         folder = tokenizer_folder(wanted.vocab_size, wanted.special_tokens, sources)
         tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     else:
-        named = {f"{role}_token": token for role in ("bos", "eos", "pad") if (token := getattr(wanted, f"{role}_token"))}
-        tokenizer = _published(checkpoint, trust_remote_code=settings.model.trust_remote_code, **named)
+        tokenizer = _published(checkpoint, trust_remote_code=settings.model.trust_remote_code)
     known = set(tokenizer.get_vocab())
+    if checkpoint is not None and (named := _named(wanted)):
+        _check_named(named, known.union(wanted.special_tokens), tokenizer)
+        tokenizer = _published(checkpoint, trust_remote_code=settings.model.trust_remote_code, **named)
     new = [token for token in dict.fromkeys(wanted.special_tokens) if token not in known]
     spelt = {token: tokenizer(token, add_special_tokens=False)["input_ids"] for token in new}
     # Not as special tokens: skip_special_tokens would delete the speakers from every prediction.
@@ -76,6 +79,23 @@ def _made_plain(tokens: Sequence[str]) -> tuple[str, ...]:
         return ()
     said = f"the checkpoint's tokenizer has {', '.join(tokens)} as special tokens, which would be deleted from every summary"
     return (f"{said}: here they stay (tokenizer.special_tokens).",)
+
+
+def _named(wanted: Tokenizer) -> dict[str, str]:
+    """The tokens that begin, end and pad, where the settings say it."""
+    return {name: token for name in ("bos_token", "eos_token", "pad_token") if (token := getattr(wanted, name))}
+
+
+def _check_named(named: Mapping[str, str], known: Collection[str], tokenizer: Any) -> None:
+    """Refuse a token that nobody has: transformers would add it, and the model would be taught to end with what it has never seen."""
+    own = [token for token in tokenizer.special_tokens_map.values() if isinstance(token, str)]
+    problems = [
+        Problem(f"the tokenizer has no token {token!r}.", did_you_mean(token, own), key=f"tokenizer.{name}")
+        for name, token in named.items()
+        if token not in known
+    ]
+    if problems:
+        raise CheckpointMistake(problems)
 
 
 def give_embeddings(model: Any, tokens: Tokens) -> None:
@@ -108,8 +128,8 @@ def give_embeddings(model: Any, tokens: Tokens) -> None:
 
 
 def _check_fit(tokenizer: Any, rows: int) -> None:
-    own = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False) if tokenizer.is_fast else tokenizer.get_vocab()
-    most = max(own.values(), default=-1) + 1
+    added = tokenizer.get_added_vocab()
+    most = max((place for token, place in tokenizer.get_vocab().items() if token not in added), default=-1) + 1
     if most > rows or len(tokenizer) < LEAST_SHARE * rows:
         count = f"{most:,} tokens of its own" if most > rows else f"{len(tokenizer):,} tokens"
         reason = f"the tokenizer has {count}, and the model {rows:,} embeddings: they are not of one model."

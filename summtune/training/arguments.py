@@ -12,35 +12,14 @@ from typing import Any, Literal
 
 from summtune.config.needs import KEYS, package_for
 from summtune.config.settings import Settings, Training
+from summtune.config.training_arguments import DECIDED
 from summtune.errors import Problem, SettingsMistake
 from summtune.families import takes_fp16
 from summtune.training.devices import Capabilities, capabilities
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-OWNED = {
-    "output_dir": "summtune decides where checkpoints lie",
-    "eval_strategy": "evaluation.every says how often (in epochs)",
-    "eval_steps": "evaluation.every says how often (in epochs)",
-    "eval_delay": "evaluation.every says how often (in epochs)",
-    "save_strategy": "a checkpoint is written at every evaluation, and every training.save_steps steps",
-    "load_best_model_at_end": "the best model is always kept, in models/best_model",
-    "metric_for_best_model": "the search space's metric says it",
-    "greater_is_better": "the search space's metric says it",
-    "seed": "general.seed says it",
-    "use_cpu": "general.device says it",
-    "report_to": "the section wandb says it",
-    "push_to_hub": "summtune uploads nothing",
-    "resume_from_checkpoint": "summtune resume says it",
-    "predict_with_generate": "summtune always generates",
-    "auto_find_batch_size": "it would change the batch size that was drawn",
-}
-"""Arguments of transformers that summtune sets itself, and why."""
-
-_SAME_AS_OURS = {"eval_strategy": "epoch", "save_strategy": "epoch", "predict_with_generate": True, "report_to": "none"}
-
-
-_WATCHING: Mapping[str, Mapping[str, Any]] = {"reduce_lr_on_plateau": {}, "greedy": {"min_lr": 0.0}}
+WATCHING: Mapping[str, Mapping[str, Any]] = {"reduce_lr_on_plateau": {}, "greedy": {"min_lr": 0.0}}
 """Schedules that watch the objective. transformers lets both take less for better, whatever the metric, and greedy's least rate is 1e-3:
 above what most models are tuned with, so that it would raise the rate where it means to lower it."""
 
@@ -165,8 +144,8 @@ def training_arguments(settings: Settings, hardware: Hardware, checkpoints: Path
         arguments = Seq2SeqTrainingArguments(**(ours | extras))
     except (ValueError, TypeError) as problem:
         raise SettingsMistake(Problem(f"transformers refuses the arguments: {problem}", key="training")) from problem
-    if training.lr_scheduler_type in _WATCHING:
-        ways = {**_WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
+    if training.lr_scheduler_type in WATCHING:
+        ways = {**WATCHING[training.lr_scheduler_type], "mode": "max" if maximize else "min"}
         arguments.lr_scheduler_kwargs = {**ways, **(arguments.lr_scheduler_kwargs or {})}
     # The loss of a step is the mean over its target tokens, whichever worker has them.
     arguments.average_tokens_across_devices = True
@@ -191,9 +170,9 @@ def _checked_extras(training: Training, known: set[str]) -> dict[str, Any]:
     problems = []
     extras: dict[str, Any] = {}
     for name, value in (training.model_extra or {}).items():
-        if name in OWNED:
-            if _SAME_AS_OURS.get(name) != value:
-                problems.append(Problem(f"can't be set: {OWNED[name]}.", "Take it out.", key=f"training.{name}"))
+        if (decided := DECIDED.get(name)) is not None:
+            if not decided.asks_for_the_same(value):
+                problems.append(Problem(f"is not yours to set here: {decided.by}.", "Remove it.", key=f"training.{name}"))
         elif name not in known:
             problems.append(Problem("transformers has no such argument.", "Take it out.", key=f"training.{name}"))
         elif name != "warmup_steps" or value:  # no steps of warm-up are transformers' default, and leave it to warmup_ratio

@@ -1,4 +1,4 @@
-"""What a training that is resumed in a folder of its own brings along: the best model so far, and how its settings differ.
+"""What a training that is resumed in a folder of its own brings along of what lies beside the checkpoint: settings, the best model so far.
 
 It looks where the checkpoint lies: in an experiment's folder, a trial's, or an attempt's. It must not know how training goes on.
 """
@@ -12,32 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from summtune.config.description import read_resolved
-from summtune.config.layers import flatten
 from summtune.config.settings import Settings
-from summtune.corpus.check import CorpusFacts
-from summtune.errors import Problem, RunMistake, SummtuneError
-from summtune.paths import AttemptPaths, ExperimentPaths, TrialPaths
-from summtune.space.values import shown
+from summtune.paths import AttemptPaths, TrialPaths
 from summtune.training.best_model import SETTINGS_FILE, write_best_model
 from summtune.training.resumption import read_record
-
-_FIXED = ("model.", "tokenizer.vocab_size", "tokenizer.special_tokens", "training.optim")
-"""What a checkpoint is made of: weights, tokens, the optimiser's state."""
-_OF_THE_PLACE = (
-    "meta.",
-    "wandb.",
-    "inference.",
-    "general.output_dir",
-    "general.storage",
-    "general.data_path",
-    "general.log_level",
-    "general.device",
-)
-_TIDINESS = (
-    *("training.save_total_limit", "training.keep_checkpoint", "training.save_steps", "training.timeout_s"),
-    "training.per_device_eval_batch_size",
-)
 
 
 def settings_file(checkpoint: Path) -> Path | None:
@@ -45,37 +23,9 @@ def settings_file(checkpoint: Path) -> Path | None:
     return next((TrialPaths(home).settings for home in _homes(checkpoint) if TrialPaths(home).settings.is_file()), None)
 
 
-def differences(checkpoint: Path, settings: Settings, facts: CorpusFacts) -> list[str]:
-    """What a person should know of how this training differs from the one that the checkpoint belongs to; a sentence each.
-
-    Raises:
-        RunMistake: they differ in what the checkpoint is made of.
-    """
-    file = settings_file(checkpoint)
-    try:
-        before = read_resolved(file.read_text(encoding="utf-8")) if file is not None else None
-    except (OSError, ValueError, SummtuneError):
-        before = None
-    if before is None:
-        return [f"Nothing beside {checkpoint.name} says which settings it was trained with: whether these are the same is yours to know."]
-    mine, theirs = flatten(settings.model_dump(mode="json")), flatten(before.model_dump(mode="json"))
-    changed = {key: (theirs.get(key), mine.get(key)) for key in dict.fromkeys([*theirs, *mine]) if theirs.get(key) != mine.get(key)}
-    problems = [
-        Problem(f"it is {shown(now)}, and {checkpoint.name} was trained with {shown(then)}.", "Resume with the same.", key=key)
-        for key, (then, now) in changed.items()
-        if key.startswith(_FIXED) and key != "model.preset"
-    ]
-    if problems:
-        raise RunMistake(problems)
-    said = []
-    told = [
-        f"{key} {shown(then)} → {shown(now)}"
-        for key, (then, now) in changed.items()
-        if not key.startswith((*_FIXED, *_OF_THE_PLACE, *_TIDINESS))
-    ]
-    if told:
-        said.append(f"It goes on with other settings than it began with: {', '.join(told)}.")
-    return said + _changed_data(checkpoint, facts)
+def best_model_of(checkpoint: Path) -> Path | None:
+    """The best model of the training that a checkpoint belongs to, as it lies there when that is over; None where it doesn't."""
+    return next((TrialPaths(home).best_model for home in _homes(checkpoint) if TrialPaths(home).best_model.is_dir()), None)
 
 
 def carry_best_model(checkpoint: Path, attempt: AttemptPaths, settings: Settings) -> str:
@@ -129,17 +79,3 @@ def _link_tree(source: Path, target: Path) -> None:
             shutil.copy2(here, there)
 
     shutil.copytree(source, target, copy_function=link)
-
-
-def _changed_data(checkpoint: Path, facts: CorpusFacts) -> list[str]:
-    """Whether the files have other content than when the training began, where that is known."""
-    said = []
-    for home in _homes(checkpoint):
-        try:
-            then = json.loads(ExperimentPaths(home).environment.read_text(encoding="utf-8"))["data"]
-        except (OSError, ValueError, KeyError):
-            continue
-        for name, split in facts.splits.items():
-            if name in then and then[name]["file"] == split.file and then[name]["fingerprint"] != split.fingerprint:
-                said.append(f"{split.file} has changed since the training began: it does not go on exactly.")
-    return said

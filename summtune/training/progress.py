@@ -133,6 +133,9 @@ class Progress:
             "under_way": under_way,
             "predictions": self._prediction_rows(evaluated) if evaluated is not None else None,
             "scoring": self.evaluator.description,
+            "objective": {"name": self.job.objective_name, "goal": self._goal},
+            "settings": self.job.settings.model_dump(mode="json"),
+            "data": {name: {"rows": one["rows"], "fingerprint": one["fingerprint"]} for name, one in self.facts["data"].items()},
         }
 
     def assess(self, model: Any) -> dict[str, float]:
@@ -169,6 +172,10 @@ class Progress:
 
     def _better_by(self, score: float, other: float) -> float:
         return score - other if self.job.maximize else other - score
+
+    @property
+    def _goal(self) -> str:
+        return "maximize" if self.job.maximize else "minimize"
 
     @property
     def patience_is_over(self) -> bool:
@@ -267,7 +274,7 @@ class Progress:
             {
                 "status": status,
                 "objective": self.job.objective_name,
-                "goal": "maximize" if self.job.maximize else "minimize",
+                "goal": self._goal,
                 "evaluation": self.evaluator.strategy,
                 "iterations": standing.iteration,
                 "best_iteration": standing.best_iteration,

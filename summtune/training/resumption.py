@@ -44,7 +44,7 @@ class Found:
 
 
 def read_record(checkpoint: Path) -> dict[str, Any]:
-    """What our side of a training wrote into a checkpoint: step, standing, history, and what was under way."""
+    """What our side of a training wrote into a checkpoint: step, standing, history, what was under way, objective, settings, data."""
     record: dict[str, Any] = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
     return record
 
@@ -95,6 +95,7 @@ def _record_faults(checkpoint: Path) -> list[str]:
     try:
         record = read_record(checkpoint)
         record["step"], record["standing"]["iteration"], record["history"], record["under_way"]  # all that is asked of it
+        record["objective"], record["settings"], record["data"]
     except (OSError, ValueError, KeyError, TypeError):
         return [f"{checkpoint / PROGRESS_FILE} is missing or not summtune's: this checkpoint is another program's, or another version's."]
     return []

@@ -27,12 +27,13 @@ from summtune.families import checkpoints as availability
 from summtune.paths import ExperimentPaths, cache_dir, create_experiment, predictions_of
 from summtune.training.arguments import resolve_hardware
 from summtune.training.best_model import add_full_metrics, write_predictions
-from summtune.training.carried import carry_best_model, differences
+from summtune.training.carried import best_model_of, carry_best_model
 from summtune.training.checkpoints import bytes_on_disk, sealed_checkpoints
 from summtune.training.job import Job, Report, StopAsked
 from summtune.training.notices import Note
 from summtune.training.referee import score_in_full
-from summtune.training.resumption import whole_checkpoint
+from summtune.training.resumption import read_record, whole_checkpoint
+from summtune.training.terms import differences
 from summtune.training.train import train
 
 
@@ -66,7 +67,7 @@ def prepare(resolved: Resolved, resume_from: Path | None, notices: tuple[str, ..
         DataMistake: the data can't be used.
         CheckpointMistake: the model can't be had.
         SettingsMistake: the hardware isn't there.
-        RunMistake: the checkpoint to resume from isn't one, or belongs to another kind of training.
+        RunMistake: the checkpoint to resume from isn't one, or its training can't go on so.
     """
     settings = resolved.settings
     facts = check_corpus(settings)
@@ -78,13 +79,15 @@ def prepare(resolved: Resolved, resume_from: Path | None, notices: tuple[str, ..
         said.append("wandb: only runs (`summtune run`) are mirrored so far; this training is recorded in its own folder.")
     if settings.general.storage is not None:
         said.append("general.storage: only runs (`summtune run`) are stored there; this training lies in its own folder.")
-    whole = None
+    whole, objective = None, _objective(settings)
     if resume_from is not None:
         found = whole_checkpoint(resume_from.expanduser().absolute())
         whole = found.folder
         assert whole is not None, "whole_checkpoint raises where there is none"
-        said += [*found.notices, *differences(whole, settings, facts)]
-    return Prepared(resolved, _objective(settings), facts, whole, tuple(dict.fromkeys(said)))
+        said += [*found.notices, *differences(whole, settings, facts, best_model_of(whole))]
+        # A trial's checkpoint knows the best score by the objective of its run.
+        objective = Objective(**read_record(whole)["objective"])
+    return Prepared(resolved, objective, facts, whole, tuple(dict.fromkeys(said)))
 
 
 def train_single(prepared: Prepared, paths: ExperimentPaths, report: Report, note: Note, stop_asked: StopAsked) -> dict[str, Any]:
@@ -166,7 +169,7 @@ def _close(paths: ExperimentPaths, prepared: Prepared, status: str, cause: str =
         os.replace(best, paths.best_model)
         with contextlib.suppress(FileNotFoundError):
             os.replace(predictions_of(paths.best_model), paths.predictions)
-    if status == "finished" and not prepared.settings.training.keep_checkpoint:
+    if status == "finished" and not prepared.settings.training.keep_checkpoint and paths.checkpoints.is_dir():
         shutil.rmtree(paths.checkpoints)
     durable.sync_folder(paths.folder)
     results |= {

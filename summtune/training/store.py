@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from summtune import durable
 from summtune.errors import SurroundingsFailure
+from summtune.training.checkpoints import is_sealed, seal
 
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 """What file systems without locks say, as Lustre does unless it is mounted with `flock`."""
@@ -34,19 +36,20 @@ class Store:
     def once(self, kind: str, key: str, make: Callable[[Path], None]) -> Path:
         """The folder of `key`, made by `make` (which gets an empty folder) if nobody has made it yet.
 
-        A folder under its final name is complete, since it gets that name by a rename; the lock only saves double work, so a file
-        system without locks is safe, too: nobody touches what another is making.
+        A folder gets its final name by a rename, once all in it is on the disk, and sealed: one that a power cut, or a copy that was
+        cut short, has left without a part is made anew. The lock only saves double work, so a file system without locks is safe, too:
+        nobody touches what another is making, or has made whole.
 
         Raises:
             SurroundingsFailure: the folder can't be written.
         """
         folder = self._root / kind / key
-        if folder.is_dir():
+        if is_sealed(folder):
             return folder
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with _in_turn(folder.parent / f".{key}.lock"):
-                if not folder.is_dir():
+                if not is_sealed(folder):
                     self._make(folder, make)
         except OSError as problem:
             reason = (
@@ -63,7 +66,9 @@ class Store:
         temporary.mkdir()
         try:
             make(temporary)
+            seal(temporary)
             _name(temporary, folder)
+            durable.sync_folder(folder.parent)
         except BaseException:  # a stopped trial (SystemExit), too, must leave nothing half made behind
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -82,11 +87,13 @@ def _in_turn(file: Path) -> Iterator[None]:
 
 
 def _name(temporary: Path, folder: Path) -> None:
-    """Give what was made its name, unless another was quicker: theirs may be in use already."""
+    """Give what was made its name, unless another was quicker: theirs may be in use already. What lacks a part makes room."""
+    if folder.exists() and not is_sealed(folder):
+        shutil.rmtree(folder)
     try:
         os.rename(temporary, folder)
     except OSError:
-        if not folder.is_dir():
+        if not is_sealed(folder):
             raise
         shutil.rmtree(temporary, ignore_errors=True)
 

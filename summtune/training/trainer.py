@@ -8,6 +8,8 @@ It must not know what is done with an evaluation (`progress` does). What is over
     evaluate             the evaluator of `decoding`, the same code as everywhere
     _save_checkpoint     written aside, sealed, renamed
     _save                without training_args.bin, a pickle that nobody reads
+    _load_optimizer_and_scheduler
+                         their states alone: learning rates and the like are the settings'
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from summtune.training.batches import Dealt, LengthGrouped
 from summtune.training.checkpoints import bytes_on_disk, checkpoint_folder, seal, sealed_checkpoints
 from summtune.training.counts import Counts
 from summtune.training.disk import Writing
+from summtune.training.hyperparameters import as_asked
 from summtune.training.ranks import Ranks
 from summtune.training.sharded import OPTIMIZER_FILE, WEIGHTS_FILE, whole_model
 
@@ -188,6 +191,13 @@ def trainer_class() -> Any:
             need = bytes_on_disk(older[-1]) if older else self._state_bytes()
             safe = f"{older[-1]} is whole." if older else ""
             return Writing(f"the checkpoint of step {self.state.global_step}", checkpoints, need=need, safe=safe)
+
+        def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+            if self.is_deepspeed_enabled:  # has brought all of it back already
+                super()._load_optimizer_and_scheduler(checkpoint)
+                return
+            with as_asked(self.optimizer, self.lr_scheduler):
+                super()._load_optimizer_and_scheduler(checkpoint)
 
         def _finish(self, written: Path, final: Path, record: dict[str, Any]) -> None:
             durable.write_json(written / PROGRESS_FILE, record)

@@ -63,6 +63,15 @@ def test_why_a_test_set_is_not_scored_is_said(here: Path, capsys: pytest.Capture
     assert "note: not scored: 1 of 3 rows has no summary (row_200).\n" in capsys.readouterr().out
 
 
+def test_what_was_over_has_no_checkpoint_to_leave_behind(here: Path) -> None:
+    assert main(["train", *configured(here, max_steps=4)]) == 0
+    first = only_experiment(here)
+    over = ["--resume-from-checkpoint", str(first / "checkpoints" / "checkpoint-4"), "--set", "training.keep_checkpoint=false"]
+    assert main(["train", *over]) == 0
+    second = next(entry for entry in first.parent.iterdir() if entry != first)
+    assert (second / "models" / "best_model" / "config.json").is_file()
+
+
 def test_trains_scores_and_says_what_comes_next(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_csv(here / "test.csv", rows(3, start=200))
     assert main(["train", *configured(here), "--test-data", "test.csv"]) == 0
@@ -213,24 +222,43 @@ def test_resumed_equals_uninterrupted(here: Path, capsys: pytest.CaptureFixture[
     assert {key: one[key] for key in ("best_iteration", "best_score")} == {key: two[key] for key in ("best_iteration", "best_score")}
 
 
-def test_what_a_checkpoint_is_made_of_must_stay(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_goes_on_keeps_weights_steps_and_scores_and_may_learn_at_another_rate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = configured(here, num_train_epochs=1)
     assert main(["train", *words]) == 0
-    checkpoint = only_experiment(here) / "checkpoints" / "checkpoint-4"
+    first = only_experiment(here)
+    checkpoint = first / "checkpoints" / "checkpoint-4"
     capsys.readouterr()
     resume = ["train", "--resume-from-checkpoint", str(checkpoint)]
-    assert main([*resume, "--set", "training.optim=adafactor", "--set", "model.config_overrides.d_model=32"]) == 2
-    error = capsys.readouterr().err
-    assert "training.optim: it is adafactor, and checkpoint-4 was trained with adamw_torch. Resume with the same." in error
-    assert "model.config_overrides.d_model: it is 32, and checkpoint-4 was trained with 16." in error
+    for assignment, reason in (
+        ("training.optim=adafactor", "training.optim: it is adafactor, and checkpoint-4 was trained with adamw_torch."),
+        ("model.config_overrides.d_model=32", "model.config_overrides.d_model: it is 32, and checkpoint-4 was trained with 16."),
+        ("training.per_device_train_batch_size=8", "training.per_device_train_batch_size: a step has 8 rows so, and checkpoint-4 was"),
+        ("data.max_train_samples=12", "data.train: there are 12 dialogues to train on, and checkpoint-4 was trained on 16."),
+        ("training.lr_scheduler_type=linear", "training.lr_scheduler_type: it is linear, and checkpoint-4 was trained with cosine."),
+        ("evaluation.strategy=full", "evaluation.strategy: it is full, and checkpoint-4 was trained with proxy."),
+        ("evaluation.metrics=[length_ratio]", "evaluation.metrics: they are length_ratio, and checkpoint-4 was scored by rouge."),
+        ("generation.num_beams=2", "generation.num_beams: it is 2, and checkpoint-4 was trained with 1."),
+        ("data.dev=data/train16.csv", f"data.dev: {here}/data/train16.csv is not what checkpoint-4 was scored by."),
+    ):
+        assert main([*resume, "--set", assignment]) == 2
+        error = capsys.readouterr().err
+        assert reason in error
+        assert "Resume with the same, or begin a training of its own from its best model: " in error
+        assert f"`--set model.checkpoint={first.absolute()}/models/best_model --set model.load_pretrained=true`." in error
+    assert only_experiment(here) == first
+
     (here / "data" / "train16.csv").write_bytes((here / "data" / "train16.csv").read_bytes().replace("병원".encode(), "약국".encode()))
-    assert main([*resume, "--set", "training.num_train_epochs=2", "--set", "training.learning_rate=1e-4"]) == 0
+    parts = ["training.per_device_train_batch_size=2", "training.gradient_accumulation_steps=2"]
+    longer = ["training.num_train_epochs=3", "training.learning_rate=1e-4", "evaluation.every=2", *parts]
+    assert main([*resume, *(word for assignment in longer for word in ("--set", assignment))]) == 0
     shown = capsys.readouterr().out
-    assert (
-        "It goes on with other settings than it began with: training.learning_rate 0.003 → 0.0001, training.num_train_epochs 1 → 2."
-        in shown
-    )
-    assert "train16.csv has changed since the training began: it does not go on exactly." in shown
+    told = "training.learning_rate 0.003 → 0.0001, training.num_train_epochs 1 → 3, evaluation.every 1 → 2."
+    assert f"It goes on with other settings than it began with: {told}" in shown
+    assert "train16.csv is not what the training began with: it does not go on exactly." in shown
+    second = next(entry for entry in first.parent.iterdir() if entry != first)
+    history = lasting(second)
+    assert [(line["iteration"], line["epoch"], line["step"]) for line in history] == [(1, 1, 4), (2, 2, 8), (3, 3, 12)]
+    assert history[-1]["learning_rate"] < 1e-4, "as the schedule of three epochs has it"
 
 
 def test_a_damaged_checkpoint_is_passed_over_and_a_moved_one_is_taken(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,7 +282,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_a_moved_one_is_taken(here: Path
 
     moved = (checkpoints / "checkpoint-4").rename(here / "checkpoint-4")
     assert main(["train", *words, "--resume-from-checkpoint", str(moved)]) == 0
-    assert "Nothing beside checkpoint-4 says which settings it was trained with" in capsys.readouterr().out
+    capsys.readouterr()
+    assert main(["train", *words, "--resume-from-checkpoint", str(moved), "--set", "training.optim=adafactor"]) == 2
+    assert "training.optim: it is adafactor, and checkpoint-4 was trained with adamw_torch." in capsys.readouterr().err
     assert main(["train", "--resume-from-checkpoint", str(checkpoints / "checkpoint-8")]) == 2
     error = capsys.readouterr().err
     assert f"{weights} has changed since it was written." in error

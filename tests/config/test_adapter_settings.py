@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from summtune.config.complete import load_settings
 from summtune.config.settings import Lora
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def test_packages_that_are_missing(text: str, module: str, message: str, refuse:
 
 def test_code_of_others_is_warned_of_once(load: Load) -> None:
     said = load("settings: {model: {trust_remote_code: true}}\n").notices
-    assert [notice for notice in said if "trust_remote_code" in notice] == [
-        "model.trust_remote_code is true: Python code that comes with the checkpoint is run, with all that you may do yourself."
-    ]
+    warned = ["model.trust_remote_code is true: Python code that comes with the checkpoint is run, with all that you may do yourself."]
+    assert [notice for notice in said if "trust_remote_code" in notice] == warned
     assert not any("trust_remote_code" in notice for notice in load("count: 1\n").notices)
+    for assignments in (["model.trust_remote_code=true"], []):
+        told = load_settings("tiny-kobart", assignments=assignments, environ={}).notices
+        assert [notice for notice in told if "trust_remote_code" in notice] == (warned if assignments else [])

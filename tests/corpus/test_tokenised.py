@@ -111,7 +111,7 @@ def test_a_crash_leaves_no_halves(tmp_path: Path) -> None:
         store.once("kind", "key", crash)
     (tmp_path / "kind" / f".key.making-{socket.gethostname()}-{2**22 + 1}-00").mkdir()  # what a kill -9 leaves
     folder = store.once("kind", "key", lambda made: None)
-    assert list(folder.iterdir()) == []
+    assert [entry.name for entry in folder.iterdir()] == ["manifest.json"]
     assert sorted(entry.name for entry in (tmp_path / "kind").iterdir()) == [".key.lock", "key"]
 
 
@@ -163,6 +163,39 @@ def test_halves_of_others_are_left_to_them_until_they_are_old(tmp_path: Path) ->
     os.utime(old, (time.time() - 2 * 86400,) * 2)
     Store(tmp_path).once("kind", "key", lambda made: None)
     assert [folder.exists() for folder in (mine, ended, elsewhere, old, unnamed)] == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_text(""), Path.unlink], ids=["emptied", "gone"])
+def test_what_a_power_cut_left_without_a_part_is_made_anew(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    made: list[int] = []
+
+    def make(folder: Path) -> None:
+        made.append(1)
+        (folder / "inner").mkdir()
+        (folder / "inner" / "thing").write_text("whole")
+
+    thing = Store(tmp_path).once("kind", "key", make) / "inner" / "thing"
+    damage(thing)
+    for _ in range(2):
+        assert (Store(tmp_path).once("kind", "key", make) / "inner" / "thing").read_text() == "whole"
+    assert made == [1, 1]
+
+
+def test_what_is_made_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: set[int] = set()
+    sync, rename = os.fsync, os.rename
+
+    def remember(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def check(source: Path, target: Path) -> None:
+        assert {entry.stat().st_ino for entry in (source, *source.rglob("*"))} <= synced
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", remember)
+    monkeypatch.setattr(os, "rename", check)
+    assert (Store(tmp_path).once("kind", "key", lambda folder: (folder / "thing").touch()) / "thing").is_file()
 
 
 def test_unwritable_cache_says_what_to_do(tmp_path: Path) -> None:

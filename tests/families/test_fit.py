@@ -15,7 +15,7 @@ from summtune.decoding.cleaning import cleaner
 from summtune.errors import CheckpointMistake
 from summtune.families import Loaded, Sources, causal, family_of
 from summtune.training.store import Store
-from tests.published import BART, GPT2, LLAMA, publish
+from tests.published import BART, GPT2, LLAMA, T5, publish
 
 TOKENS = ("#Person1#", "#Person2#")
 
@@ -150,6 +150,16 @@ def test_a_causal_model_without_padding_token_pads_with_its_end_token(shared: Pa
     assert not any("padding token" in notice for notice in named.notices)
 
 
+def test_a_token_that_nobody_has_is_refused_where_it_is_named(shared: Path, sources: Sources) -> None:
+    folder = publish(shared / "named", "gpt2", GPT2)
+    said = refused(folder, sources, tokenizer={"eos_token": "</S>", "pad_token": "<nothing>"})
+    assert "tokenizer.eos_token: the tokenizer has no token '</S>'. Did you mean </s>?" in said
+    assert "tokenizer.pad_token: the tokenizer has no token '<nothing>'. There are " in said
+    ends = had(folder, sources, tokenizer={"eos_token": "#End#", "special_tokens": [*TOKENS, "#End#"]})
+    assert ends.tokenizer.eos_token == "#End#"
+    assert ends.tokenizer.eos_token_id in ends.added, "its embedding is trained beside adapters, too"
+
+
 def test_an_encoder_decoder_model_needs_one(shared: Path, sources: Sources) -> None:
     folder = publish(shared / "bart-unpadded", "bart", BART, pad=False)
     assert "tokenizer.pad_token: the tokenizer has no padding token. Name one of its tokens" in refused(folder, sources)
@@ -209,3 +219,20 @@ def test_code_of_a_checkpoint_is_run_when_that_is_said(own_code: tuple[Path, Pat
     one.model.save_pretrained(str(tmp_path / "saved"))
     one.tokenizer.save_pretrained(str(tmp_path / "saved"))
     assert type(family.load_folder(tmp_path / "saved", asked).model).__name__ == "OwnModel"
+
+
+def test_a_tokenizer_that_is_python_all_the_way(tmp_path: Path, sources: Sources) -> None:
+    """ByT5's own: what counts is its vocabulary without what was added, and token ids are kept by what it is made from."""
+    from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
+
+    folder = tmp_path / "byt5"
+    ids = {"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}
+    T5ForConditionalGeneration(T5Config(vocab_size=384, **T5, **ids)).save_pretrained(str(folder))
+    ByT5Tokenizer().save_pretrained(str(folder))
+    plain, added = had(folder, sources, tokenizer={"special_tokens": []}), had(folder, sources)
+    assert not added.tokenizer.is_fast
+    assert added.tokenizer("#Person1#")["input_ids"] == [384, 1]
+    assert added.model.get_input_embeddings().num_embeddings == 386
+    asked = settings(folder)
+    digests = [family_of(asked).encoding_digest(one, asked) for one in (plain, added, had(folder, sources))]
+    assert digests[1] == digests[2] != digests[0]

@@ -38,11 +38,11 @@ def test_keys_arrive(tmp_path: Path) -> None:
 
 def test_unknown_and_owned_arguments_are_refused_together(tmp_path: Path) -> None:
     with pytest.raises(SettingsMistake) as caught:
-        arguments(tmp_path, lerning_rate=1, output_dir="x", eval_strategy="epoch", push_to_hub=True)
+        arguments(tmp_path, lerning_rate=1, output_dir="x", eval_strategy="epoch", push_to_hub=True, load_best_model_at_end=True)
     assert str(caught.value).splitlines() == [
         "training.lerning_rate: transformers has no such argument. Take it out.",
-        "training.output_dir: can't be set: summtune decides where checkpoints lie. Take it out.",
-        "training.push_to_hub: can't be set: summtune uploads nothing. Take it out.",
+        "training.output_dir: is not yours to set here: general.output_dir decides where runs lie. Remove it.",
+        "training.push_to_hub: is not yours to set here: a run publishes nothing. Remove it.",
     ]
 
 

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
+from summtune.config.complete import load_settings
+from summtune.config.objective import Objective
 from summtune.config.settings import Settings
 from summtune.errors import Interrupted
 from summtune.paths import AttemptPaths
 from summtune.training.checkpoints import sealed_checkpoints, verify
+from summtune.training.single import prepare
 from summtune.training.train import train
 from tests.small_training import Reports, job, small_settings
 
@@ -65,6 +69,11 @@ def assert_equal(whole: AttemptPaths, resumed: AttemptPaths) -> None:
     assert records[0]["standing"] == records[1]["standing"]
 
 
+def written(settings: Settings, file: Path) -> Path:
+    file.write_text(yaml.safe_dump(settings.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    return file
+
+
 def lasting(attempt: AttemptPaths) -> list[dict[str, Any]]:
     """The history, without what measures time."""
     lines = [json.loads(line) for line in attempt.history.read_text(encoding="utf-8").splitlines()]
@@ -105,6 +114,39 @@ def test_within_an_epoch(shared: Path, family: str, shape: str) -> None:
 @pytest.mark.parametrize("family", ["seq2seq", "causal"])
 def test_four_epochs_interrupted_after_two(shared: Path, family: str) -> None:
     assert_equal(*resumed_after(shared, f"{family}-four", settings_of(family, shared, num_train_epochs=4), 8))
+
+
+RATES: dict[str, dict[str, Any]] = {
+    "rate": {"learning_rate": 1e-4},
+    "decay": {"weight_decay": 0.5, "adam_beta1": 0.5},
+    "epochs": {"num_train_epochs": 4},
+}
+
+
+@pytest.mark.parametrize("changed", RATES)
+def test_what_an_optimiser_is_told_anew_it_does(shared: Path, changed: str) -> None:
+    """Rates of the schedule as those of a training that had been told so from the beginning, and the optimiser's own."""
+    plain = {"num_train_epochs": 2, "per_device_train_batch_size": 16, "warmup_ratio": 0.0}  # a step an epoch, so that each rate is seen
+    before, after = small_settings(shared, training=plain), small_settings(shared, training={**plain, **RATES[changed]})
+    stopped = Reports(stop_after=1)
+    with pytest.raises(SystemExit):
+        train(job(shared, before, f"told-{changed}-first"), stopped)
+    resumed, uninterrupted = Reports(), Reports()
+    train(job(shared, after, f"told-{changed}-rest", resume_from=stopped.checkpoints[0]), resumed)
+    train(job(shared, after, f"told-{changed}-whole"), uninterrupted)
+    assert [line["learning_rate"] for line in resumed.metrics] == [line["learning_rate"] for line in uninterrupted.metrics[1:]]
+    groups = [torch.load(one.checkpoints[-1] / "optimizer.pt", weights_only=True)["param_groups"] for one in (resumed, uninterrupted)]
+    assert groups[0] == groups[1]
+
+
+def test_a_trial_that_goes_on_by_itself_is_judged_as_in_its_run(shared: Path) -> None:
+    settings = small_settings(shared, training={"num_train_epochs": 2})
+    stopped = Reports(stop_after=1)
+    with pytest.raises(SystemExit):
+        train(job(shared, settings, "of a run", objective_name="loss", maximize=False), stopped)
+    complete = load_settings(str(written(settings, shared / "trial.yaml")), environ={})
+    prepared = prepare(complete.resolved, stopped.checkpoints[0])
+    assert prepared.objective == Objective("loss", "minimize")
 
 
 def test_checkpoints_between_evaluations(shared: Path) -> None:

@@ -174,6 +174,7 @@ def between(attempt: AttemptPaths, iteration: int, step: int) -> Path:
     folder = attempt.checkpoints / f"checkpoint-{step}"
     folder.mkdir(parents=True)
     record = {"step": step, "standing": {"iteration": iteration}, "history": [], "under_way": {"since_step": 10}}
+    record |= {"objective": {}, "settings": {}, "data": {}}
     (folder / PROGRESS_FILE).write_text(json.dumps(record), encoding="utf-8")
     seal(folder)
     return folder
