@@ -132,7 +132,7 @@ class TrialFailure(SummtuneError):
 
     Attributes:
         cause: a short stable word for records: `diverged`, `out_of_memory`, `timeout`, `bad_data`, `bad_model`, `bad_settings`,
-            `bad_checkpoint`, `bad_metric`, `no_report`, `surroundings`, `worker_lost`, `unreachable`, `hung`, `unseen`, `error`.
+            `bad_checkpoint`, `bad_metric`, `no_report`, `surroundings`, `worker_lost`, `unreachable`, `hung`, `unseen`, `no_cuda`, `error`.
         message: what happened, for a person.
         node: Ray's id of the node that is to blame; empty where none is.
     """
