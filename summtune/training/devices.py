@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 
@@ -44,6 +46,16 @@ def why_no_cuda() -> str:
     except (RuntimeError, AssertionError) as error:  # a build without CUDA, no driver, one that is too old, no device
         return f"torch {torch.__version__}: {str(error).splitlines()[0].rstrip('.')}"
     return ""
+
+
+def why_no_cuda_here(timeout_s: float = 60.0) -> str:
+    """The same of this machine, asked in a process of its own: this one need not load torch, nor hold a part of a GPU."""
+    asking = "from summtune.training.devices import why_no_cuda; print(why_no_cuda())"
+    try:
+        asked = subprocess.run([sys.executable, "-c", asking], capture_output=True, text=True, timeout=timeout_s, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    return asked.stdout.strip()
 
 
 def cuda_devices() -> list[str]:

@@ -23,6 +23,8 @@ from ray._private.ray_constants import DEBUG_AUTOSCALING_STATUS
 from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
+from summtune.errors import Interrupted
+
 ANSWERS_WITHIN_S = 60.0
 """It looks every 5 s by Ray's default, and not while it starts."""
 
@@ -58,16 +60,22 @@ def outlook(bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str])
         return _told_of(group)
 
 
-def brought(bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str], waits: Callable[[], None]) -> bool:
+def brought(
+    bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str], waits: Callable[[], None], stop_asked: Callable[[], bool]
+) -> bool:
     """Wait until nodes are there on which these bundles fit, if the autoscaler could bring them.
 
     Args:
         bundles: by Ray's names, of what is to be placed at once.
         selector: which nodes, by their labels.
         waits: called once, where they are not there yet.
+        stop_asked: whether a person wants an end meanwhile.
 
     Returns:
         Whether they are there; without waiting where they may never be.
+
+    Raises:
+        Interrupted: a person wants an end.
     """
     if not _newer():
         return False
@@ -77,7 +85,8 @@ def brought(bundles: Sequence[Mapping[str, float]], selector: Mapping[str, str],
         if not group.wait(0):
             waits()
         while not group.wait(1):
-            pass
+            if stop_asked():
+                raise Interrupted("stopped; nothing is lost")
     return True
 
 

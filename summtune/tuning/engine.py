@@ -26,6 +26,7 @@ import summtune
 from summtune.config.labels import selects
 from summtune.errors import Problem, RunMistake, SurroundingsFailure
 from summtune.paths import RunPaths
+from summtune.training.devices import why_no_cuda_here
 from summtune.tuning import autoscaling, session
 from summtune.tuning.allotment import Allotment
 from summtune.tuning.head_watch import HeadWatch
@@ -33,6 +34,7 @@ from summtune.tuning.observer import Observer
 from summtune.tuning.placement import Placement
 from summtune.tuning.scheduler import RememberingASHAScheduler
 from summtune.tuning.searcher import RememberingOptunaSearch
+from summtune.tuning.sight import LOGICAL_GPUS
 from summtune.tuning.snapshot import Slimming
 from summtune.tuning.trainable import Work, train_trial, training
 
@@ -66,6 +68,7 @@ class Cluster:
         job: this process's job there, as the dashboard's pages are called.
         started_here: whether this process started it, rather than joined it.
         grows: whether it has an autoscaler, which brings nodes as they are asked for.
+        no_cuda: why torch can't use this machine's GPUs, where this process started the cluster on it; empty where it can, or has none.
         passed_over: the address of another that `ray start` began on this machine, which nobody said to use; or empty.
         shunned: ids of the nodes that are not to be given trials.
     """
@@ -76,6 +79,7 @@ class Cluster:
     started_here: bool
     grows: bool = False
     passed_over: str = ""
+    no_cuda: str = ""
     shunned: set[str] = field(default_factory=set)
 
     def nodes(self, selector: Mapping[str, str] | None = None) -> list[Mapping[str, float]]:
@@ -84,7 +88,8 @@ class Cluster:
         Args:
             selector: which nodes are meant, by their labels; all by default.
         """
-        return [node["Resources"] for node in self.usable(selector)]
+        found = [node["Resources"] for node in self.usable(selector)]
+        return [{name: amount for name, amount in one.items() if name != "GPU"} for one in found] if self.no_cuda else found
 
     def labels(self) -> list[Mapping[str, str]]:
         """Labels of each node that can be given trials."""
@@ -99,6 +104,12 @@ class Cluster:
         """As `nodes`, with all that Ray tells of each."""
         leaving, meant = {*_draining(), *self.shunned}, selector or {}
         return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving and selects(meant, node["Labels"])]
+
+
+def _no_cuda() -> str:
+    """Why torch can't use the GPUs that Ray has counted on this machine; where there are any, and they are meant."""
+    counted = ray.cluster_resources().get("GPU", 0) and os.environ.get(LOGICAL_GPUS) != "1"
+    return why_no_cuda_here() if counted else ""
 
 
 def _draining() -> dict[str, int]:
@@ -143,7 +154,9 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
     head.begin()
     try:
         job = _submitted() or context.get_job_id()
-        yield Cluster(head, _dashboard_url(), job, connected_here and not address, grows=autoscaling.is_there(), passed_over=passed_over)
+        started_here = connected_here and not address
+        grows, no_cuda = autoscaling.is_there(), _no_cuda() if started_here else ""
+        yield Cluster(head, _dashboard_url(), job, started_here, grows=grows, passed_over=passed_over, no_cuda=no_cuda)
     finally:
         if not head.gone and head.answers():  # else leaving the cluster hangs, until the watch ends the process
             if connected_here:

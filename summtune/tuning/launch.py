@@ -72,8 +72,9 @@ def start(
     preflight.check_models(experiment)
     lessons = warm_start.lessons(experiment, facts.fingerprints)
     with surroundings(str(place)), engine.connected(experiment.name, None) as cluster:
-        allotment, awaited = preflight.fitting(experiment, cluster, witness.note, experiment.budget)
         root_store = _store(experiment)
+        reach.check_store(root_store)
+        allotment, awaited = preflight.fitting(experiment, cluster, witness.note, lambda: False, experiment.budget)
         reach.check(place, root_store, cluster, allotment, preflight.read_by_trials(experiment))
         run = create_run(place.resolve(), experiment.name, datetime.now(), suffix)
         run.logs.mkdir()
@@ -158,8 +159,10 @@ def resume(
         beyond = ["the target is reached already: it ends this run no more."] if reached and not state.past_target else []
         beyond += [f"{', '.join(waiting)} had paused to the end, and may go on now."] if waiting else []
         with engine.connected(run.folder.name, run.ray_log) as cluster:
-            allotment, awaited = preflight.fitting(experiment, cluster, witness.note, state.budget if limits is None else limits)
             store = store or _store(experiment, state.opened.run_id)
+            reach.check_store(store)
+            limited = state.budget if limits is None else limits
+            allotment, awaited = preflight.fitting(experiment, cluster, witness.note, lambda: stop_request.read(run) is not None, limited)
             reach.check(run.folder, store, cluster, allotment, preflight.read_by_trials(experiment))
             # Ray Tune can't be asked for more trials once it has finished, or was told that there are no more, and starts new trials
             # of a run that was moved in its old place. It takes a failed trial for one that is over, and knows those that a log has lost.
@@ -198,8 +201,9 @@ def decode(run: RunPaths, stage: DecodeStage, command: Sequence[str], witness: W
         changed = preflight.changed_data(run, check_corpus(experiment.widest_data()))
         own_metrics.check_copies(run, state)
         with engine.connected(run.folder.name, run.ray_log) as cluster:
-            allotment, awaited = preflight.fitting(experiment, cluster, witness.note)
             store = _store(experiment, state.opened.run_id)
+            reach.check_store(store)
+            allotment, awaited = preflight.fitting(experiment, cluster, witness.note, lambda: stop_request.read(run) is not None)
             reach.check(run.folder, store, cluster, allotment, preflight.read_by_trials(experiment))
             log = EventLog(run.events, check=check)
             state.apply(log.append(RunResumed(state.count, "decode", list(command), str(run.folder))))

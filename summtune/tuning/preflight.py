@@ -65,7 +65,11 @@ def check_models(experiment: Experiment) -> None:
 
 
 def fitting(
-    experiment: Experiment, cluster: engine.Cluster, note: Callable[[str], None], budget: Iterable[str] = ()
+    experiment: Experiment,
+    cluster: engine.Cluster,
+    note: Callable[[str], None],
+    stop_asked: Callable[[], bool],
+    budget: Iterable[str] = (),
 ) -> tuple[Allotment, list[str]]:
     """A trial's share, and what to say where it fits no node yet.
 
@@ -75,20 +79,24 @@ def fitting(
         experiment: what is to be run.
         cluster: where.
         note: called with a sentence where something is waited for.
+        stop_asked: whether a person wants an end meanwhile.
         budget: what is limited.
 
     Raises:
         SettingsMistake: it fits no node, and never will.
+        Interrupted: a person wants an end.
     """
     selector = experiment.resources.label_selector
     nodes, told = cluster.nodes(selector), list[str]()
+    if cluster.no_cuda and experiment.base.settings.general.device == "auto" and experiment.resources.gpus_per_trial is None:
+        told.append(f"this machine has a GPU that torch can't use ({cluster.no_cuda}): trials train on CPUs.")
     one = Allotment(cpus=1, gpus=1, accelerator_type=experiment.resources.accelerator_type)
     gpus_may_come = cluster.grows and resources.leaves_gpus_open(experiment, nodes) and _could_come(one.bundle, selector)
     allotment = resources.allot(experiment, nodes, gpus_may_come=gpus_may_come)
     resources.check_sharding(experiment, allotment)
     resources.check_gpu_hours(allotment, "gpu_hours" in budget)
     if cluster.grows and resources.leaves_cpus_open(experiment, allotment, nodes):
-        if autoscaling.brought([allotment.bundle] * allotment.workers, selector, lambda: note(_AWAITED)):
+        if autoscaling.brought([allotment.bundle] * allotment.workers, selector, lambda: note(_AWAITED), stop_asked):
             nodes = cluster.nodes(selector)
             allotment = resources.allot(experiment, nodes, gpus_may_come=gpus_may_come)
         else:
@@ -97,6 +105,9 @@ def fitting(
         resources.check_labels(selector, cluster.labels())
         resources.check_fit(allotment, nodes, wants_cuda=experiment.base.settings.general.device == "cuda")
     except SettingsMistake as mistake:
+        if cluster.no_cuda:
+            unusable = f"This machine's can't be used by torch: {cluster.no_cuda}."
+            raise SettingsMistake([replace(one, reason=f"{one.reason} {unusable}") for one in mistake.problems]) from mistake
         told.append(_will_come(allotment, mistake))
     return allotment, told
 

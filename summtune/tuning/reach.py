@@ -30,8 +30,22 @@ LATE_S = 3.0
 """How long a network file system may take to show what was written on another node."""
 
 
+def check_store(store: ObjectStore | None) -> None:
+    """Let this process write to a run's store.
+
+    Raises:
+        RunMistake: the store refuses.
+        SurroundingsFailure: it can't be reached.
+    """
+    if store is not None:
+        try:
+            _write(store)
+        except StorageFailure as failure:
+            _raise("this machine", failure)
+
+
 def check(folder: Path, store: ObjectStore | None, cluster: Cluster, allotment: Allotment, read: Mapping[str, str]) -> None:
-    """Let this process, and every node that has room for a worker, write to the folder and the store, and look for what trials read.
+    """Let every node that has room for a worker write to the folder and the store, and look for what trials read.
 
     A node that this process has started is the driver's own, with its environment, and isn't asked. On another cluster the driver's node
     sees what the driver sees, and is asked for the store alone: Ray's processes may have other credentials.
@@ -47,11 +61,6 @@ def check(folder: Path, store: ObjectStore | None, cluster: Cluster, allotment: 
         RunMistake: the store refuses, or a node doesn't see the folder or a file; says which.
         SurroundingsFailure: the store can't be reached, or a node doesn't answer.
     """
-    if store is not None:
-        try:
-            _write(store)
-        except StorageFailure as failure:
-            _raise("this machine", failure)
     there = [] if cluster.started_here else cluster.usable(allotment.label_selector)
     nodes = [node for node in there if workers_on(allotment, node["Resources"])]
     if store is None and nodes:

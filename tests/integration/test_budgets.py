@@ -72,6 +72,7 @@ def test_gpu_hours_need_gpus(tune_here: Tune, space_file: SpaceFile, tmp_path: P
     assert list((tmp_path / "out").glob("tiny-*")) == []
 
 
+@pytest.mark.slow
 def test_a_budget_by_the_command_line(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(**{**SEARCH, "resources": {"max_concurrent_trials": 1}})
     code, output = summtune_on_cluster("run", file, "--set", "budget.epochs=2", "--set", "evaluation.strategy=full")

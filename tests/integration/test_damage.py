@@ -17,6 +17,7 @@ from tests.integration.test_resume import SEARCH, has, only_run, wait_until
 pytestmark = pytest.mark.timeout(900)
 
 
+@pytest.mark.slow
 def test_a_damaged_run_goes_on_with_what_is_left(summtune_on_cluster: CommandLine, space_file: Callable[..., Path]) -> None:
     """Ray Tune's folder is gone, a checkpoint is torn, and of the log two lines are damaged: a report, and the drawing of a trial."""
     one = {**SEARCH, "resources": {"max_concurrent_trials": 1}, "early_terminate": {"type": "none"}}

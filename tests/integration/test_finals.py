@@ -93,6 +93,7 @@ def fails_for(cause: str, trial: str) -> Callable[..., Refereed]:
     return fails
 
 
+@pytest.mark.slow
 def test_what_cannot_be_evaluated_is_not_the_best_and_what_can_be_mended_leaves_the_run_resumable(
     tune_here: Tune, resume_here: Callable[..., Heard], space_file: SpaceFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

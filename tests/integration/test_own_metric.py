@@ -57,6 +57,7 @@ def test_an_own_metric_is_searched_and_limited(
     assert model["scoring"]["letters.py"]["sha256"] == next(iter(state.opened.metrics.values()))["sha256"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_scores_by_its_copy(
     tune_here: Callable[..., tuple[RunPaths, Heard]],
     resume_here: Callable[..., Heard],

@@ -136,6 +136,7 @@ def test_the_ordinary_way_goes_through_rays_own_restore(summtune_on_cluster: Com
     assert restored == ["0000", "0001", "0002", "0003"], "Tune's own folders: one per trial, none started over"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_zipped_and_moved_is_rebuilt_from_its_events(summtune_on_cluster: CommandLine, space_file: SpaceFile) -> None:
     file = space_file(**ONE_AT_A_TIME)
     process = summtune_on_cluster.start("run", file)

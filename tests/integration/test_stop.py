@@ -88,7 +88,8 @@ def test_stop_now_leaves_trials_to_be_resumed(summtune_on_cluster: CommandLine, 
     assert state.trials["0001"].iteration < 300
 
 
-@pytest.mark.parametrize("now", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("now", [False, True])
 def test_stop_while_checkpoints_are_decoded(summtune_on_cluster: CommandLine, begun: Any, now: bool) -> None:
     """Nothing is trained any more then: decoding is left where it is, and gone on with later."""
     changes = {
