@@ -69,7 +69,7 @@ class HeadWatch:
         try:
             yield
         finally:
-            self._asked, self._ended = _nothing, _say
+            self._asked, self._ended = _nothing, _nothing if self.gone else _say  # who was asked to end says why
 
     def over(self) -> None:
         """The process has left the cluster."""
