@@ -63,7 +63,8 @@ cleanup() {
     # This is the first node; a job that is over has no more steps on the others.
     rm -rf "$RAY_TMPDIR" || true
     for node in "${nodes[@]:1}"; do on_node "$node" rm -rf "$RAY_TMPDIR" 2> /dev/null & done
-    wait || true
+    # A node that is down would be waited for without end.
+    for ((second = 0; second < 20; second++)); do [[ -n $(jobs -rp) ]] || break; sleep 1; done
     rm -f "$RAY_AUTH_TOKEN_PATH"
 }
 # shellcheck disable=SC2329 # called by the trap
@@ -124,7 +125,8 @@ else
 fi
 run=$!
 
-wait -n "$run" "$told_by_slurm" || true
+# `wait -n` of one of several takes bash 5.1: what has ended may be the step of any node.
+while [[ -z $told ]] && kill -0 "$run" 2> /dev/null && kill -0 "$told_by_slurm" 2> /dev/null; do wait -n || true; done
 if [[ -z $told ]] && kill -0 "$run" 2> /dev/null; then tell_run; fi
 # A signal ends `wait`, too.
 while kill -0 "$run" 2> /dev/null; do wait "$run" || true; done

@@ -100,6 +100,6 @@ def _brought(url: str, output_dir: str | None) -> tuple[RunPaths, ObjectStore, l
     store = stored_run(url)
     found = RunPaths(results_folder(output_dir) / store.name)
     if found.folder.exists():
-        check_free(found.lock)
+        check_free(found.lock, waits=False)
     told = bring_all(store, found.folder)
     return RunPaths(found.folder.resolve()), store, [*told, f"{store.url} was brought to {found.folder}."]

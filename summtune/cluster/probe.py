@@ -32,6 +32,9 @@ BEGIN, END = "-----BEGIN SUMMTUNE PROBE-----", "-----END SUMMTUNE PROBE-----"
 STORAGE = "SUMMTUNE_STORAGE"
 """As in `agreement`, which does not travel with this file."""
 
+LOGICAL_GPUS = "SUMMTUNE_LOGICAL_GPUS"
+"""As in `tuning.sight`."""
+
 ANSWER_S = 60.0
 """How long a node may take: it has to start a process first."""
 
@@ -87,6 +90,8 @@ def cuda() -> str:
 
     Asked in a process of its own: Ray hides GPUs from who has reserved none.
     """
+    if os.environ.get(LOGICAL_GPUS) == "1":
+        return ""  # by name only, and said to be
     asking = "import torch\ntry: torch.cuda.init()\nexcept Exception as error: exit(str(error).splitlines()[0])"
     seeing = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     try:

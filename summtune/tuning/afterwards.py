@@ -30,13 +30,25 @@ def to_score(driver: Driver) -> list[TrialState]:
         return []
     likely = [point for point in (*standings.candidates(driver.state), *standings.infeasible(driver.state)) if _with_models(driver, point)]
     evaluation = driver.experiment.base.settings.evaluation
-    failed = sum(trial.not_scored is not None and trial.not_scored.cause not in OF_THE_POINT for trial in driver.state.trials.values())
-    searched = [point for point in likely if not point.baseline][: max(evaluation.proxy_top_k - failed, 0)]
+    searched = _with_places_kept(driver, [point for point in likely if not point.baseline])[: evaluation.proxy_top_k]
+    searched = [point for point in searched if point.not_scored is None]
     chosen = [*[point for point in likely if point.baseline], *searched]
     if driver.experiment.further:
         feasible = [point for point in standings.candidates(driver.state) if not point.baseline and _with_models(driver, point)]
         chosen += standings.cheap_front(driver.state, feasible, besides=searched, most=evaluation.proxy_front_k)
     return [trial for point in chosen for trial in _with_models(driver, point) if trial.scored is None]
+
+
+def _with_places_kept(driver: Driver, likely: list[TrialState]) -> list[TrialState]:
+    """The likeliest points, with those among them whose full evaluation failed by an error, where they would stand."""
+    state = driver.state
+    for lost in state.trials.values():
+        score = state.score(lost)
+        if lost.not_scored is None or lost.not_scored.cause in OF_THE_POINT or lost.baseline or lost.repeats or score is None:
+            continue
+        others = [state.score(one) for one in likely]
+        likely.insert(next((place for place, other in enumerate(others) if other is None or state.better(score, other)), len(likely)), lost)
+    return likely
 
 
 def scored(driver: Driver, trial_id: str, found: Refereed) -> None:

@@ -23,13 +23,11 @@ from summtune.tuning.allotment import Allotment
 from summtune.tuning.driver import Driver, Watcher
 from summtune.tuning.finals import Finals
 from summtune.tuning.gauges import Gauges
+from summtune.tuning.head_watch import GOES_ON, HEAD_GONE
 from summtune.tuning.placement import Placement
 from summtune.tuning.session import Session, open_session
 from summtune.tuning.storage import Storage
 from summtune.tuning.trainable import Work, training
-
-HEAD_GONE = "the cluster's head is gone."
-GOES_ON = "Nothing recorded is lost; `summtune resume` goes on."
 
 
 @dataclass(frozen=True)

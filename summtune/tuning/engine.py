@@ -145,7 +145,7 @@ def connected(name: str, log_file: Path | None) -> Iterator[Cluster]:
         job = _submitted() or context.get_job_id()
         yield Cluster(head, _dashboard_url(), job, connected_here and not address, grows=autoscaling.is_there(), passed_over=passed_over)
     finally:
-        if not head.gone:  # else leaving the cluster hangs, until the watch ends the process
+        if not head.gone and head.answers():  # else leaving the cluster hangs, until the watch ends the process
             if connected_here:
                 ray.shutdown()
             head.over()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ LOOK_EVERY_S, CONNECT_S = 1.0, 2.0
 
 ASK_AFTER, END_AFTER = 0.7, 0.85
 """After which parts of Ray's patience the process is asked to end, and ended. A link that was cut may be there again before."""
+
+HEAD_GONE = "the cluster's head is gone."
+GOES_ON = "Nothing recorded is lost; `summtune resume` goes on."
 
 _PATIENCE = "RAY_gcs_rpc_server_reconnect_timeout_s"
 
@@ -47,7 +51,7 @@ class HeadWatch:
         self._patience_s = rays_patience_s()
         self._over = threading.Event()
         self._asked: Callable[[], None] = _nothing
-        self._ended: Callable[[], None] = _nothing
+        self._ended: Callable[[], None] = _say
 
     def begin(self) -> None:
         """The process has joined the cluster."""
@@ -65,7 +69,7 @@ class HeadWatch:
         try:
             yield
         finally:
-            self._asked, self._ended = _nothing, _nothing
+            self._asked, self._ended = _nothing, _say
 
     def over(self) -> None:
         """The process has left the cluster."""
@@ -74,7 +78,7 @@ class HeadWatch:
     def _watch(self) -> None:
         since: float | None = None
         while not self._over.wait(LOOK_EVERY_S):
-            if not self.gone and self._answers():
+            if not self.gone and self.answers():
                 since = None
                 continue
             since = time.monotonic() if since is None else since
@@ -86,7 +90,8 @@ class HeadWatch:
                 self._ended()
                 os._exit(SurroundingsFailure.exit_code)  # the main thread hangs inside Ray, where nothing else ends it
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it can be spoken to now."""
         host, _, port = self._address.rpartition(":")
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
@@ -97,3 +102,8 @@ class HeadWatch:
 
 def _nothing() -> None:
     """Nobody is to be told."""
+
+
+def _say() -> None:
+    """Tell at least whoever looks at the process: nothing else has been said of its end."""
+    print(f"{HEAD_GONE} {GOES_ON}", file=sys.stderr, flush=True)

@@ -176,14 +176,18 @@ def _beat(path: Path, descriptor: int, ended: threading.Event) -> None:
             os.utime(descriptor)
 
 
-def check_free(path: Path) -> None:
-    """Refuse a run that is being driven, before anything heavy is loaded. A driver that may be dead is looked at by `held`.
+def check_free(path: Path, *, waits: bool = True) -> None:
+    """Refuse a run that is being driven, before anything heavy is loaded.
+
+    Args:
+        path: the lock's file.
+        waits: whether `held` comes before anything is written, which waits whether a silent driver is dead.
 
     Raises:
         RunMistake: another driver holds its lock.
     """
     found = holder(path)
-    if is_held(path) and not (found and (found.lost or found.doubtful)):
+    if is_held(path) and not (found and (found.lost or (waits and found.doubtful))):
         raise _refusal(path)
 
 

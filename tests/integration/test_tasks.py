@@ -31,6 +31,7 @@ def dies(file: str) -> None:
 
 def dies_later(file: str) -> Iterator[int]:
     yield 1
+    time.sleep(1)  # what a process hands on in its last moment may be lost with it
     dies(file)
 
 

@@ -15,7 +15,7 @@ from summtune.config.experiment import settings_over
 from summtune.errors import TrialFailure
 from summtune.events import standings
 from summtune.events.kinds import Decoded, DecodeOpened, Noted, RunResumed, Scored
-from summtune.events.log import read_events
+from summtune.events.log import EventLog, read_events
 from summtune.reporting.faithfulness import faithfulness
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
@@ -147,6 +147,27 @@ def test_an_error_of_a_full_evaluation_does_not_go_through_all_trials(tmp_path: 
     for trial in ("0001", "0003"):
         afterwards.not_scored(driver, trial, TrialFailure("error", "KeyError: 'x'"))
     assert [trial.id for trial in afterwards.to_score(driver)] == ["0000"]
+    afterwards.not_scored(driver, "0000", TrialFailure("error", "KeyError: 'x'"))
+    assert afterwards.to_score(driver) == []
+    log.close()
+
+
+def test_an_error_takes_the_place_of_no_better_trial(tmp_path: Path) -> None:
+    """Those that a later session trains, for example."""
+    driver, log = open_driver(tmp_path / "run", SPACE)
+    for score in (0.1, 0.5, 0.3, 0.4, 0.2):
+        trained(driver, score)
+    for trial in ("0000", "0001", "0003"):
+        afterwards.not_scored(driver, trial, TrialFailure("error", "KeyError: 'x'"))
+    assert afterwards.to_score(driver) == []
+    driver.close("finished")
+    log.close()
+    log = EventLog(driver.run.events)
+    driver.state.apply(log.append(RunResumed(6, "rebuild", [], str(driver.run.folder))))
+    driver = Driver(driver.run, driver.experiment, log, driver.state, lambda event, state: None)
+    for score in (0.45, 0.9):
+        trained(driver, score)
+    assert [trial.id for trial in afterwards.to_score(driver)] == ["0006"], "0001 is the second, and can't be scored"
     log.close()
 
 

@@ -71,5 +71,9 @@ def test_a_process_that_hangs_is_ended_as_where_the_surroundings_gave_way() -> N
         "with watch.telling(lambda: None, lambda: print('said why', flush=True)):\n"
         "    threading.Event().wait(60)\n"
     )
+    said = subprocess.run(
+        [sys.executable, "-c", hangs.replace("with watch.telling", "if True: #")], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (said.returncode, said.stderr) == (3, "the cluster's head is gone. Nothing recorded is lost; `summtune resume` goes on.\n")
     ended = subprocess.run([sys.executable, "-c", hangs], capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stdout) == (3, "said why\n")
