@@ -79,6 +79,12 @@ IDLE: tuple[Idle, ...] = (
         lambda values: values.get("generation.max_new_tokens") is not None,
         "generation.max_new_tokens takes its place",
     ),
+    Idle(
+        ("evaluation.proxy_samples", "evaluation.proxy_decoding"),
+        ("evaluation.strategy",),
+        lambda values: values.get("evaluation.strategy") == "full",
+        "evaluation.strategy is full, and no evaluation is a cheap one",
+    ),
     # TrainingArguments: "max_steps … overrides num_train_epochs".
     Idle(
         ("training.num_train_epochs",),

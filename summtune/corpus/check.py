@@ -20,11 +20,14 @@ _TAG = re.compile(r"#[A-Za-z]+\d*#")
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """One file: where it is, how many rows were taken, sha256, the share of letters that are Hangul, and its columns of references."""
+    """One file: where it is, how many rows were taken, sha256 of it and of what was taken, the share of letters that are Hangul, whether
+    each row has a summary, and its columns of references.
+    """
 
     file: str
     rows: int
     fingerprint: str
+    content: str
     hangul_share: float
     with_summaries: bool
     references: tuple[str, ...]
@@ -70,7 +73,8 @@ def check_corpus(settings: Settings, splits: Iterable[SplitName] = ("train", "de
         share = hangul_share(dialogue.dialogue for dialogue in split.dialogues)
         has = tuple(column for column in columns.references if column in split.header)
         headers.append(split.header)
-        found[name] = SplitFacts(str(split.file), len(split.dialogues), split.fingerprint, round(share, 3), split.has_summaries, has)
+        rows, hashes = len(split.dialogues), (split.fingerprint, split.content)
+        found[name] = SplitFacts(str(split.file), rows, *hashes, round(share, 3), split.has_summaries, has)
     problems = problems or nowhere_to_be_found(columns, headers)
     if problems:
         raise DataMistake(problems)

@@ -80,6 +80,12 @@ class Split:
     cleaned: Cleaned | None
 
     @property
+    def content(self) -> str:
+        """Sha256 of all that is read, taught and scored by: `digest`, and the further references."""
+        texts = json.dumps([self.digest, [dialogue.references for dialogue in self.dialogues]], ensure_ascii=False)
+        return hashlib.sha256(texts.encode()).hexdigest()
+
+    @property
     def has_summaries(self) -> bool:
         return all(dialogue.references for dialogue in self.dialogues)
 

@@ -61,7 +61,7 @@ def prompt_frame(tokenizer: Any, wanted: Tokenizer) -> Frame:
 
 def notices(tokenizer: Any, wanted: Tokenizer) -> tuple[str, ...]:
     """What a person should know of the prompt."""
-    if wanted.input_format is not None or "strftime_now" not in str(tokenizer.chat_template):
+    if wanted.input_format is not None or not tokenizer.chat_template or "strftime_now" not in _template(tokenizer):
         return ()
     said = (
         f"the chat template writes the date: it is {TODAY:%d %B %Y} in every prompt, so that prompts stay the same; whoever asks the model"
@@ -69,12 +69,21 @@ def notices(tokenizer: Any, wanted: Tokenizer) -> tuple[str, ...]:
     return (f"{said} elsewhere does as well to say that date (tokenizer.input_format goes without).",)
 
 
+def _template(tokenizer: Any) -> str:
+    """The chat template that a user's turn is written by: a checkpoint may have others for tools and documents."""
+    several = tokenizer.chat_template
+    if isinstance(several, dict) and "default" not in several:
+        reason = f"the tokenizer has chat templates for {', '.join(sorted(several))}, and none that is the default."
+        raise CheckpointMistake(Problem(reason, f"Write the prompt here, with {PLACE} in it.", key="tokenizer.input_format"))
+    return str(tokenizer.get_chat_template())
+
+
 def _written(tokenizer: Any, turns: Sequence[Mapping[str, str]], **how: Any) -> str:
     """The turns as the chat template writes them, on whichever day.
 
     transformers takes no function from outside into a template, so the date is put where the template asks for it.
     """
-    template = _ASKS_FOR_THE_DATE.sub(lambda call: repr(TODAY.strftime(call["format"])), str(tokenizer.chat_template))
+    template = _ASKS_FOR_THE_DATE.sub(lambda call: repr(TODAY.strftime(call["format"])), _template(tokenizer))
     if "strftime_now(" in template:
         reason = "the chat template writes the date in a form that is known only on the day, so that prompts would change with it."
         raise CheckpointMistake(Problem(reason, f"Write the prompt here, with {PLACE} in it.", key="tokenizer.input_format"))

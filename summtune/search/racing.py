@@ -66,7 +66,9 @@ def standing(challenger: Sequence[float], best: Sequence[float], *, maximize: bo
     spread = sqrt(sum((gain - mean) ** 2 for gain in gains) / max(len(gains) - 1, 1))
     unseen = 1 / len(gains) - 1 / dialogues
     if mean == spread == 0 < unseen:
-        return 0.5  # the same summaries so far say nothing: many settings act on few dialogues
+        # Many settings act on few dialogues: the same summaries are no reason to drop one while there is enough to spend. Where there is
+        # not, others come first: settings that never act, which are many, would use up what a better one costs.
+        return ALPHA
     if spread == 0 or unseen == 0:
         return 1.0 if mean > 0 else 0.0  # the same gain of every dialogue, or all are known
     from scipy.stats import t

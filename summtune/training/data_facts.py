@@ -31,6 +31,7 @@ def data_facts(split: Split, cut: tuple[Sequence[int], Sequence[int]], settings:
         "file": str(split.file),
         "rows": len(split.dialogues),
         "fingerprint": split.fingerprint,
+        "content": split.content,
         "references": [column for column in Columns.of(settings.data).references if column in split.header],
         "dialogues_cut": len(dialogues),
         "dialogue_tokens_cut": sum(dialogues),

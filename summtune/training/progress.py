@@ -135,7 +135,7 @@ class Progress:
             "scoring": self.evaluator.description,
             "objective": {"name": self.job.objective_name, "goal": self._goal},
             "settings": self.job.settings.model_dump(mode="json"),
-            "data": {name: {"rows": one["rows"], "fingerprint": one["fingerprint"]} for name, one in self.facts["data"].items()},
+            "data": {name: {"rows": one["rows"], "content": one["content"]} for name, one in self.facts["data"].items()},
         }
 
     def assess(self, model: Any) -> dict[str, float]:

@@ -24,7 +24,8 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 """What file systems without locks say, as Lustre does unless it is mounted with `flock`."""
 
 _OLD_S = 86400
-"""So old is a folder under way that another machine has left: none takes longer to make."""
+"""So old is a folder that nobody makes any more, since none takes so long: of processes on other machines nothing else is known, and in
+containers of one host name their numbers come again."""
 
 
 class Store:
@@ -99,14 +100,15 @@ def _name(temporary: Path, folder: Path) -> None:
 
 
 def _is_abandoned(temporary: Path) -> bool:
-    """Whether nobody is making this folder any more: its process has ended, or, on another machine, it is old."""
+    """Whether nobody is making this folder any more: it is old, or was made here by a process that has ended."""
     maker = temporary.name.partition(".making-")[2].rsplit("-", 2)  # host, process, and what tells its folders apart
     try:
+        if time.time() - temporary.stat().st_mtime > _OLD_S:
+            return True
         if maker[0] == socket.gethostname():
             os.kill(int(maker[1]), 0)
-            return False
-        return time.time() - temporary.stat().st_mtime > _OLD_S
     except (ProcessLookupError, FileNotFoundError):
         return True
     except PermissionError:  # a process of somebody else's, which lives
-        return False
+        pass
+    return False

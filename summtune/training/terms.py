@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from summtune.config import effects
 from summtune.config.layers import flatten
 from summtune.config.metrics import declared, title
 from summtune.config.settings import Settings, Training
@@ -26,14 +27,14 @@ _STEPS = (
     *("training.lr_scheduler_type", "training.lr_scheduler_kwargs"),
 )
 _SCORES = (
-    *("generation.", "evaluation.", "data.dialogue", "data.summary", "data.references", "data.max_val_samples"),
-    *("data.clean", "data.topic"),
+    *("generation.", "evaluation.", "data.dialogue", "data.summary", "data.references", "data.clean"),
+    "data.topic",
 )
 _STAYS = (*_WEIGHTS, *_STEPS, *_SCORES)
 _BUT_NOT = ("model.preset", "evaluation.every", "evaluation.proxy_top_k", "evaluation.proxy_front_k", "evaluation.sealed")
 """Of those above: keys that neither weights nor scores depend on."""
 _BY_WHAT_IT_COMES_TO = (
-    *("evaluation.metrics", "data.train", "data.dev", "data.test", "data.max_train_samples"),
+    *("evaluation.metrics", "data.train", "data.dev", "data.test", "data.max_train_samples", "data.max_val_samples"),
     *("training.per_device_train_batch_size", "training.gradient_accumulation_steps"),
 )
 _OF_THE_PLACE = (
@@ -64,7 +65,12 @@ def differences(checkpoint: Path, settings: Settings, facts: CorpusFacts, best_m
     record = read_record(checkpoint)
     before = Settings.model_validate(record["settings"])
     mine, theirs = (flatten(one.model_dump(mode="json")) for one in (settings, before))
-    changed = {key: (theirs.get(key), mine.get(key)) for key in dict.fromkeys([*theirs, *mine]) if theirs.get(key) != mine.get(key)}
+    differing = [key for key in dict.fromkeys([*theirs, *mine]) if theirs.get(key) != mine.get(key)]
+    changed = {
+        key: (theirs.get(key), mine.get(key))
+        for key in differing
+        if not (effects.idle_rules(theirs, key) and effects.idle_rules(mine, key))
+    }
     name = checkpoint.name
     problems = [
         *_other_keys(name, changed),
@@ -85,8 +91,8 @@ def differences(checkpoint: Path, settings: Settings, facts: CorpusFacts, best_m
     ]
     said = [f"It goes on with other settings than it began with: {', '.join(told)}."] if told else []
     train = facts.splits["train"]
-    if train.fingerprint != record["data"]["train"]["fingerprint"]:
-        said.append(f"{train.file} is not what the training began with: it does not go on exactly.")
+    if train.content != record["data"]["train"]["content"]:
+        said.append(f"{train.file} has other dialogues or summaries than the training began with: it does not go on exactly.")
     return said
 
 
@@ -118,8 +124,9 @@ def _other_steps(name: str, now: Training, then: Training, rows: int, rows_then:
 
 def _other_scores(name: str, settings: Settings, record: Mapping[str, Any], facts: CorpusFacts) -> Iterator[Problem]:
     dev = facts.splits["dev"]
-    if dev.fingerprint != record["data"]["dev"]["fingerprint"]:
-        yield Problem(f"{dev.file} is not what {name} was scored by.", key="data.dev")
+    if dev.content != record["data"]["dev"]["content"]:
+        reason = f"the {dev.rows:,} dialogues of {dev.file} and their summaries are not what {name} was scored by."
+        yield Problem(reason, key="data.dev")
     metrics, then = settings.evaluation.metrics, record["settings"]["evaluation"]["metrics"]
     if [title(metric) for metric in metrics] != [title(metric) for metric in then]:
         reason = f"they are {', '.join(map(title, metrics))}, and {name} was scored by {', '.join(map(title, then))}."

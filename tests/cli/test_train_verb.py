@@ -238,7 +238,10 @@ def test_what_goes_on_keeps_weights_steps_and_scores_and_may_learn_at_another_ra
         ("evaluation.strategy=full", "evaluation.strategy: it is full, and checkpoint-4 was trained with proxy."),
         ("evaluation.metrics=[length_ratio]", "evaluation.metrics: they are length_ratio, and checkpoint-4 was scored by rouge."),
         ("generation.num_beams=2", "generation.num_beams: it is 2, and checkpoint-4 was trained with 1."),
-        ("data.dev=data/train16.csv", f"data.dev: {here}/data/train16.csv is not what checkpoint-4 was scored by."),
+        (
+            "data.dev=data/train16.csv",
+            f"data.dev: the 16 dialogues of {here}/data/train16.csv and their summaries are not what checkpoint-4 was scored by.",
+        ),
     ):
         assert main([*resume, "--set", assignment]) == 2
         error = capsys.readouterr().err
@@ -254,7 +257,7 @@ def test_what_goes_on_keeps_weights_steps_and_scores_and_may_learn_at_another_ra
     shown = capsys.readouterr().out
     told = "training.learning_rate 0.003 → 0.0001, training.num_train_epochs 1 → 3, evaluation.every 1 → 2."
     assert f"It goes on with other settings than it began with: {told}" in shown
-    assert "train16.csv is not what the training began with: it does not go on exactly." in shown
+    assert "train16.csv has other dialogues or summaries than the training began with: it does not go on exactly." in shown
     second = next(entry for entry in first.parent.iterdir() if entry != first)
     history = lasting(second)
     assert [(line["iteration"], line["epoch"], line["step"]) for line in history] == [(1, 1, 4), (2, 2, 8), (3, 3, 12)]

@@ -148,21 +148,23 @@ def test_where_locks_do_nothing_two_may_make_it_and_both_have_it(tmp_path: Path,
 
 def test_halves_of_others_are_left_to_them_until_they_are_old(tmp_path: Path) -> None:
     (tmp_path / "kind").mkdir()
-    mine, ended, elsewhere, old, unnamed = (
+    mine, ended, again, elsewhere, old, unnamed = (
         tmp_path / "kind" / f".key.making-{name}"
         for name in (
             f"{socket.gethostname()}-{os.getpid()}-00",
             f"{socket.gethostname()}-{2**22 + 1}-00",  # no process has such a number
+            f"{socket.gethostname()}-{os.getpid()}-01",
             "node-7-1-00",
             "node-8-1-00",
             "a1b2c3d4",
         )
     )
-    for folder in (mine, ended, elsewhere, old, unnamed):
+    for folder in (mine, ended, again, elsewhere, old, unnamed):
         folder.mkdir()
-    os.utime(old, (time.time() - 2 * 86400,) * 2)
+    for folder in (again, old):  # in containers of one host name numbers of processes come again
+        os.utime(folder, (time.time() - 2 * 86400,) * 2)
     Store(tmp_path).once("kind", "key", lambda made: None)
-    assert [folder.exists() for folder in (mine, ended, elsewhere, old, unnamed)] == [True, False, True, False, True]
+    assert [folder.exists() for folder in (mine, ended, again, elsewhere, old, unnamed)] == [True, False, False, True, False, True]
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_text(""), Path.unlink], ids=["emptied", "gone"])

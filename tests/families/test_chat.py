@@ -107,6 +107,26 @@ def test_a_template_without_a_token_for_it_ends_as_texts_do(loaded: Loaded) -> N
         chat.chat_template = before
 
 
+def test_of_several_templates_the_default_is_asked(loaded: Loaded) -> None:
+    """As of Command R, whose others are for tools and documents; what these say of the date is nobody's business."""
+    chat, given = loaded.tokenizer, settings(Path())
+    before = chat.chat_template
+    alone = causal.encode(chat, [DIALOGUE], [SUMMARY], given)
+    try:
+        for other in (before, "{{ documents }}{{ strftime_now('%d') }}"):
+            chat.chat_template = {"default": before, "rag": other}
+            assert causal.encode(chat, [DIALOGUE], [SUMMARY], given) == alone
+            assert notices(chat, given.tokenizer) == ()
+        chat.chat_template = {"tool_use": before, "rag": before}
+        with pytest.raises(
+            CheckpointMistake, match=r"tokenizer.input_format: the tokenizer has chat templates for rag, tool_use, and none"
+        ):
+            causal.encode(chat, [DIALOGUE], [SUMMARY], given)
+        assert end_of_summary(chat, settings(Path(), input_format="{dialogue}\n").tokenizer) == chat.eos_token_id
+    finally:
+        chat.chat_template = before
+
+
 def test_a_prompt_does_not_depend_on_the_day(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     """Templates such as Llama 3's write the date: training, referee, prediction and the next run would read other prompts."""
     from transformers.utils import chat_template_utils

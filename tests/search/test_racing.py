@@ -45,8 +45,8 @@ def test_where_a_setting_stands() -> None:
     assert place(worse[:1], best[:1]) == 0.0
 
 
-def test_the_same_summaries_say_nothing_of_the_others_and_constant_gains_do() -> None:
-    assert place([0.5, 0.25], [0.5, 0.25]) == 0.5
+def test_where_settings_with_the_same_summaries_and_with_constant_gains_stand() -> None:
+    assert place([0.5, 0.25], [0.5, 0.25]) == ALPHA, "enough to go on while nobody has to be saved at"
     assert place([0.5, 0.25], [0.5, 0.25], dialogues=2) == 0.0, "all are known: it is no better"
     assert place([0.5, 0.75], [0.25, 0.5]) == 1.0
     assert place([0.25, 0.5], [0.5, 0.75]) == 0.0
@@ -71,12 +71,13 @@ def test_the_unseen_is_judged_about_as_often_wrongly_as_it_says() -> None:
     assert 0.07 < dropped / 1000 < 0.13
 
 
-def raced(gains: Callable[[int], float], settings: int = 30, dialogues: int = 60, cost: float = 1.0) -> tuple[float, int, int]:
-    """Race settings whose dialogues each cost `cost` times the model's own; what that costs in evaluations of all of them, and how many
+def raced(gains: Callable[[int], float], settings: int = 30, dialogues: int = 60, cost: float = 1.0) -> tuple[float, list[int], int]:
+    """Race settings whose dialogues each cost `cost` times the model's own; what that costs in evaluations of all of them, and which
     came to the end, and how many were dropped at the first look."""
     steps = looks(dialogues)
     purse = Purse(settings, steps, float(dialogues))
-    spent, ended, early = 0.0, 0, 0
+    spent, early = 0.0, 0
+    ended: list[int] = []
     for number in range(settings):
         scores = [gains(number) for _ in range(dialogues)]
         for look, seen in enumerate(steps):
@@ -86,7 +87,7 @@ def raced(gains: Callable[[int], float], settings: int = 30, dialogues: int = 60
                 break
         purse.pay(cost * seen, seen, dropped=seen < dialogues)
         spent += cost * seen
-        ended += seen == dialogues
+        ended += [number] if seen == dialogues else []
     return spent / dialogues, ended, early
 
 
@@ -98,14 +99,30 @@ def test_thirty_settings_cost_less_than_ten_evaluations(dialogues: int, cost: fl
     for _ in range(10):
         spent, ended, _ = raced(lambda number: draw.gauss(0, 0.05), dialogues=dialogues, cost=cost)
         assert spent < 10
-        assert ended >= 1 or cost > 1, "where beginnings leave something to spend, it is spent"
+        assert ended or cost > 1, "where beginnings leave something to spend, it is spent"
 
 
 @pytest.mark.parametrize("dialogues", [60, 500])
 def test_settings_that_change_nothing_cost_no_more_than_others(dialogues: int) -> None:
     spent, ended, _ = raced(lambda number: 0.0, dialogues=dialogues)
     assert spent < 10
-    assert ended >= 1
+    assert ended
+
+
+@pytest.mark.parametrize(("dialogues", "least"), [(60, 40), (500, 48)])
+def test_settings_that_change_nothing_leave_what_a_better_one_costs(dialogues: int, least: int) -> None:
+    """Rules that never act, for example, of which any space of decoding has many."""
+    draw = random.Random(4)
+    through = 0
+    for _ in range(50):
+        better = draw.randrange(11)
+
+        def gains(number: int, better: int = better) -> float:
+            return draw.gauss(0.03, 0.12) if number == better else 0.0
+
+        _, ended, _ = raced(gains, settings=11, dialogues=dialogues)
+        through += better in ended
+    assert through >= least, "of 50"
 
 
 @pytest.mark.parametrize("settings", [1, 2, 4])
@@ -114,7 +131,7 @@ def test_a_setting_that_acts_on_few_dialogues_is_not_dropped_for_the_others(sett
     draw = random.Random(9)
     for _ in range(50):
         _, ended, _ = raced(lambda number: 0.25 if draw.random() < 0.05 else 0.0, settings=settings)
-        assert ended == settings
+        assert len(ended) == settings
 
 
 def test_where_most_are_worse_the_test_alone_decides() -> None:
