@@ -1,7 +1,8 @@
 """All layers as one, and what becomes of a base where a stronger layer names another model than its own.
 
-With the other model comes its preset; of the base file what is not a model's own stays. A model without a preset keeps the settings of the
-base's, since it may well be of the same kind, unless that is known to be otherwise, or these are made for random weights.
+With the other model comes its preset; of a base file that names a model what is not a model's own stays, of one that names none all that
+the preset doesn't say. A model without a preset keeps the settings of the base's, since it may well be of the same kind, unless that is
+known to be otherwise, or these are made for random weights.
 It must not know how layers are read.
 """
 
@@ -105,8 +106,9 @@ class _Change:
     def to_preset(self, name: str, preset: Layer) -> Layer:
         """Beneath a model that has a preset."""
         own = {key: entry.value for key, entry in preset.items() if among(key, (*_OWN, _TOKENS))}
+        kept = self._without(own, self.base, f"preset {name}'s own")
         architecture = preset["model.architecture"].value if "model.architecture" in preset else None
-        return lay(preset, self._without({**_defaults(architecture), **own}, self.base, f"preset {name}'s own"))
+        return lay(preset, self._without(self._defaults(architecture), kept, f"preset {name} doesn't say it, and the default"))
 
     def to_model(self, named: str) -> Layer:
         """Beneath a model that has none."""
@@ -119,7 +121,7 @@ class _Change:
                 self.notices.append(f"{named} has no preset, and {made}: built-in defaults take the place of {instead}.")
             return without(self.base, IDENTITY)
         if kind is not None and own is not None and kind != own:
-            return self._without(_defaults(kind), self.weak, f"{named} is of the kind {kind}, not {own}, and the default")
+            return self._without(self._defaults(kind), self.weak, f"{named} is of the kind {kind}, not {own}, and the default")
         kept = without(self.weak, IDENTITY)
         if kind is not None and kind == own:
             return kept
@@ -127,6 +129,11 @@ class _Change:
         if staying:
             self.notices.append(f"{named} has no preset, and is trained with the base's {staying}.")
         return kept
+
+    def _defaults(self, architecture: str | None) -> Mapping[str, Any]:
+        """What takes the place of what was written for another model, not of what was written for any."""
+        for_any = self.base if model_named(self.base) is None else {}
+        return {key: value for key, value in _defaults(architecture).items() if key not in for_any}
 
     def _without(self, own: Mapping[str, Any], layer: Layer, whose: str) -> Layer:
         """A layer without what the other model has of its own, each said."""

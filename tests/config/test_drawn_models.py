@@ -60,9 +60,26 @@ def test_what_a_preset_does_not_say_is_the_default_and_not_what_belongs_to_the_b
         "kobart": ("", None, "adamw_torch", 2),
         "kogpt2": ("", "<pad>", "adamw_torch", 0),
     }
-    assert 'tokenizer.prefix: preset kobart\'s own "" takes the place of "summarize: " from base.yaml.' in [
+    assert 'tokenizer.prefix: preset kobart doesn\'t say it, and the default "" takes the place of "summarize: " from base.yaml.' in [
         notice.replace(notice.rpartition(" ")[2], "base.yaml.") for notice in experiment.notices
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ("settings: {model: {preset: kobart}}\n", []),
+        ("", ["model.preset=kobart"]),
+        ("parameters: {model: {values: [kobart, t5]}}\n", []),
+    ],
+)
+def test_what_a_base_that_names_no_model_says_gives_way_only_to_what_a_preset_says(text: str, sets: list[str], load: Load) -> None:
+    base = "training: {optim: adafactor, precision: bf16, learning_rate: 1e-4}\ngeneration: {num_beams: 2}\n"
+    experiment = load(text, base=base, sets=sets)
+    settings = experiment.settings_for({"model.preset": "kobart"})
+    assert (settings.training.optim, settings.training.precision, settings.generation.num_beams) == ("adafactor", "bf16", 2)
+    assert settings.training.learning_rate == 5e-5, "kobart's own"
+    assert not any("adafactor" in notice for notice in experiment.notices)
 
 
 @pytest.mark.parametrize("base", ["", "base: tiny-kobart\n", "base: tiny-t5\n"])
