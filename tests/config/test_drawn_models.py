@@ -94,6 +94,21 @@ def test_a_checkpoint_without_a_preset_is_not_trained_with_what_is_made_for_rand
     assert "weight_decay" not in said
 
 
+@pytest.mark.parametrize(("width", "kept"), [(128, True), (768, False)])
+def test_what_was_trained_from_the_base_s_random_weights_goes_on_with_its_settings(
+    width: int, kept: bool, load: Load, tmp_path: Path
+) -> None:
+    sizes = load("base: tiny-kobart\n").base.settings.model.config_overrides
+    (tmp_path / "best_model").mkdir()
+    configuration = {**sizes, "model_type": "bart", "dropout": 0.1, "d_model": width}
+    (tmp_path / "best_model" / "config.json").write_text(json.dumps(configuration), encoding="utf-8")
+    experiment = load("base: tiny-kobart\n", sets=[f"model.checkpoint={tmp_path / 'best_model'}"])
+    settings = experiment.base.settings
+    assert (settings.training.learning_rate, settings.generation.num_beams) == ((1.5e-3, 1) if kept else (5e-5, 4))
+    assert any("made for random weights" in notice for notice in experiment.notices) is not kept
+    assert (settings.model.load_pretrained, settings.model.config_overrides) == (True, {})
+
+
 def test_a_checkpoint_without_a_preset_keeps_the_base_s_settings_unless_it_is_of_another_kind(load: Load, tmp_path: Path) -> None:
     experiment = load("base: t5\n", sets=["model.checkpoint=google/flan-t5-base", "optim=adafactor"])
     tokenizer, training = experiment.base.settings.tokenizer, experiment.base.settings.training
