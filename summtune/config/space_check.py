@@ -38,8 +38,8 @@ MAX_WAYS = 100
 """In so many ways a point is looked for that does not draw a key."""
 
 
-GLIMPSES = 24
-"""So many points are drawn to see what a rule doesn't narrow."""
+GLIMPSES = 100
+"""So many points are drawn to see what rules don't narrow."""
 
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
@@ -196,14 +196,19 @@ class SpaceCheck:
                         judged = f"the rule {rule.title!r} is judged by the base's {name} {shown(own)} for every model"
                         yield f"{judged}: {shown(value)} with {model} doesn't count."
 
+    @cached_property
+    def _glimpsed(self) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Some points, and what rules look at there."""
+        draws = [draw for seed in range(GLIMPSES) if (draw := self.space.draw_narrowed(Dice(seed), seed)) is not None]
+        return [(draw.point, self.space.values_under({**draw.answers, **draw.point})) for draw in draws]
+
     def unnarrowed(self) -> Iterator[str]:
         """What rules narrow where it is drawn, and would not leave where it lies beneath a point and acts all the same, as notices."""
         for rule in self.space.rules:
             sometimes = [one for one in rule.narrowings if one.name in self.space.keys and one.name not in self.space.always_set]
             if not sometimes:
                 continue
-            asked = replace(self.space, rules=(*self.space.rules, Rule("asked", None, (), rule.condition)))
-            points = [draw.point for seed in range(GLIMPSES) if (draw := asked.draw_narrowed(Dice(seed), seed)) is not None]
+            points = [point for point, values in self._glimpsed if rule.condition is None or rule.condition.evaluate(values)]
             for one in sometimes:
                 for values in (self.resolve(point) for point in points if one.name not in point):
                     if not one.holds(values) and effects.idle(values, one.name) is None:
