@@ -309,7 +309,10 @@ class _Loading:
                 fixed = "What is fixed stands under `settings: {generation: …}`."
                 self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", fixed if after else hint))
             elif space.constants:
-                said = " and ".join(f"{key} is not set to {shown(value)}, either" for key, value in space.constants.items())
+                said = " and ".join(
+                    f"{key} is not set to {shown(value)}, either (`--set {key}={shown(value)}` does that)"
+                    for key, value in space.constants.items()
+                )
                 self.notices.append(f"nothing is left to be searched after training: {said}.")
             return None
         if found.name == LOSS:
