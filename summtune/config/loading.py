@@ -97,9 +97,9 @@ class _Loading:
             at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
-                after = frozenset(afterwards.keys)
-                possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}), after)
-                found = validation.combinations(resolved.settings, layer, by_key, possible, after, data_here=self.all_here)
+                later = frozenset(afterwards.keys)
+                possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}), later)
+                found = validation.combinations(resolved.settings, layer, by_key, possible, later, data_here=self.all_here)
                 self.problems.extend(found)
                 self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             if top.baseline:

@@ -54,7 +54,8 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
     )  # a label is known by what it leaves to these, too
     beneath = {name: _value(base.flat, name) for name in sorted(names)}
     of_models = tuple(
-        (drawn, {name: _value(resolved.flat, name) for name in beneath if _value(resolved.flat, name) != beneath[name]}) for drawn, resolved in models
+        (drawn, {name: _value(resolved.flat, name) for name in beneath if _value(resolved.flat, name) != beneath[name]})
+        for drawn, resolved in models
     )
     kept = {parameter.name for parameter in parsed.parameters}
     conditions = {name: whens for name, whens in parsed.conditions.items() if name in kept}

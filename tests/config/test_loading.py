@@ -264,7 +264,10 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
             "general.device is cpu, which reserves no GPU. Remove one of them.",
         ),
         ("settings: {tokenizer: {vocab_size: null}}\n", "without a checkpoint there is no tokenizer."),
-        ("settings: {generation: {min_length: 200, max_length: 100}}\n", "200 is above generation.max_length, 100. Lower it, or raise that."),
+        (
+            "settings: {generation: {min_length: 200, max_length: 100}}\n",
+            "200 is above generation.max_length, 100. Lower it, or raise that.",
+        ),
         (
             "decode: inline\nparameters: {min_length: {values: [20, 200]}}\n",
             "parameters.min_length: 200 is above generation.max_length, 64. Lower it, or raise that.",

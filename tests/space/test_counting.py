@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from summtune.space import counting
 from summtune.space.expressions import parse_expression
-from summtune.space.parameters import Choice, Integers, Reals
+from summtune.space.parameters import Choice, Integers, Parameter, Reals
 from summtune.space.rules import Backdrop, Narrowing, Rule, When
 from summtune.space.source import Dice
 from summtune.space.space import Space
@@ -87,7 +87,7 @@ def test_a_billion_points_are_counted_in_few_steps() -> None:
 
 
 def test_what_lies_beneath_a_narrowed_parameter_ties_the_model_to_nothing() -> None:
-    parameters = [Choice("model", ("k", "t")), Choice("on", (1, 2)), Integers("p", 1, 9), Integers("q", 1, 9)]
+    parameters: list[Parameter] = [Choice("model", ("k", "t")), Choice("on", (1, 2)), Integers("p", 1, 9), Integers("q", 1, 9)]
     conditions = {"q": (When("on", (1,)),)}
     backdrop = Backdrop({"q": 5}, (({"model": "k"}, {}), ({"model": "t"}, {"q": 7})))
     narrow = [Rule("narrow", parse_expression("p > 3"), (Narrowing("q", high=4),))]
