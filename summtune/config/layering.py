@@ -122,7 +122,7 @@ class Layers:
             for one in left if isinstance(parameter, Bundle) else ():
                 if not isinstance(one, Constant):
                     continue
-                notices.append(f"{one.name} is {shown(one.value)} in every label of {parameter.name} that is left, and fixed.")
+                notices.append(f"{one.name} is {shown(one.value)} in every label of {parameter.name} that is left.")
                 places[one.name] = places[parameter.name]
                 if parameter.name in conditions:
                     conditions[one.name] = conditions[parameter.name]

@@ -97,7 +97,7 @@ class _Judge:
         if pair is None:
             return []
         both = {_SHORTEST, _SUMMARY} <= set(self.searched)
-        remedy = "Lower it, or add a rule: `require: min_length <= max_length`." if both else "Lower it."
+        remedy = "Lower it, or add a rule: `require: min_length <= max_length`." if both else "Lower it, or raise that."
         return [self._problem((_SHORTEST, _SUMMARY), f"{shown(pair[0])} is above {_SUMMARY}, {shown(pair[1])}.", remedy)]
 
     def _values(self, key: str) -> list[Any]:

@@ -1,7 +1,8 @@
 """All layers as one, and what becomes of a base where a stronger layer names another model than its own.
 
-With the other model comes its preset; of the base file what is not a model's own stays. A model without a preset keeps the settings of the
-base's, since it may well be of the same kind, unless that is known to be otherwise, or these are made for random weights.
+With the other model comes its preset; of a base file that names a model what is not a model's own stays, of one that names none all that
+the preset doesn't say. A model without a preset keeps the settings of the base's, since it may well be of the same kind, unless that is
+known to be otherwise, or these are made for random weights and it is not these that it was trained from.
 It must not know how layers are read.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 from summtune.config import presets
 from summtune.config.architectures import defaults_of, model_type
-from summtune.config.checkpoint_facts import architecture_of
+from summtune.config.checkpoint_facts import architecture_of, local_configuration
 from summtune.config.layers import Entry, Layer, among, flatten, lay, without
 from summtune.config.settings import Settings
 from summtune.space.values import shown
@@ -105,13 +106,14 @@ class _Change:
     def to_preset(self, name: str, preset: Layer) -> Layer:
         """Beneath a model that has a preset."""
         own = {key: entry.value for key, entry in preset.items() if among(key, (*_OWN, _TOKENS))}
+        kept = self._without(own, self.base, f"preset {name}'s own")
         architecture = preset["model.architecture"].value if "model.architecture" in preset else None
-        return lay(preset, self._without({**_defaults(architecture), **own}, self.base, f"preset {name}'s own"))
+        return lay(preset, self._without(self._defaults(architecture), kept, f"preset {name} doesn't say it, and the default"))
 
     def to_model(self, named: str) -> Layer:
         """Beneath a model that has none."""
         kind, own = _kind(self.strong), _kind(self.weak)
-        if _random(self.weak) and not _random(self.strong):
+        if _random(self.weak) and not (_random(self.strong) or (kind == own and self._same_sizes())):
             preset = [key for key in self.weak if key not in self.base]
             instead = self._listed(key for key in preset if not among(key, IDENTITY))
             if instead:
@@ -119,7 +121,7 @@ class _Change:
                 self.notices.append(f"{named} has no preset, and {made}: built-in defaults take the place of {instead}.")
             return without(self.base, IDENTITY)
         if kind is not None and own is not None and kind != own:
-            return self._without(_defaults(kind), self.weak, f"{named} is of the kind {kind}, not {own}, and the default")
+            return self._without(self._defaults(kind), self.weak, f"{named} is of the kind {kind}, not {own}, and the default")
         kept = without(self.weak, IDENTITY)
         if kind is not None and kind == own:
             return kept
@@ -127,6 +129,19 @@ class _Change:
         if staying:
             self.notices.append(f"{named} has no preset, and is trained with the base's {staying}.")
         return kept
+
+    def _same_sizes(self) -> bool:
+        """Whether the other model has all sizes that the base asks of its random weights: then it was trained from such."""
+        checkpoint = self.strong["model.checkpoint"].value if "model.checkpoint" in self.strong else None
+        known = local_configuration(checkpoint) if isinstance(checkpoint, str) else None
+        overrides = {key.rpartition(".")[2]: entry.value for key, entry in self.weak.items() if key.startswith("model.config_overrides.")}
+        sizes = {name: value for name, value in overrides.items() if type(value) is int}
+        return bool(sizes) and known is not None and all(known.get(name) == size for name, size in sizes.items())
+
+    def _defaults(self, architecture: str | None) -> Mapping[str, Any]:
+        """What takes the place of what was written for another model, not of what was written for any."""
+        for_any = self.base if model_named(self.base) is None else {}
+        return {key: value for key, value in _defaults(architecture).items() if key not in for_any}
 
     def _without(self, own: Mapping[str, Any], layer: Layer, whose: str) -> Layer:
         """A layer without what the other model has of its own, each said."""

@@ -38,8 +38,8 @@ MAX_WAYS = 100
 """In so many ways a point is looked for that does not draw a key."""
 
 
-GLIMPSES = 24
-"""So many points are drawn to see what a rule doesn't narrow."""
+GLIMPSES = 100
+"""So many points are drawn to see what rules don't narrow."""
 
 Models = Sequence[tuple[Mapping[str, Any], Resolved]]
 
@@ -52,9 +52,10 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
     names.update(
         key for one in bundles for key in one.keys if key not in one.common_keys
     )  # a label is known by what it leaves to these, too
-    beneath = {name: _value(base, name) for name in sorted(names)}
+    beneath = {name: _value(base.flat, name) for name in sorted(names)}
     of_models = tuple(
-        (drawn, {name: _value(resolved, name) for name in beneath if _value(resolved, name) != beneath[name]}) for drawn, resolved in models
+        (drawn, {name: _value(resolved.flat, name) for name in beneath if _value(resolved.flat, name) != beneath[name]})
+        for drawn, resolved in models
     )
     kept = {parameter.name for parameter in parsed.parameters}
     conditions = {name: whens for name, whens in parsed.conditions.items() if name in kept}
@@ -62,9 +63,10 @@ def built_space(parsed: Parsed, rules: Sequence[Rule], base: Resolved, models: M
     return Space.of(parsed.parameters, conditions, rules, backdrop)
 
 
-def _value(resolved: Resolved, key: str) -> Any:
-    if key in resolved.flat:
-        return resolved.flat[key]
+def _value(settings: Mapping[str, Any], key: str) -> Any:
+    """A key's value in flat settings, or what transformers does without one."""
+    if key in settings:
+        return settings[key]
     argument = installed().arguments.get(key.removeprefix("training.")) if key.startswith("training.") else None
     return argument.default if argument else None
 
@@ -188,13 +190,19 @@ class SpaceCheck:
         """Rules over settings that differ between the models of the trained checkpoints, as notices: they are judged by the base's."""
         for rule in self.space.rules:
             for name in sorted(rule.names - {*self.space.parameters, *self.space.keys}):
-                own = _value(self.base, name)
+                own = _value(self.base.flat, name)
                 for drawn, resolved in self.trained:
-                    value = _value(resolved, name)
+                    value = _value(resolved.flat, name)
                     if value != own:
                         model = " and ".join(f"{key} {shown(one)}" for key, one in drawn.items())
                         judged = f"the rule {rule.title!r} is judged by the base's {name} {shown(own)} for every model"
                         yield f"{judged}: {shown(value)} with {model} doesn't count."
+
+    @cached_property
+    def _glimpsed(self) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Some points, and what rules look at there."""
+        draws = [draw for seed in range(GLIMPSES) if (draw := self.space.draw_narrowed(Dice(seed), seed)) is not None]
+        return [(draw.point, self.space.values_under({**draw.answers, **draw.point})) for draw in draws]
 
     def unnarrowed(self) -> Iterator[str]:
         """What rules narrow where it is drawn, and would not leave where it lies beneath a point and acts all the same, as notices."""
@@ -202,16 +210,13 @@ class SpaceCheck:
             sometimes = [one for one in rule.narrowings if one.name in self.space.keys and one.name not in self.space.always_set]
             if not sometimes:
                 continue
-            asked = replace(self.space, rules=(*self.space.rules, Rule("asked", None, (), rule.condition)))
-            points = [draw.point for seed in range(GLIMPSES) if (draw := asked.draw_narrowed(Dice(seed), seed)) is not None]
+            points = [point for point, values in self._glimpsed if rule.condition is None or rule.condition.evaluate(values)]
             for one in sometimes:
                 for values in (self.resolve(point) for point in points if one.name not in point):
-                    if not one.holds(values) and effects.idle(values, one.name) is None:
-                        value = shown(values.get(one.name))
-                        reason = (
-                            f"the rule {rule.title!r} narrows {one.name} where it is drawn, not where it is {value} without being drawn."
-                        )
-                        yield f"{reason} A `require` looks at both."
+                    value = _value(values, one.name)
+                    if not one.holds({one.name: value}) and effects.idle(values, one.name) is None:
+                        said = f"narrows {one.name} where it is drawn, not where it is {shown(value)} without being drawn."
+                        yield f"the rule {rule.title!r} {said} A `require` looks at both."
                         break
 
     def _left_by(self, path: KeyPath, named: str) -> Problem:

@@ -45,7 +45,7 @@ class Counting:
         self._first_rules: list[int] = []
         looked_at: list[tuple[int, set[int]]] = []  # (place where it is looked at, places that it looks at)
         for number, rule in enumerate(space.rules):
-            seen = space.places_of(rule.names)
+            seen = space.places_of_rule(rule)
             if seen & endless:
                 continue
             if not seen:

@@ -67,8 +67,12 @@ class Rule:
     @cached_property
     def names(self) -> frozenset[str]:
         """Everything that it looks at."""
-        nodes = [node for node in (self.condition, self.require) if node is not None]
-        return frozenset([*(name for node in nodes for name in node.names()), *(one.name for one in self.narrowings)])
+        return self.compared | {one.name for one in self.narrowings}
+
+    @cached_property
+    def compared(self) -> frozenset[str]:
+        """What its condition and `require` look at, drawn or not."""
+        return frozenset(name for node in (self.condition, self.require) if node is not None for name in node.names())
 
     @cached_property
     def weight(self) -> int:

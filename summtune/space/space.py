@@ -113,10 +113,18 @@ class Space:
                 found |= {name, *(parameter.common_keys if isinstance(parameter, Bundle) else parameter.keys)}
         return frozenset(found)
 
+    def places_of_rule(self, rule: Rule) -> set[int]:
+        """The places in the order of drawing on which a rule hangs. What it narrows of this space it doesn't look for beneath."""
+        own = {*self.parameters, *self.keys}
+        beneath = rule.compared | {one.name for one in rule.narrowings if one.name not in own}
+        return self.places_of(beneath) | self._setting(rule.names)
+
     def places_of(self, names: frozenset[str]) -> set[int]:
         """The places in the order of drawing on which the values of names hang; where one may lie beneath, the model's, too."""
-        shown = names if self.always_set >= names else names | self.backdrop.model_keys
-        return {place for place, name in enumerate(self.order) if not shown.isdisjoint((name, *self.parameters[name].keys))}
+        return self._setting(names if self.always_set >= names else names | self.backdrop.model_keys)
+
+    def _setting(self, names: frozenset[str]) -> set[int]:
+        return {place for place, name in enumerate(self.order) if not names.isdisjoint((name, *self.parameters[name].keys))}
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -256,7 +264,7 @@ class Space:
     @cached_property
     def _decided_at(self) -> tuple[tuple[Rule, ...], ...]:
         """For each place in the order of drawing the rules that can be judged then, and not before."""
-        places = [max(self.places_of(rule.names), default=0) for rule in self.rules]
+        places = [max(self.places_of_rule(rule), default=0) for rule in self.rules]
         return tuple(tuple(rule for rule, at in zip(self.rules, places, strict=True) if at == place) for place in range(len(self.order)))
 
     @cached_property

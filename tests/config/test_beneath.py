@@ -61,6 +61,35 @@ def test_trials_have_the_base_s_decoding_though_another_is_searched_after_traini
     assert any("max_length: 2048 is beyond the model's 1024 positions." in problem for problem in refuse(text))
 
 
+MIN_80 = "baseline: false\nsettings: {generation: {min_length: 80}}\n"
+SEARCHED = "parameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MIN_80 + SEARCHED,
+        "baseline: false\nbase: kobart\nsettings: {generation: {max_length: 2048}}\n" + SEARCHED,
+        "baseline: false\nsettings: {generation: {max_length: 900}}\nbase: tiny-kogpt2\n"
+        "parameters: {encoder_max_len: {values: [128, 256]}, max_length: {values: [32, 64]}}\n",
+    ],
+)
+def test_decoding_that_every_training_draws_has_nothing_beneath(text: str, load: Load, refuse: Refuse) -> None:
+    assert load(f"decode: inline\n{text}").space.size() == 4
+    assert any("Trials have the base's generation.max_length: it is searched after training." in problem for problem in refuse(text))
+
+
+def test_why_a_length_that_is_searched_after_training_does_not_help(refuse: Refuse) -> None:
+    said = "80 is above generation.max_length, 64. Lower it, or raise that. Trials have the base's generation.max_length: it is searched"
+    assert refuse(MIN_80 + SEARCHED) == [f"s.yaml:2:25: settings.generation.min_length: {said} after training."]
+
+
+def test_decoding_that_not_every_training_draws_is_the_base_s_there(refuse: Refuse) -> None:
+    searched = SEARCHED.replace("256]}", "256], when: {seed: 1}}")
+    found = refuse(f"decode: inline\n{MIN_80}{searched}")
+    assert [problem.rpartition("that. ")[2] for problem in found] == ["Not every point draws generation.max_length."]
+
+
 def test_an_optimisation_that_only_some_points_draw(refuse: Refuse, load: Load) -> None:
     searched = "parameters: {s: {bundle: {a: {lr_scheduler_type: linear}, b: {seed: 7}}}}\n"
     text = f"settings: {{training: {{lr_scheduler_type: cosine_with_min_lr}}}}\nbaseline: false\n{searched}"

@@ -60,9 +60,26 @@ def test_what_a_preset_does_not_say_is_the_default_and_not_what_belongs_to_the_b
         "kobart": ("", None, "adamw_torch", 2),
         "kogpt2": ("", "<pad>", "adamw_torch", 0),
     }
-    assert 'tokenizer.prefix: preset kobart\'s own "" takes the place of "summarize: " from base.yaml.' in [
+    assert 'tokenizer.prefix: preset kobart doesn\'t say it, and the default "" takes the place of "summarize: " from base.yaml.' in [
         notice.replace(notice.rpartition(" ")[2], "base.yaml.") for notice in experiment.notices
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ("settings: {model: {preset: kobart}}\n", []),
+        ("", ["model.preset=kobart"]),
+        ("parameters: {model: {values: [kobart, t5]}}\n", []),
+    ],
+)
+def test_what_a_base_that_names_no_model_says_gives_way_only_to_what_a_preset_says(text: str, sets: list[str], load: Load) -> None:
+    base = "training: {optim: adafactor, precision: bf16, learning_rate: 1e-4}\ngeneration: {num_beams: 2}\n"
+    experiment = load(text, base=base, sets=sets)
+    settings = experiment.settings_for({"model.preset": "kobart"})
+    assert (settings.training.optim, settings.training.precision, settings.generation.num_beams) == ("adafactor", "bf16", 2)
+    assert settings.training.learning_rate == 5e-5, "kobart's own"
+    assert not any("adafactor" in notice for notice in experiment.notices)
 
 
 @pytest.mark.parametrize("base", ["", "base: tiny-kobart\n", "base: tiny-t5\n"])
@@ -75,6 +92,21 @@ def test_a_checkpoint_without_a_preset_is_not_trained_with_what_is_made_for_rand
     assert "is made for random weights: built-in defaults take the place of " in said
     assert "num_train_epochs" in said
     assert "weight_decay" not in said
+
+
+@pytest.mark.parametrize(("width", "kept"), [(128, True), (768, False)])
+def test_what_was_trained_from_the_base_s_random_weights_goes_on_with_its_settings(
+    width: int, kept: bool, load: Load, tmp_path: Path
+) -> None:
+    sizes = load("base: tiny-kobart\n").base.settings.model.config_overrides
+    (tmp_path / "best_model").mkdir()
+    configuration = {**sizes, "model_type": "bart", "dropout": 0.1, "d_model": width}
+    (tmp_path / "best_model" / "config.json").write_text(json.dumps(configuration), encoding="utf-8")
+    experiment = load("base: tiny-kobart\n", sets=[f"model.checkpoint={tmp_path / 'best_model'}"])
+    settings = experiment.base.settings
+    assert (settings.training.learning_rate, settings.generation.num_beams) == ((1.5e-3, 1) if kept else (5e-5, 4))
+    assert any("made for random weights" in notice for notice in experiment.notices) is not kept
+    assert (settings.model.load_pretrained, settings.model.config_overrides) == (True, {})
 
 
 def test_a_checkpoint_without_a_preset_keeps_the_base_s_settings_unless_it_is_of_another_kind(load: Load, tmp_path: Path) -> None:

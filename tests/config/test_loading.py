@@ -264,10 +264,13 @@ GRID = "parameters: {batch_size: {values: [8, 16]}, seed: {values: [2, 4]}}\n"
             "general.device is cpu, which reserves no GPU. Remove one of them.",
         ),
         ("settings: {tokenizer: {vocab_size: null}}\n", "without a checkpoint there is no tokenizer."),
-        ("settings: {generation: {min_length: 200, max_length: 100}}\n", "200 is above generation.max_length, 100. Lower it."),
+        (
+            "settings: {generation: {min_length: 200, max_length: 100}}\n",
+            "200 is above generation.max_length, 100. Lower it, or raise that.",
+        ),
         (
             "decode: inline\nparameters: {min_length: {values: [20, 200]}}\n",
-            "parameters.min_length: 200 is above generation.max_length, 64. Lower it.",
+            "parameters.min_length: 200 is above generation.max_length, 64. Lower it, or raise that.",
         ),
         (
             "decode: {parameters: {max_length: {min: 10, max: 64}, min_length: {values: [0, 16]}}}\n",
@@ -467,6 +470,15 @@ def test_what_a_rule_does_not_narrow_is_said(rule: str, said: str | None, load: 
     notices = [notice for notice in experiment.notices if notice.startswith("the rule 'r'")]
     assert notices == ([f"the rule 'r' narrows {said} without being drawn. A `require` looks at both."] if said else [])
     assert {"training.lr_scheduler_type": "constant", "training.per_device_train_batch_size": 16} in list(experiment.space.points())
+
+
+def test_a_value_beneath_that_nobody_wrote_is_transformers_own(load: Load) -> None:
+    text = "parameters: {seed: {values: [1, 2]}, adam_beta2: {values: [0.9, 0.99, 0.999], when: {seed: 1}}}\nbase: kobart\n"
+    rule = "constraints: [{name: r, condition: seed > 0, then: {adam_beta2: {min: %s}}}]\n"
+    assert not any("narrows" in notice for notice in load(text + rule % 0.95).notices)
+    text = text.replace("0.99, 0.999", "0.99, 0.9999")
+    said = "the rule 'r' narrows training.adam_beta2 where it is drawn, not where it is 0.999 without being drawn."
+    assert any(notice.startswith(said) for notice in load(text + rule % 0.9999).notices)
 
 
 def test_a_bare_name_is_looked_for_in_search_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

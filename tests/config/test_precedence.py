@@ -313,7 +313,7 @@ def test_a_bundle_whose_labels_say_the_same_without_what_is_pinned_is_fixed(load
     assert experiment.base.settings.training.weight_decay == 0.3
     assert experiment.base.origin("training.weight_decay").layer == "parameters"
     assert all(experiment.settings_for(point).training.weight_decay == 0.3 for point in experiment.space.points())
-    assert "training.weight_decay is 0.3 in every label of size that is left, and fixed." in experiment.notices
+    assert "training.weight_decay is 0.3 in every label of size that is left." in experiment.notices
     conditional = load(text.replace("0.3}}}", "0.3}}, when: {optim: sgd}}"), sets=["batch_size=8"])
     assert [conditional.settings_for(point).training.weight_decay for point in conditional.space.points()] == [0.3, 0.01]
 

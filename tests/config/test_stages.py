@@ -118,8 +118,19 @@ def test_a_decode_stage_whose_last_parameter_is_pinned_is_left_out(load: Load) -
     experiment = load(text, sets=["num_beams=4"])
     assert experiment.decode is None
     assert experiment.base.settings.generation.length_penalty == 1.0
-    said = "nothing is left to be searched after training: generation.length_penalty is not set to 1.4, either."
+    remedy = "`--set generation.length_penalty=1.4` does that"
+    said = f"nothing is left to be searched after training: generation.length_penalty is not set to 1.4, either ({remedy})."
     assert said in experiment.notices
+    assert load(text, sets=["num_beams=4", "generation.length_penalty=1.4"]).base.settings.generation.length_penalty == 1.4
+
+
+def test_a_decode_stage_s_bundle_of_which_a_part_is_pinned_fixes_nothing_for_trials(load: Load) -> None:
+    bundle = "b: {bundle: {x: {num_beams: 1, max_length: 50}, y: {num_beams: 4, max_length: 50}}}"
+    experiment = load(f"parameters: {{seed: {{values: [1, 2]}}}}\ndecode: {{parameters: {{{bundle}}}}}\n", sets=["num_beams=4"])
+    assert experiment.base.settings.generation.max_length == 64
+    assert "generation.max_length is 50 in every label of b that is left." in experiment.notices
+    assert not any("fixed" in notice for notice in experiment.notices if "max_length" in notice)
+    assert any("generation.max_length is not set to 50, either" in notice for notice in experiment.notices)
 
 
 def test_two_parameters_of_one_name_are_refused(refuse: Refuse) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 from summtune.space import counting
 from summtune.space.expressions import parse_expression
-from summtune.space.parameters import Choice, Integers, Reals
-from summtune.space.rules import Narrowing, Rule
+from summtune.space.parameters import Choice, Integers, Parameter, Reals
+from summtune.space.rules import Backdrop, Narrowing, Rule, When
 from summtune.space.source import Dice
 from summtune.space.space import Space
 from tests.space.spaces import all_points, as_set, finite_spaces
@@ -84,6 +84,18 @@ def test_a_billion_points_are_counted_in_few_steps() -> None:
     kept = sum(a * b * c <= 64 for a in range(1, 11) for b in range(1, 11) for c in range(1, 11))
     assert bound.size() == kept * 10**6
     assert steps(Space.of(parameters, {}, rules)) <= 1110
+
+
+def test_what_lies_beneath_a_narrowed_parameter_ties_the_model_to_nothing() -> None:
+    parameters: list[Parameter] = [Choice("model", ("k", "t")), Choice("on", (1, 2)), Integers("p", 1, 9), Integers("q", 1, 9)]
+    conditions = {"q": (When("on", (1,)),)}
+    backdrop = Backdrop({"q": 5}, (({"model": "k"}, {}), ({"model": "t"}, {"q": 7})))
+    narrow = [Rule("narrow", parse_expression("p > 3"), (Narrowing("q", high=4),))]
+    space = Space.of(parameters, conditions, narrow, backdrop)
+    assert space.size() == 2 * (3 * 9 + 6 * 4 + 9)
+    assert steps(Space.of(parameters, conditions, narrow, backdrop)) == steps(Space.of(parameters, conditions, narrow)) > 0
+    require = [Rule("require", None, (), parse_expression("p >= q"))]
+    assert steps(Space.of(parameters, conditions, require, backdrop)) > steps(Space.of(parameters, conditions, require))
 
 
 def test_what_is_tied_together_too_much_is_not_counted_and_can_still_be_drawn() -> None:
