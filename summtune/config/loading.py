@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,10 @@ class _Loading:
             at_work = workers.workers_of(top.resources.workers_per_trial, top.resources.gpus_per_trial)
             for drawn, layer, resolved in (({}, layers.base, base), *layers.of_models):
                 by_key = {one.parameter.name: one for one in (*check.searched, *decode_check.searched)}
-                possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}))
-                self.problems.extend(validation.combinations(resolved.settings, layer, by_key, possible, data_here=self.all_here))
+                possible = _in_both(check.possible_with(drawn), decode_check.possible_with({}), afterwards.keys)
+                self.problems.extend(
+                    validation.combinations(resolved.settings, layer, by_key, possible, afterwards.keys, data_here=self.all_here)
+                )
                 self.problems.extend(workers.problems(resolved.settings, layer, by_key, at_work))
             if top.baseline:
                 self.problems.extend(validation.of_baseline(settings, layers.base, self.problems))
@@ -318,11 +320,11 @@ class _Loading:
         return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
 
 
-def _in_both(training: Possible, decoding: Possible) -> Possible:
-    """Whether values are possible together, each in the stage that it is searched in."""
+def _in_both(training: Possible, decoding: Possible, afterwards: Collection[str]) -> Possible:
+    """Whether values are possible together: in a trial, or in decoding, for which the keys that are searched `afterwards` have theirs."""
 
     def possible(wanted: Mapping[str, Any]) -> bool:
-        decoded = {key: value for key, value in wanted.items() if key.startswith(GENERATION)}
+        decoded = {key: value for key, value in wanted.items() if key in afterwards}
         return training(wanted) or (decoding(decoded) and training({key: wanted[key] for key in wanted if key not in decoded}))
 
     return possible

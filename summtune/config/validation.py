@@ -6,7 +6,7 @@ It must not know how values were read; it is given entries, which know where the
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,7 +67,13 @@ def _no_family(architecture: str) -> str:
 
 
 def combinations(
-    settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible, *, data_here: bool = True
+    settings: Settings,
+    layer: Layer,
+    searched: Mapping[str, Searched],
+    possible: Possible,
+    afterwards: Collection[str] = (),
+    *,
+    data_here: bool = True,
 ) -> list[Problem]:
     """What contradicts itself in the resolved settings, and in what the search may draw over them.
 
@@ -76,6 +82,7 @@ def combinations(
         layer: where each of their values came from.
         searched: what varies, by settings key.
         possible: which values may be drawn together with that model.
+        afterwards: the keys of these that are searched after training only.
         data_here: whether the data files have to be here.
     """
     together = _together(settings, layer, searched, possible)
@@ -83,7 +90,7 @@ def combinations(
         *_storage(settings, layer),
         *_model(settings, layer),
         *together,
-        *_not_drawn(settings, layer, searched, possible, together),
+        *_not_drawn(settings, layer, searched, possible, afterwards, together),
         *_data(settings, layer, here=data_here),
         *drawing(settings, layer, searched),
         *_warmup(searched),
@@ -105,9 +112,16 @@ def _together(settings: Settings, layer: Layer, searched: Mapping[str, Searched]
 
 
 def _not_drawn(
-    settings: Settings, layer: Layer, searched: Mapping[str, Searched], possible: Possible, known: Iterable[Problem]
+    settings: Settings,
+    layer: Layer,
+    searched: Mapping[str, Searched],
+    possible: Possible,
+    afterwards: Collection[str],
+    known: Iterable[Problem],
 ) -> list[Problem]:
-    """What else can't be at points that leave one or two of the keys to the settings beneath: by their bundle's label, or a `when`."""
+    """What else can't be at points that leave one or two of the keys to the settings beneath: by their bundle's label, a `when`, or as
+    trials do with what is searched after training.
+    """
     found: list[Problem] = []
     varying = [key for key in (*lengths.LOOKED_AT, *optimisation.LOOKED_AT) if key in searched]
     for keys in (*((key,) for key in varying), *itertools.combinations(varying, 2)):
@@ -120,8 +134,16 @@ def _not_drawn(
 
         others = {key: one for key, one in searched.items() if key not in keys}
         problems = _together(settings, layer, others, possible_so)
-        found += _besides([*known, *found], problems, f"Not every point draws {' and '.join(keys)}.")
+        found += _besides([*known, *found], problems, _why_beneath(keys, afterwards))
     return found
+
+
+def _why_beneath(keys: Sequence[str], afterwards: Collection[str]) -> str:
+    drawn, later = ([key for key in keys if (key in afterwards) == so] for so in (False, True))
+    said = [f"Not every point draws {' and '.join(drawn)}."] if drawn else []
+    if later:
+        said.append(f"Trials have the settings' own {' and '.join(later)}, which other values replace only after training: change that.")
+    return " ".join(said)
 
 
 def _besides(known: Iterable[Problem], problems: Iterable[Problem], remark: str) -> Iterator[Problem]:

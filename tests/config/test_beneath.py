@@ -61,6 +61,25 @@ def test_trials_have_the_base_s_decoding_though_another_is_searched_after_traini
     assert any("max_length: 2048 is beyond the model's 1024 positions." in problem for problem in refuse(text))
 
 
+def test_what_is_said_of_a_length_that_is_searched_after_training(refuse: Refuse) -> None:
+    text = "baseline: false\nsettings: {generation: {min_length: 80}}\nparameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n"
+    own = "Trials have the settings' own generation.max_length, which other values replace only after training: change that."
+    assert [problem.partition("min_length: ")[2] for problem in refuse(text)] == [f"80 is above generation.max_length, 64. Lower it. {own}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "settings: {generation: {min_length: 80}}\nparameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n",
+        "base: kobart\nsettings: {generation: {max_length: 2048}}\nparameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n",
+        "base: tiny-kogpt2\nsettings: {generation: {max_length: 900}}\n"
+        "parameters: {encoder_max_len: {values: [128, 256]}, max_length: {values: [32, 64]}}\n",
+    ],
+)
+def test_trials_that_are_trained_with_each_decoding_never_have_the_base_s(text: str, load: Load) -> None:
+    assert load(f"decode: inline\nbaseline: false\n{text}").space.size() == 4
+
+
 def test_an_optimisation_that_only_some_points_draw(refuse: Refuse, load: Load) -> None:
     searched = "parameters: {s: {bundle: {a: {lr_scheduler_type: linear}, b: {seed: 7}}}}\n"
     text = f"settings: {{training: {{lr_scheduler_type: cosine_with_min_lr}}}}\nbaseline: false\n{searched}"
