@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from summtune.config.layers import Resolved
-from summtune.config.orphans import lost_bundles, without_idle, without_lost, without_orphans
+from summtune.config.orphans import lost_bundles, without_idle, without_lost, without_orphans, without_undrawn
 from summtune.config.space_check import Models, SpaceCheck, built_space
 from summtune.config.space_document import SpaceDocument
 from summtune.space.constraints import Constraints
@@ -50,8 +50,10 @@ class SpaceChecks:
         kept, gone = varying, {*self.pinned, *self.lost}
         while True:
             kept = without_orphans(kept, gone, self.base.flat, self.notices)
-            left = without_lost(rules, lost_bundles(varying, kept), self.notices)
-            space = built_space(kept, left, self.base, models)
+            still = {one.name for one in kept.parameters}
+            left = {name for one in varying.parameters if one.name not in still for name in (one.name, *one.keys)}
+            judged = without_undrawn(without_lost(rules, lost_bundles(varying, kept), self.notices), left, self.notices)
+            space = built_space(kept, judged, self.base, models)
             check = SpaceCheck(self.document, kept, self.constraints, space, self.base, models, trained)
             idle = {one.name: one.reasons for one in check.idled_by(self.pinned)} if whole else {}
             if not idle:

@@ -403,3 +403,42 @@ def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
     lora = experiment.settings_for(experiment.space.at(0).point).model.lora
     assert lora is not None
     assert (lora.r, lora.dropout) == (4, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "pin"),
+    [
+        (  # of which `when` doesn't hold
+            "parameters: {num_train_epochs: {values: [3, 8]}, lr_scheduler_type: {values: [linear, constant]},"
+            " warmup_ratio: {values: [0.0, 0.05, 0.2], when: {lr_scheduler_type: linear}}}\n"
+            "constraints: [{name: long, condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
+            "settings: {training: {warmup_ratio: 0.1}}\n",
+            "lr_scheduler_type=constant",
+        ),
+        (  # that has no effect
+            "parameters: {num_train_epochs: {values: [3, 8]}, lr_scheduler_type: {values: [linear, constant]},"
+            " warmup_ratio: {values: [0.0, 0.05, 0.2]}}\n"
+            "constraints: [{name: long, condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
+            "settings: {training: {warmup_ratio: 0.1}}\n",
+            "lr_scheduler_type=constant",
+        ),
+        (  # that nothing lies beneath
+            "decode: inline\nparameters: {num_train_epochs: {values: [3, 8]}, do_sample: {values: [true, false]}, num_beams: {value: 1},"
+            " top_k: {values: [5, 50], when: {do_sample: true}}}\n"
+            "constraints: [{name: long, condition: num_train_epochs == 8, then: {top_k: {max: 20}}}]\n",
+            "do_sample=false",
+        ),
+    ],
+)
+def test_what_leaves_with_a_pinned_value_is_not_narrowed_any_more(text: str, pin: str, load: Load) -> None:
+    experiment = load(text, sets=[pin])
+    assert {point["training.num_train_epochs"] for point in experiment.space.points()} == {3, 8}
+    assert any("the rule 'long' is left out: it narrows" in notice for notice in experiment.notices)
+
+
+def test_a_pinned_value_itself_is_narrowed(load: Load) -> None:
+    text = (
+        "parameters: {num_train_epochs: {values: [3, 8]}, warmup_ratio: {values: [0.0, 0.2]}, seed: {values: [1, 2]}}\n"
+        "constraints: [{condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
+    )
+    assert load(text, sets=["warmup_ratio=0.2"]).space.size() == 2
