@@ -5,7 +5,7 @@ It must not know what a stage is, nor how a space is judged (`space_check` does)
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from summtune.config.layers import Resolved
@@ -27,6 +27,7 @@ class SpaceChecks:
         base: the settings beneath.
         pinned: the settings keys that are pinned.
         lost: names of bundles of which nothing is left.
+        idle_alone: finds the parameters that would have no effect with nothing pinned: mistakes of the file, which stay in the space.
         notices: what leaves a space is said here.
     """
 
@@ -35,6 +36,7 @@ class SpaceChecks:
     base: Resolved
     pinned: Set[str]
     lost: Set[str]
+    idle_alone: Callable[[], Set[str]]
     notices: list[str]
 
     def of(self, varying: Parsed, rules: Sequence[Rule], models: Models, trained: Models = (), *, whole: bool) -> tuple[Parsed, SpaceCheck]:
@@ -55,7 +57,9 @@ class SpaceChecks:
             judged = without_undrawn(without_lost(rules, lost_bundles(varying, kept), self.notices), left, self.notices)
             space = built_space(kept, judged, self.base, models)
             check = SpaceCheck(self.document, kept, self.constraints, space, self.base, models, trained)
-            idle = {one.name: one.reasons for one in check.idled_by(self.pinned)} if whole else {}
+            found = check.idle() if whole and self.pinned else []
+            of_the_file = self.idle_alone() if found else ()
+            idle = {one.name: one.reasons for one in found if one.name not in of_the_file}
             if not idle:
                 return kept, check
             gone |= {name for one in kept.parameters if one.name in idle for name in (one.name, *one.keys)}

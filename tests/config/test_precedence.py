@@ -442,3 +442,30 @@ def test_a_pinned_value_itself_is_narrowed(load: Load) -> None:
         "constraints: [{condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
     )
     assert load(text, sets=["warmup_ratio=0.2"]).space.size() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "sets"),
+    [
+        ("parameters: {temperature: {min: 0.5, max: 1.5}}\n", {"MODEL_NAME": "gogamza/kobart-base-v2"}, []),
+        ("parameters: {adam_beta2: {values: [0.9, 0.99]}, optim: {value: sgd}}\n", {"MODEL_NAME": "gogamza/kobart-base-v2"}, []),
+        ("parameters: {top_k: {values: [5, 50]}}\n", {}, ["generation.num_beams=4"]),
+        ("parameters: {top_k: {values: [5, 50]}}\n", {}, ["generation.do_sample=false"]),
+    ],
+)
+def test_what_has_no_effect_in_the_file_as_it_stands_stays_a_mistake_of_it(
+    text: str, environ: dict[str, str], sets: list[str], refuse: Refuse
+) -> None:
+    text = f"base: kobart\n{text}"
+    [alone] = refuse(text)
+    [pinned] = refuse(text, environ=environ, sets=sets)
+    assert " has no effect: " in alone
+    assert pinned.partition(" has no effect")[0] == alone.partition(" has no effect")[0]
+
+
+def test_what_a_pinned_model_takes_no_notice_of_leaves_with_it(load: Load) -> None:
+    text = "base: kobart\nparameters: {length_penalty: {values: [0.8, 1.2]}, seed: {values: [1, 2]}}\n"
+    experiment = load(text, sets=["model.preset=tiny-kobart"])
+    assert experiment.decode is None
+    said = "generation.length_penalty leaves the space, too: generation.num_beams is 1"
+    assert any(notice.startswith(said) for notice in experiment.notices)
