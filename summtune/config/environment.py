@@ -125,6 +125,6 @@ def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: s
         return
     origin = Origin(layer, source)
     if key in OPEN_KEYS and isinstance(checked, dict) and checked:
-        reading.layer.update({f"{key}.{name}": Entry(inner, origin, written) for name, inner in checked.items()})
+        reading.layer.update({f"{key}.{name}": Entry(inner, origin, written, mapping=key) for name, inner in checked.items()})
     else:
         reading.layer[key] = Entry(checked, origin, written)

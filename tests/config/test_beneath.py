@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 LONG = "base: kobart\nsettings: {tokenizer: {encoder_max_len: 2048}}\n"
 BEYOND = "s.yaml:2:24: settings.tokenizer.encoder_max_len: 2048 is beyond the model's 1026 positions. Give at most 1026."
 BASELINE = "Without the baseline it can stay: `baseline: false`."
+SEARCHED = "parameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n"
 POINTS = "Not every point draws tokenizer.encoder_max_len."
 
 
@@ -62,7 +63,7 @@ def test_trials_have_the_base_s_decoding_though_another_is_searched_after_traini
 
 
 def test_what_is_said_of_a_length_that_is_searched_after_training(refuse: Refuse) -> None:
-    text = "baseline: false\nsettings: {generation: {min_length: 80}}\nparameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n"
+    text = f"baseline: false\nsettings: {{generation: {{min_length: 80}}}}\n{SEARCHED}"
     own = "Trials have the settings' own generation.max_length, which other values replace only after training: change that."
     assert [problem.partition("min_length: ")[2] for problem in refuse(text)] == [f"80 is above generation.max_length, 64. Lower it. {own}"]
 
@@ -70,8 +71,8 @@ def test_what_is_said_of_a_length_that_is_searched_after_training(refuse: Refuse
 @pytest.mark.parametrize(
     "text",
     [
-        "settings: {generation: {min_length: 80}}\nparameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n",
-        "base: kobart\nsettings: {generation: {max_length: 2048}}\nparameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n",
+        f"settings: {{generation: {{min_length: 80}}}}\n{SEARCHED}",
+        f"base: kobart\nsettings: {{generation: {{max_length: 2048}}}}\n{SEARCHED}",
         "base: tiny-kogpt2\nsettings: {generation: {max_length: 900}}\n"
         "parameters: {encoder_max_len: {values: [128, 256]}, max_length: {values: [32, 64]}}\n",
     ],

@@ -398,6 +398,27 @@ def test_a_pinned_entry_of_a_mapping_that_is_drawn_is_refused(given: dict[str, o
     assert (lora.r, lora.dropout) == (8, 0.1)
 
 
+@pytest.mark.parametrize("given", [{"sets": ["lora={r: 4, dropout: 0.2}"]}, {"environ": {"SUMMTUNE_MODEL__LORA": "{r: 4, dropout: 0.2}"}}])
+@pytest.mark.parametrize(
+    "parameters",
+    ["lora: {values: [{r: 8}, {r: 16}, null]}", "b: {bundle: {x: {lora: {r: 8}, learning_rate: 1e-4}, y: {learning_rate: 1e-5}}}"],
+)
+def test_a_mapping_that_is_pinned_as_a_whole_leaves_the_space(parameters: str, given: dict[str, object], load: Load) -> None:
+    experiment = load(f"base: kobart\nparameters: {{{parameters}, seed: {{values: [1, 2]}}}}\n", **given)
+    lora = experiment.base.settings.model.lora
+    assert lora is not None
+    assert (lora.r, lora.dropout) == (4, 0.2)
+    assert "model.lora" not in experiment.space.keys
+    assert experiment.notices[0].startswith("model.lora is fixed at {")
+
+
+def test_a_configuration_that_is_pinned_as_a_whole_leaves_the_space(load: Load) -> None:
+    text = "parameters: {model.config_overrides: {values: [{d_model: 64}, {d_model: 256}]}, seed: {values: [1, 2]}}\n"
+    experiment = load(text, sets=["model.config_overrides={d_model: 128}"])
+    assert experiment.space.searched == ("general.seed",)
+    assert experiment.base.settings.model.config_overrides["d_model"] == 128
+
+
 def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
     experiment = load("base: kobart\nparameters: {lora: {value: {r: 8, dropout: 0.3}}, seed: {values: [1, 2]}}\n", sets=["lora_r=4"])
     lora = experiment.settings_for(experiment.space.at(0).point).model.lora
