@@ -94,7 +94,8 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
     return value, text.strip()
 
 
-def _left_out(name: str, text: str) -> str | None:
+def left_out(name: str, text: str) -> str | None:
+    """Why an assignment means nothing and can be left out; None where it can't."""
     try:
         value, _ = read_value(text, wanted_text=False)
     except Unfit:
@@ -104,7 +105,7 @@ def _left_out(name: str, text: str) -> str | None:
 
 def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
     try:
-        reason = _left_out(name, text)
+        reason = left_out(name, text)
         if reason is not None:
             reading.notices.append(f"{written} is left out: {reason}.")
             return

@@ -129,7 +129,7 @@ class Layers:
         return replace(parsed, parameters=kept, places=places, conditions=conditions)
 
     def _pinned_by(self, key: str) -> Entry | None:
-        """What pins a key: an entry of its own, one that clears the mapping it lies in (`lora=null`), or a mapping as a whole (`lora={r: 4}`)."""
+        """What pins a key: an entry of its own, one that clears its mapping (`lora=null`), or a mapping as a whole (`lora={r: 4}`)."""
         above = self.pinned.get(key.rpartition(".")[0])
         cleared = above if above is not None and above.value is None else None
         whole = {one.removeprefix(f"{key}."): entry for one, entry in self.pinned.items() if entry.mapping == key}

@@ -350,7 +350,12 @@ def test_arguments_that_mean_nothing_are_left_out_wherever_they_are_given(load: 
     ):
         assert f"{place} {said}" in experiment.notices
     assert any("fp16_opt_level is left out: it belonged to apex" in notice for notice in experiment.notices)
-    assert any("eval_strategy is not yours to set here" in one for one in refuse(text.replace("value: epoch", "value: steps")))
+    assert load(text.replace("value: epoch", "values: [epoch]")).space.keys == ("general.seed",)
+    bundle = "parameters: {b: {bundle: {x: {batch_size: 4, eval_strategy: epoch}, y: {batch_size: 8, eval_strategy: epoch}}}}\n"
+    assert load(bundle).space.keys == ("training.per_device_train_batch_size",)
+    for wrong in (text.replace("value: epoch", "value: steps"), text.replace("value: epoch", "values: [epoch, steps]")):
+        assert any("eval_strategy is not yours to set here" in one for one in refuse(wrong))
+    assert any("eval_strategy is not yours to set here" in one for one in refuse(bundle.replace("epoch}}", "steps}}")))
     assert any("eval_strategy is not yours to set here" in one for one in refuse(sets=["eval_strategy=steps"]))
 
 

@@ -171,6 +171,7 @@ def test_a_file_with_other_columns_is_read_as_the_message_advises(
         ("generation.do_sample=true", "with generation.num_beams 2 nothing is drawn: only single summaries are."),
         ("data.max_val_samples=2", "it changes nothing here. What does: data.dialogue, data.summary, "),
         ("training.learning_rate=0.1", "it changes nothing here. What does: data.dialogue, data.summary, "),
+        ("evaluation_strategy=epoch", "it changes nothing: every epoch is evaluated (evaluation.every). What does: data.dialogue, "),
         ("nonsense", "'nonsense' is no assignment. Write key=value."),
     ],
 )
