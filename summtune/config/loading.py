@@ -323,7 +323,8 @@ class _Loading:
             if isinstance(top.decode, DecodeSpec) and all(isinstance(one, Constant) for one in after) and not self.problems:
                 hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
                 fixed = "What is fixed stands under `settings: {generation: …}`."
-                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", fixed if after else hint))
+                remedy = fixed if top.decode.parameters else hint
+                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", remedy))
             elif space.constants:
                 said = " and ".join(f"{key} is not set to {shown(value)}, either" for key, value in space.constants.items())
                 self.notices.append(f"nothing is left to be searched after training: {said}.")

@@ -365,6 +365,7 @@ def test_lists_are_lists_where_text_may_stand_too(way: str, load: Load) -> None:
         return {"sets": [f"{key}={text}"]} if way == "sets" else {"environ": {f"SUMMTUNE_{key.replace('.', '__').upper()}": text}}
 
     assert load(**given("data.summary", "[summary1, summary2]")).base.settings.data.summary == ("summary1", "summary2")
+    assert load(**given("data.summary", "[요약")).base.settings.data.summary == "[요약"
     assert load(**given("data.summary", "2024")).base.settings.data.summary == "2024"
     assert load(**given("wandb.notes", "[a, b]")).base.settings.wandb.notes == "[a, b]"
 
@@ -375,6 +376,8 @@ def test_spaces_count_in_what_models_read(load: Load) -> None:
     assert experiment.base.settings.tokenizer.bos_token == " <s>"
     assert experiment.base.settings.wandb.project == "a"
     assert load(environ={"SUMMTUNE_TOKENIZER__PREFIX": "말: "}).base.settings.tokenizer.prefix == "말: "
+    assert load(sets=["tokenizer.prefix = summarize: \n"]).base.settings.tokenizer.prefix == "summarize: "
+    assert load(environ={"SUMMTUNE_TOKENIZER__PAD_TOKEN": "<pad>\n"}).base.settings.tokenizer.pad_token == "<pad>"
 
 
 def test_a_part_is_not_assigned_to_what_has_none(load: Load, refuse: Refuse) -> None:
