@@ -78,6 +78,7 @@ def _of_the_best(run: RunPaths, state: RunState) -> TrialPaths:
     """
     from summtune.errors import Problem, RunMistake
     from summtune.events import standings
+    from summtune.events.copies import copied_from
     from summtune.reporting.views import absent_model, best_model
 
     model, best = best_model(run, state), standings.best(state)
@@ -86,6 +87,8 @@ def _of_the_best(run: RunPaths, state: RunState) -> TrialPaths:
         if (absent := absent_model(run, state)) is None:
             raise RunMistake(Problem(f"{run.folder.name} has no model yet.", f"See {show}."))
         reason = f"the model of the best, trial {absent[0]}, is not there: {absent[1]}."
+        if (copied := copied_from(run)) is not None:
+            raise RunMistake(Problem(reason, f"`{copied.how_to_pull} --model` brings it."))
         raise RunMistake(Problem(reason, f"Bring it back, or take another trial's with --trial; {show} lists them."))
     if best is not None and standings.shown_score(state, best)[0] == "proxy":
         typer.echo(f"note: trial {best.id} is the likeliest by cheap evaluations so far; none has been evaluated in full yet.", err=True)

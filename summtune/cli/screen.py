@@ -15,6 +15,7 @@ from rich.text import Text
 from summtune.config.experiment import Experiment
 from summtune.config.metrics import LOSS
 from summtune.events import standings
+from summtune.events.copies import copied_from
 from summtune.events.fold import RunState
 from summtune.events.kinds import (
     Decided,
@@ -344,7 +345,9 @@ def summary_lines(run: RunPaths, state: RunState, found: Figures) -> list[str]:
     if model is not None:
         lines.append(f"Model     {_reachable(run, state, model.best_model)}")
     elif (absent := absent_model(run, state)) is not None:
-        lines.append(f"Model     of the best, trial {absent[0]}: {absent[1]} is not there")
+        copied = copied_from(run)
+        brought = f"; `{copied.how_to_pull} --model` brings it" if copied is not None else ""
+        lines.append(f"Model     of the best, trial {absent[0]}: {absent[1]} is not there{brought}")
     lines.append(f"Report    {_reachable(run, state, run.report)}")
     return lines
 

@@ -29,8 +29,8 @@ VARIABLES: Mapping[str, str] = {
     "SEED": "general.seed",
 }
 _PREFIX = "SUMMTUNE_"
-_SPACES_COUNT = "tokenizer."
-"""Texts that models read; of others spaces at their ends are hardly meant."""
+_SPACES_COUNT = ("tokenizer.prefix", "tokenizer.input_format")
+"""Texts before others that models read, whose spaces at the end are meant; of other texts those at the ends hardly are."""
 _NO_SETTINGS = ("SUMMTUNE_CACHE", "SUMMTUNE_STORAGE", PACKED_ROOT)
 
 
@@ -86,7 +86,7 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
         value = parse_scalar(text)
     except SettingsMistake as mistake:
         if wanted_text:
-            return text, text
+            return text.strip(), text
         reason = mistake.problems[0].reason.removeprefix("this is not YAML: ")
         raise Unfit(f"{text} is not YAML: {reason}", "Quote it for the shell: '[a, b]'.") from None
     if wanted_text and not isinstance(value, (str, type(None))):
@@ -94,7 +94,8 @@ def read_value(text: str, wanted_text: bool) -> tuple[Any, str]:
     return value, text.strip()
 
 
-def _left_out(name: str, text: str) -> str | None:
+def left_out(name: str, text: str) -> str | None:
+    """Why an assignment means nothing and can be left out; None where it can't."""
     try:
         value, _ = read_value(text, wanted_text=False)
     except Unfit:
@@ -104,15 +105,16 @@ def _left_out(name: str, text: str) -> str | None:
 
 def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: str, text: str) -> None:
     try:
-        reason = _left_out(name, text)
+        reason = left_out(name, text)
         if reason is not None:
             reading.notices.append(f"{written} is left out: {reason}.")
             return
         key = catalogue().resolve(name)
-        listed = text.lstrip().startswith("[") and catalogue().takes_list(key)
+        bare = text.strip()
+        listed = bare.startswith("[") and bare.endswith("]") and catalogue().takes_list(key)
         value, plain = read_value(text, catalogue().takes_text(key) and not listed)
-        if key.startswith(_SPACES_COUNT) and value == text.strip():
-            value = text
+        if key in _SPACES_COUNT and value == bare:
+            value = text.lstrip().rstrip("\r\n")
         # Such paths are relative to where the person stands.
         checked = placed(key, catalogue().check(key, value, plain), Path.cwd())
     except Unfit as unfit:
@@ -125,6 +127,6 @@ def _keep(reading: Reading, layer: LayerName, written: str, source: str, name: s
         return
     origin = Origin(layer, source)
     if key in OPEN_KEYS and isinstance(checked, dict) and checked:
-        reading.layer.update({f"{key}.{name}": Entry(inner, origin, written) for name, inner in checked.items()})
+        reading.layer.update({f"{key}.{name}": Entry(inner, origin, written, mapping=key) for name, inner in checked.items()})
     else:
         reading.layer[key] = Entry(checked, origin, written)

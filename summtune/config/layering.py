@@ -108,13 +108,13 @@ class Layers:
         for parameter in parsed.parameters:
             if isinstance(parameter, Constant) and parameter.key in self.fixed and any(key.startswith(f"{parameter.key}.") for key in gone):
                 continue  # a fixed mapping of which a part is pinned: both are layers of the base
-            pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._cleared(key)]
+            pinned = [key for key in parameter.keys if synonyms.said_as(key) in gone or self._pinned_by(key)]
             for key in pinned:
-                entry = self.pinned.get(synonyms.said_as(key), self._cleared(key) or model)
+                own = self._pinned_by(key)
+                entry = own or model
                 assert entry is not None, "gone are only pinned keys, and a pinned model's"
                 by = entry.origin.file if entry.origin.layer == "environment" else "--set"
-                here = synonyms.said_as(key) in self.pinned or self._cleared(key)
-                value = f"fixed at {shown(entry.value)}" if here else "decided"
+                value = f"fixed at {shown(own.value)}" if own else "decided"
                 notices.append(f"{key} is {value} by {by}, and leaves the space.")
                 self.fixed.pop(synonyms.said_as(key), None)
             left = _left(parameter, pinned)
@@ -128,10 +128,13 @@ class Layers:
                     conditions[one.name] = conditions[parameter.name]
         return replace(parsed, parameters=kept, places=places, conditions=conditions)
 
-    def _cleared(self, key: str) -> Entry | None:
-        """What clears the mapping that a key lies in, such as `--set model.lora=null`."""
-        entry = self.pinned.get(key.rpartition(".")[0])
-        return entry if entry is not None and entry.value is None else None
+    def _pinned_by(self, key: str) -> Entry | None:
+        """What pins a key: an entry of its own, one that clears its mapping (`lora=null`), or a mapping as a whole (`lora={r: 4}`)."""
+        above = self.pinned.get(key.rpartition(".")[0])
+        cleared = above if above is not None and above.value is None else None
+        whole = {one.removeprefix(f"{key}."): entry for one, entry in self.pinned.items() if entry.mapping == key}
+        given = replace(next(iter(whole.values())), value={name: entry.value for name, entry in whole.items()}) if whole else None
+        return self.pinned.get(synonyms.said_as(key)) or cleared or given
 
     def covered(self, kept: Parsed) -> Iterator[tuple[Entry, str, str]]:
         """Pinned entries of mappings that are drawn as a whole, and would take their place: (entry, reason, remedy)."""

@@ -49,12 +49,14 @@ class Entry:
         origin: where it came from.
         written: the key as the person wrote it.
         column: 1-based column in the file.
+        mapping: the key of the mapping that was given as a whole, of which this is one value.
     """
 
     value: Any
     origin: Origin
     written: str
     column: int | None = None
+    mapping: str | None = None
 
     def problem(self, reason: str, remedy: str = "") -> Problem:
         """A problem with this value."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ from summtune.config.resolving import read_base, resolved_settings
 from summtune.config.searched import Possible, Searched
 from summtune.config.settings import Settings
 from summtune.config.settings_file import Reading, SectionReader
-from summtune.config.space_check import counted
+from summtune.config.space_check import SpaceCheck, counted
 from summtune.config.space_checks import SpaceChecks
 from summtune.config.space_document import SpaceDocument, read_space
 from summtune.config.space_file import DEFAULT_BASE, DEFAULT_COUNT, DEFAULT_DECODE_COUNT, DecodeSpec, SpaceFile
-from summtune.config.stages import GENERATION, DecodeStage, asked_for, outside_generation, split, together
+from summtune.config.stages import GENERATION, DecodeStage, Stages, asked_for, outside_generation, split, together
 from summtune.config.stopping_reader import StoppingReader
 from summtune.config.top_level import TopLevel
 from summtune.config.warm_start_reader import WarmStartReader
@@ -73,21 +74,9 @@ class _Loading:
         parsed, given = self._parameters(top)
         constraints = self._constraints(top, together(parsed, given))
         layers = self._layers(top, parsed)
-        left, given_left = layers.without_pinned(parsed, self.notices), layers.without_pinned(given, self.notices)
-        layers.fixed.update(self._fixed(left))
-        lost = lost_bundles(together(parsed, given), together(left, given_left))
-        rules = without_lost(constraints.rules, lost, self.notices)
-        stages = split(self.space, top, left, given_left, replace(constraints, rules=rules))
-        self.problems.extend(stages.problems)
-        layers.drawn = Space.of(stages.training.parameters, stages.training.conditions).always_set
-        settings = resolved_settings(layers.base, self.problems)
-        known = self._models(layers, stages.training) if settings is not None else None
-        models = known or ()
-        base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
-        checks = SpaceChecks(self.space, constraints, base, layers.pinned_keys, lost, self.notices)
-        whole = settings is not None and known is not None
-        kept, check = checks.of(stages.training, stages.training_rules, models, whole=whole)
-        decoded, decode_check = checks.of(stages.decoding, stages.decoding_rules, (), models, whole=whole)
+        judged = self._judged(top, parsed, given, constraints, layers)
+        stages, settings, known, base = judged.stages, judged.settings, judged.known, judged.base
+        models, kept, check, decoded, decode_check = known or (), judged.kept, judged.check, judged.decoded, judged.decode_check
         space, afterwards = check.space, decode_check.space
         self.notices.extend(stages.notices(decoded))
         self.problems.extend(validation.not_yet(layers.base, check.searched))
@@ -162,6 +151,33 @@ class _Loading:
             warm_start=earlier,
         )
         return replace(experiment, notices=tuple(dict.fromkeys([*self.notices, *counted(experiment, asked=asked)])))
+
+    def _judged(self, top: SpaceFile, parsed: Parsed, given: Parsed, constraints: Constraints, layers: Layers) -> _Judged:
+        """Both stages' spaces over the settings beneath, without what is pinned."""
+        left, given_left = layers.without_pinned(parsed, self.notices), layers.without_pinned(given, self.notices)
+        layers.fixed.update(self._fixed(left))
+        lost = lost_bundles(together(parsed, given), together(left, given_left))
+        rules = without_lost(constraints.rules, lost, self.notices)
+        stages = split(self.space, top, left, given_left, replace(constraints, rules=rules))
+        self.problems.extend(stages.problems)
+        layers.drawn = Space.of(stages.training.parameters, stages.training.conditions).always_set
+        settings = resolved_settings(layers.base, self.problems)
+        known = self._models(layers, stages.training) if settings is not None else None
+        base = Resolved(settings or Settings(), synonyms.mirrored_origins(layers.base))
+        idle_alone = partial(self._idle_alone, top, parsed, given, constraints)
+        checks = SpaceChecks(self.space, constraints, base, layers.pinned_keys, lost, idle_alone, self.notices)
+        whole = settings is not None and known is not None
+        kept, check = checks.of(stages.training, stages.training_rules, known or (), whole=whole)
+        decoded, decode_check = checks.of(stages.decoding, stages.decoding_rules, (), known or (), whole=whole)
+        return _Judged(stages, settings, known, base, kept, check, decoded, decode_check)
+
+    def _idle_alone(self, top: SpaceFile, parsed: Parsed, given: Parsed, constraints: Constraints) -> set[str]:
+        """The parameters that have no effect in the file as it stands, with nothing pinned."""
+        alone = replace(self, space=replace(self.space, settings=[]), environ={}, problems=[], notices=[])
+        judged = alone._judged(top, parsed, given, constraints, alone._layers(top, parsed))
+        if alone.problems:
+            return set()
+        return {one.name for check in (judged.check, judged.decode_check) for one in check.idle()}
 
     def _take(self, reading: Reading) -> Layer:
         self.problems.extend(reading.problems)
@@ -307,7 +323,8 @@ class _Loading:
             if isinstance(top.decode, DecodeSpec) and all(isinstance(one, Constant) for one in after) and not self.problems:
                 hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
                 fixed = "What is fixed stands under `settings: {generation: …}`."
-                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", fixed if after else hint))
+                remedy = fixed if top.decode.parameters else hint
+                self.problems.append(self.space.problem(("decode",), "it names nothing that varies.", remedy))
             elif space.constants:
                 said = " and ".join(
                     f"{key} is not set to {shown(value)}, either (`--set {key}={shown(value)}` does that)"
@@ -321,6 +338,29 @@ class _Loading:
                 self.space.problem(decoded.places[space.searched[0]], reason, "Search for another metric, or leave it out.")
             )
         return DecodeStage(space, wanted.method, wanted.count or wanted.run_cap or DEFAULT_DECODE_COUNT, wanted.top_k)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What `_Loading._judged` found.
+
+    Attributes:
+        stages: what is searched when.
+        settings: the base's; None where they can't be.
+        known: the models that are drawn; None where that can't be said.
+        base: the settings beneath.
+        kept, check: what trials are trained with.
+        decoded, decode_check: what is searched after training.
+    """
+
+    stages: Stages
+    settings: Settings | None
+    known: tuple[tuple[dict[str, Any], Resolved], ...] | None
+    base: Resolved
+    kept: Parsed
+    check: SpaceCheck
+    decoded: Parsed
+    decode_check: SpaceCheck
 
 
 def _in_both(training: Possible, decoding: Possible, after: Collection[str]) -> Possible:

@@ -67,6 +67,19 @@ def without_lost(rules: Iterable[Rule], lost: Set[str], notices: list[str]) -> l
     return left
 
 
+def without_undrawn(rules: Iterable[Rule], left: Set[str], notices: list[str]) -> list[Rule]:
+    """The rules without what they narrow of these names, which have left the space: what isn't drawn is not narrowed."""
+    found = []
+    for rule in rules:
+        kept = tuple(one for one in rule.narrowings if one.name not in left)
+        if kept or rule.require is not None or not rule.narrowings:
+            found.append(replace(rule, narrowings=kept))
+            continue
+        names = " and ".join(sorted({one.name for one in rule.narrowings}))
+        notices.append(f"the rule {rule.title!r} is left out: it narrows {names}, which is not drawn any more.")
+    return found
+
+
 def lost_bundles(written: Parsed, kept: Parsed) -> set[str]:
     """Names of the bundles of which nothing is left that varies: which label would hold can't be said."""
     still = {one.name for one in kept.parameters}

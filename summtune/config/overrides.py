@@ -10,7 +10,7 @@ from pathlib import Path
 
 from summtune.config import effects, lengths, validation
 from summtune.config.checkpoint_facts import known_type
-from summtune.config.environment import read_assignments
+from summtune.config.environment import left_out, read_assignments
 from summtune.config.experiment import settings_over
 from summtune.config.layers import Layer, flatten
 from summtune.config.settings import Settings
@@ -34,14 +34,13 @@ def read_overrides(assignments: Sequence[str], heeded: Collection[str]) -> Layer
             pairs.append((key.strip(), text))
         else:
             problems.append(Problem(f"{assignment!r} is no assignment.", "Write key=value.", "--set"))
+    said = f"What does: {', '.join(heeded)}."
+    nothing = [(key, reason) for key, text in pairs if (reason := left_out(key, text)) is not None]
+    problems += [Problem(f"it changes nothing: {reason}.", said, f"--set {key}") for key, reason in nothing]
     reading = read_assignments(pairs)
     problems += reading.problems
     layer = {key: entry for key, entry in reading.layer.items() if effects.covers(heeded, key)}
-    problems += [
-        entry.problem("it changes nothing here.", f"What does: {', '.join(heeded)}.")
-        for key, entry in reading.layer.items()
-        if key not in layer
-    ]
+    problems += [entry.problem("it changes nothing here.", said) for key, entry in reading.layer.items() if key not in layer]
     problems += validation.not_yet(layer, ())
     if problems:
         raise SettingsMistake(problems)

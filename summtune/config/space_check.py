@@ -6,14 +6,13 @@ It must not know how the space was read, beyond where its parts stand.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
 from summtune.config import effects
 from summtune.config.experiment import Experiment, laid_over
-from summtune.config.layering import MODEL_KEYS
 from summtune.config.layers import Layer, Resolved
 from summtune.config.receipts import Inert, Resolve, inert_parameters
 from summtune.config.searched import BENEATH, Searched
@@ -233,16 +232,11 @@ class SpaceCheck:
         everywhere = [{one.name: one for one in inert_parameters(self.space, resolve)} for resolve in beneath]
         return [one for one in everywhere[0].values() if all(one.name in found for found in everywhere)]
 
-    def idled_by(self, pinned: Set[str]) -> list[Inert]:
-        """The parameters without effect where that is decided by keys that are pinned, and not, or not alone, by the file."""
-        if not pinned or ((self.space.rules or self.space.conditions) and not self.space.possible()):
+    def idle(self) -> list[Inert]:
+        """The parameters that exist and have no effect; none where nothing can be drawn anyway."""
+        if (self.space.rules or self.space.conditions) and not self.space.possible():
             return []
-        found = []
-        for inert in self._inert_parameters:
-            deciding = {one for key in self.space.parameters[inert.name].keys for one in effects.depends_on(key)}
-            if inert.reasons and pinned & {*MODEL_KEYS, *deciding}:
-                found.append(inert)
-        return found
+        return [one for one in self._inert_parameters if one.reasons]
 
     def _inert(self) -> Iterator[Problem]:
         """Parameters without effect: trials would differ in name only."""

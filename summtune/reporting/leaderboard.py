@@ -91,7 +91,8 @@ class Figures:
         best, baseline: scores, with several objectives by the first, of repeated points the means (the baseline's as it was trained to
             decode), each of the kind that `evaluations` names.
         evaluations: full, or proxy as long as the best has only a cheap score.
-        mean, least, most: over all trials that were evaluated in full, stopped ones too, without the baseline.
+        mean, least, most: over all trials that ended without failing and were evaluated in full, stopped ones too (one of which may be the
+            best), without the baseline.
         fully_scored: how many those are.
         faithfulness: whether cheap evaluations can be trusted.
         infeasible: trials beyond a limit, the baseline not among them.
@@ -134,7 +135,8 @@ def figures(state: RunState, last_iterations: Mapping[str, int], most_trials: in
         most_trials: how many trials there would have been; None: as many as were asked for.
     """
     searched = state.searched
-    scores = [score for trial in searched if (score := state.full_score(trial)) is not None]
+    ended = [trial for trial in searched if trial.over and trial.status != "failed"]
+    scores = [score for trial in ended if (score := state.full_score(trial)) is not None]
     best, baseline = standings.best(state), state.baseline
     evaluations, best_score = standings.shown_score(state, best) if best is not None else (state.strategy, None)
     opened = state.opened.time if state.opened else 0.0

@@ -12,7 +12,7 @@ from summtune.errors import Problem
 from summtune.space.bundle import Bundle
 from summtune.space.conditions import checked_values, may_lie_beneath, possible_values, reference, setter
 from summtune.space.expressions import Node, parse_expression
-from summtune.space.naming import Unfit, did_you_mean
+from summtune.space.naming import Unfit, Unknown, did_you_mean
 from summtune.space.rules import Narrowing, Rule
 from summtune.space.shaped import Shaped
 from summtune.space.spec import Catalogue, Parsed
@@ -141,7 +141,7 @@ class _Reader:
     def _named(self, name: str) -> str:
         try:
             return reference(self.catalogue, self.parsed, name)
-        except Unfit as unfit:
+        except Unknown as unfit:
             raise Unfit(unfit.reason, f"{unfit.remedy} Text needs quotes.".strip()) from None
 
     def _check_truth(self, node: Node) -> None:

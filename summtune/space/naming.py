@@ -23,6 +23,10 @@ class Unfit(Exception):
         return type(self), (self.reason, self.remedy)
 
 
+class Unknown(Unfit):
+    """A name that no setting has."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """All keys that may be named.
@@ -77,7 +81,8 @@ class Vocabulary:
         """The dotted key that a name means.
 
         Raises:
-            Unfit: there is none, or several.
+            Unknown: there is none.
+            Unfit: there are several.
         """
         if name in self.aliases:
             return self.aliases[name]
@@ -88,7 +93,7 @@ class Vocabulary:
             return candidates[0]
         if candidates:
             raise Unfit(f"{name} is ambiguous.", f"Write {_either(candidates)}.")
-        raise Unfit(f"there is no setting {name!r}.", self.suggestion(name))
+        raise Unknown(f"there is no setting {name!r}.", self.suggestion(name))
 
     def suggestion(self, name: str) -> str:
         """`Did you mean …?` with the section that the key belongs in, or what to look at."""

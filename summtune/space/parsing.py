@@ -45,6 +45,14 @@ def _count(group: Mapping[str, Any]) -> int:
     return len(group) + sum(map(_count, inner))
 
 
+def _only_value(spec: Any) -> Any:
+    """The value of a spec that has one, always; None where it varies."""
+    if not isinstance(spec, dict) or not set(spec) <= {"value", "values", "distribution"}:
+        return None
+    values = spec.get("values")
+    return values[0] if isinstance(values, list) and len(values) == 1 else spec.get("value")
+
+
 @dataclass
 class _Reader:
     """Reads groups; what it finds goes to `parsed`."""
@@ -72,10 +80,8 @@ class _Reader:
         self.parsed.problems.append(self.document.problem(path, reason, remedy))
 
     def _single(self, here: KeyPath, spec: Any, written: str) -> None:
-        fixed = spec.get("value") if isinstance(spec, dict) and set(spec) <= {"value", "distribution"} else None
-        reason = self.catalogue.left_out(written, fixed) if fixed is not None else None
-        if reason is not None:
-            self.parsed.notices.append(f"{self.document.place(here)}{written} is left out: {reason}.")
+        fixed = _only_value(spec)
+        if fixed is not None and self._left_out(here, written, fixed):
             return
         try:
             key = self.catalogue.resolve(written)
@@ -88,6 +94,13 @@ class _Reader:
         parameter = SpecReader(self.document, here, key, self.catalogue, self.parsed).read(spec)
         if parameter is not None:
             self._keep(parameter, here, spec)
+
+    def _left_out(self, here: KeyPath, written: str, value: Any) -> bool:
+        """Whether a setting with this value means nothing, which is said then."""
+        reason = self.catalogue.left_out(written, value)
+        if reason is not None:
+            self.parsed.notices.append(f"{self.document.place(here)}{written} is left out: {reason}.")
+        return reason is not None
 
     def _claim(self, key: str, here: KeyPath) -> bool:
         """Make a key this parameter's own."""
@@ -175,6 +188,8 @@ class _Reader:
         sound = True
         for name, value in settings.items():
             place = (*here, name)
+            if self._left_out(place, name, value):
+                continue
             try:
                 key = self.catalogue.resolve(name)
                 self.catalogue.searchable(key)

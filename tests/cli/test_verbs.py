@@ -13,6 +13,7 @@ import pytest
 
 from summtune.cli.main import VERBS, main
 from summtune.errors import Interrupted, SettingsMistake, SummtuneError, SurroundingsFailure
+from summtune.events.copies import Origin, mark
 from summtune.metrics import _words
 from tests.reporting.test_views import recorded
 
@@ -94,6 +95,17 @@ def test_predict_takes_no_other_trial_s_model_for_the_best_s(folder: Path, capsy
         f"the model of the best, trial 0001, is not there: {place}. Bring it back, or take another trial's with --trial; "
         f"`summtune show {run.folder.name}` lists them.\n"
     )
+
+
+def test_a_copy_without_the_model_says_how_to_pull_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = recorded(folder)
+    shutil.rmtree(run.trial("0001").best_model)
+    mark(run, Origin("s3://runs/plain", ("pull", "s3://runs/plain"), ("resume", "s3://runs/plain")))
+    assert main(["predict", "plain", "train.csv"]) == 2
+    assert "is not there" in (error := capsys.readouterr().err)
+    assert error.endswith(" `summtune pull s3://runs/plain --model` brings it.\n")
+    assert main(["show", "plain"]) == 0
+    assert "is not there; `summtune pull s3://runs/plain --model` brings it\n" in capsys.readouterr().out
 
 
 def test_predict_says_that_a_best_is_one_by_cheap_evaluations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

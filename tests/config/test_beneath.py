@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 LONG = "base: kobart\nsettings: {tokenizer: {encoder_max_len: 2048}}\n"
 BEYOND = "s.yaml:2:24: settings.tokenizer.encoder_max_len: 2048 is beyond the model's 1026 positions. Give at most 1026."
 BASELINE = "Without the baseline it can stay: `baseline: false`."
+SEARCHED = "parameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n"
 POINTS = "Not every point draws tokenizer.encoder_max_len."
 
 
@@ -62,7 +63,6 @@ def test_trials_have_the_base_s_decoding_though_another_is_searched_after_traini
 
 
 MIN_80 = "baseline: false\nsettings: {generation: {min_length: 80}}\n"
-SEARCHED = "parameters: {seed: {values: [1, 2]}, max_length: {values: [128, 256]}}\n"
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,12 @@ def test_arguments_that_mean_nothing_are_left_out_wherever_they_are_given(load: 
     ):
         assert f"{place} {said}" in experiment.notices
     assert any("fp16_opt_level is left out: it belonged to apex" in notice for notice in experiment.notices)
-    assert any("eval_strategy is not yours to set here" in one for one in refuse(text.replace("value: epoch", "value: steps")))
+    assert load(text.replace("value: epoch", "values: [epoch]")).space.keys == ("general.seed",)
+    bundle = "parameters: {b: {bundle: {x: {batch_size: 4, eval_strategy: epoch}, y: {batch_size: 8, eval_strategy: epoch}}}}\n"
+    assert load(bundle).space.keys == ("training.per_device_train_batch_size",)
+    for wrong in (text.replace("value: epoch", "value: steps"), text.replace("value: epoch", "values: [epoch, steps]")):
+        assert any("eval_strategy is not yours to set here" in one for one in refuse(wrong))
+    assert any("eval_strategy is not yours to set here" in one for one in refuse(bundle.replace("epoch}}", "steps}}")))
     assert any("eval_strategy is not yours to set here" in one for one in refuse(sets=["eval_strategy=steps"]))
 
 
@@ -360,6 +365,7 @@ def test_lists_are_lists_where_text_may_stand_too(way: str, load: Load) -> None:
         return {"sets": [f"{key}={text}"]} if way == "sets" else {"environ": {f"SUMMTUNE_{key.replace('.', '__').upper()}": text}}
 
     assert load(**given("data.summary", "[summary1, summary2]")).base.settings.data.summary == ("summary1", "summary2")
+    assert load(**given("data.summary", "[요약")).base.settings.data.summary == "[요약"
     assert load(**given("data.summary", "2024")).base.settings.data.summary == "2024"
     assert load(**given("wandb.notes", "[a, b]")).base.settings.wandb.notes == "[a, b]"
 
@@ -370,6 +376,8 @@ def test_spaces_count_in_what_models_read(load: Load) -> None:
     assert experiment.base.settings.tokenizer.bos_token == " <s>"
     assert experiment.base.settings.wandb.project == "a"
     assert load(environ={"SUMMTUNE_TOKENIZER__PREFIX": "말: "}).base.settings.tokenizer.prefix == "말: "
+    assert load(sets=["tokenizer.prefix = summarize: \n"]).base.settings.tokenizer.prefix == "summarize: "
+    assert load(environ={"SUMMTUNE_TOKENIZER__PAD_TOKEN": "<pad>\n"}).base.settings.tokenizer.pad_token == "<pad>"
 
 
 def test_a_part_is_not_assigned_to_what_has_none(load: Load, refuse: Refuse) -> None:
@@ -398,8 +406,95 @@ def test_a_pinned_entry_of_a_mapping_that_is_drawn_is_refused(given: dict[str, o
     assert (lora.r, lora.dropout) == (8, 0.1)
 
 
+@pytest.mark.parametrize("given", [{"sets": ["lora={r: 4, dropout: 0.2}"]}, {"environ": {"SUMMTUNE_MODEL__LORA": "{r: 4, dropout: 0.2}"}}])
+@pytest.mark.parametrize(
+    "parameters",
+    ["lora: {values: [{r: 8}, {r: 16}, null]}", "b: {bundle: {x: {lora: {r: 8}, learning_rate: 1e-4}, y: {learning_rate: 1e-5}}}"],
+)
+def test_a_mapping_that_is_pinned_as_a_whole_leaves_the_space(parameters: str, given: dict[str, object], load: Load) -> None:
+    experiment = load(f"base: kobart\nparameters: {{{parameters}, seed: {{values: [1, 2]}}}}\n", **given)
+    lora = experiment.base.settings.model.lora
+    assert lora is not None
+    assert (lora.r, lora.dropout) == (4, 0.2)
+    assert "model.lora" not in experiment.space.keys
+    assert experiment.notices[0].startswith("model.lora is fixed at {")
+
+
+def test_a_configuration_that_is_pinned_as_a_whole_leaves_the_space(load: Load) -> None:
+    text = "parameters: {model.config_overrides: {values: [{d_model: 64}, {d_model: 256}]}, seed: {values: [1, 2]}}\n"
+    experiment = load(text, sets=["model.config_overrides={d_model: 128}"])
+    assert experiment.space.searched == ("general.seed",)
+    assert experiment.base.settings.model.config_overrides["d_model"] == 128
+
+
 def test_a_pinned_entry_of_a_fixed_mapping_takes_its_place(load: Load) -> None:
     experiment = load("base: kobart\nparameters: {lora: {value: {r: 8, dropout: 0.3}}, seed: {values: [1, 2]}}\n", sets=["lora_r=4"])
     lora = experiment.settings_for(experiment.space.at(0).point).model.lora
     assert lora is not None
     assert (lora.r, lora.dropout) == (4, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("text", "pin"),
+    [
+        (  # of which `when` doesn't hold
+            "parameters: {num_train_epochs: {values: [3, 8]}, lr_scheduler_type: {values: [linear, constant]},"
+            " warmup_ratio: {values: [0.0, 0.05, 0.2], when: {lr_scheduler_type: linear}}}\n"
+            "constraints: [{name: long, condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
+            "settings: {training: {warmup_ratio: 0.1}}\n",
+            "lr_scheduler_type=constant",
+        ),
+        (  # that has no effect
+            "parameters: {num_train_epochs: {values: [3, 8]}, lr_scheduler_type: {values: [linear, constant]},"
+            " warmup_ratio: {values: [0.0, 0.05, 0.2]}}\n"
+            "constraints: [{name: long, condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
+            "settings: {training: {warmup_ratio: 0.1}}\n",
+            "lr_scheduler_type=constant",
+        ),
+        (  # that nothing lies beneath
+            "decode: inline\nparameters: {num_train_epochs: {values: [3, 8]}, do_sample: {values: [true, false]}, num_beams: {value: 1},"
+            " top_k: {values: [5, 50], when: {do_sample: true}}}\n"
+            "constraints: [{name: long, condition: num_train_epochs == 8, then: {top_k: {max: 20}}}]\n",
+            "do_sample=false",
+        ),
+    ],
+)
+def test_what_leaves_with_a_pinned_value_is_not_narrowed_any_more(text: str, pin: str, load: Load) -> None:
+    experiment = load(text, sets=[pin])
+    assert {point["training.num_train_epochs"] for point in experiment.space.points()} == {3, 8}
+    assert any("the rule 'long' is left out: it narrows" in notice for notice in experiment.notices)
+
+
+def test_a_pinned_value_itself_is_narrowed(load: Load) -> None:
+    text = (
+        "parameters: {num_train_epochs: {values: [3, 8]}, warmup_ratio: {values: [0.0, 0.2]}, seed: {values: [1, 2]}}\n"
+        "constraints: [{condition: num_train_epochs == 8, then: {warmup_ratio: {max: 0.05}}}]\n"
+    )
+    assert load(text, sets=["warmup_ratio=0.2"]).space.size() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "sets"),
+    [
+        ("parameters: {temperature: {min: 0.5, max: 1.5}}\n", {"MODEL_NAME": "gogamza/kobart-base-v2"}, []),
+        ("parameters: {adam_beta2: {values: [0.9, 0.99]}, optim: {value: sgd}}\n", {"MODEL_NAME": "gogamza/kobart-base-v2"}, []),
+        ("parameters: {top_k: {values: [5, 50]}}\n", {}, ["generation.num_beams=4"]),
+        ("parameters: {top_k: {values: [5, 50]}}\n", {}, ["generation.do_sample=false"]),
+    ],
+)
+def test_what_has_no_effect_in_the_file_as_it_stands_stays_a_mistake_of_it(
+    text: str, environ: dict[str, str], sets: list[str], refuse: Refuse
+) -> None:
+    text = f"base: kobart\n{text}"
+    [alone] = refuse(text)
+    [pinned] = refuse(text, environ=environ, sets=sets)
+    assert " has no effect: " in alone
+    assert pinned.partition(" has no effect")[0] == alone.partition(" has no effect")[0]
+
+
+def test_what_a_pinned_model_takes_no_notice_of_leaves_with_it(load: Load) -> None:
+    text = "base: kobart\nparameters: {length_penalty: {values: [0.8, 1.2]}, seed: {values: [1, 2]}}\n"
+    experiment = load(text, sets=["model.preset=tiny-kobart"])
+    assert experiment.decode is None
+    said = "generation.length_penalty leaves the space, too: generation.num_beams is 1"
+    assert any(notice.startswith(said) for notice in experiment.notices)

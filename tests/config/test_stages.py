@@ -113,6 +113,12 @@ def test_a_decode_stage_in_which_nothing_varies_is_refused(spec: str, refuse: Re
     assert found == ["s.yaml:2:1: decode: it names nothing that varies. What is fixed stands under `settings: {generation: …}`."]
 
 
+def test_a_decode_stage_without_anything_that_varies_is_told_how_it_could(refuse: Refuse) -> None:
+    found = refuse("parameters: {seed: {values: [1, 2]}, num_beams: {value: 4}}\ndecode: {count: 5}\n")
+    hint = "Write `decode: {parameters: {num_beams: {values: [1, 4]}}}`."
+    assert found == [f"s.yaml:2:1: decode: it names nothing that varies. {hint}"]
+
+
 def test_a_decode_stage_whose_last_parameter_is_pinned_is_left_out(load: Load) -> None:
     text = "parameters: {seed: {values: [1, 2]}}\ndecode: {parameters: {num_beams: {values: [1, 4]}, length_penalty: {value: 1.4}}}\n"
     experiment = load(text, sets=["num_beams=4"])

@@ -125,6 +125,25 @@ def test_a_stopped_trial_that_was_evaluated_in_full_and_won_counts_in_the_averag
     assert found.mean == pytest.approx(0.43)
 
 
+def test_failed_and_running_trials_do_not_count_in_the_averages(tmp_path: Path) -> None:
+    file = tmp_path / "plain.yaml"
+    file.write_text(SPACE, encoding="utf-8")
+    log = EventLog(tmp_path / "events.jsonl")
+    log.append(kinds.RunOpened("plain-1", "plain", load_experiment(file, environ={}).to_record(), "./results", ["summtune"]))
+    story = [(0.3, "finished"), (0.4, "finished"), (0.5, "stopped"), (0.9, "failed"), (0.05, "running")]
+    for number, (score, status) in enumerate(story):
+        trial, point = f"{number:04d}", {"training.learning_rate": 1e-3 / (number + 1), "training.lr_scheduler_kwargs": {}}
+        log.append(kinds.PointDrawn(trial, number, point, {}, baseline=number == 0))
+        log.append(kinds.TrialStarted(trial, 1, 0))
+        log.append(kinds.Reported(trial, 1, 1, {"iteration": 1, "loss": 2.0, "rouge_combined_f1": score}, None))
+        if status != "running":
+            log.append(kinds.Ended(trial, status))
+    log.close()
+    found = figures(fold(read_events(tmp_path / "events.jsonl")[0]), {})
+    assert (found.best, found.least, found.most, found.fully_scored) == (0.5, 0.4, 0.5, 2)
+    assert found.mean == pytest.approx(0.45)
+
+
 @pytest.mark.parametrize(("output_dir", "shown"), [("./outputs", "outputs/{run}/report.html"), ("/data/out", "{folder}/report.html")])
 def test_paths_start_where_the_run_was_started(tmp_path: Path, output_dir: str, shown: str) -> None:
     run = recorded(tmp_path, output_dir)

@@ -455,3 +455,10 @@ def test_rules_may_speak_of_a_value_that_comes_from_the_settings_beneath() -> No
 def test_what_is_wrong_with_a_rule_is_said(constraints: str, text: str) -> None:
     found, _ = rules(constraints)
     assert any(text in str(problem) for problem in found.problems), found.problems
+
+
+@pytest.mark.parametrize("name", ["training.fp16", "do_train"])
+def test_a_setting_that_rules_can_not_look_at_is_not_taken_for_text(name: str) -> None:
+    found, _ = rules(f"[{{condition: {name}, require: 'weight_decay > 0'}}]")
+    (problem,) = found.problems
+    assert "quotes" not in problem.remedy
