@@ -145,15 +145,31 @@ def _found(events: list[Event], kills: list[tuple[float, Machine]]) -> Found:
     for event in events:
         if not isinstance(event, Retried):
             continue
-        before = [moment for moment, _ in kills if moment <= event.time]
+        moment = _moment_of(event, events, kills)
+        if moment is None:
+            continue
         later = [one for one in events if one.time >= event.time and getattr(one, "trial", None) == event.trial]
         begun = next((one.time for one in later if isinstance(one, TrialStarted)), None)
         told = next((one.time for one in later if isinstance(one, Reported)), None)
-        noticed.append(event.time - before[-1])
+        noticed.append(event.time - moment)
         if begun is not None:
-            trains.append(begun - before[-1])
+            trains.append(begun - moment)
         if told is not None:
-            evaluated.append(told - before[-1])
+            evaluated.append(told - moment)
     again = len(reports) - len({(one.trial, one.iteration) for one in reports})
     moments = [moment for moment, _ in kills]
     return Found(events[-1].time - events[0].time, useful, moments, again, noticed, trains, evaluated)
+
+
+def _moment_of(lost: Retried, events: list[Event], kills: list[tuple[float, Machine]]) -> float | None:
+    """When the machine was taken that a lost attempt ran on; None where its log does not say which that was.
+
+    The last one before need not be it: a lost power is noticed later than the next comes.
+    """
+    of_it = [one for one in events if getattr(one, "trial", None) == lost.trial and getattr(one, "attempt", None) == lost.attempt]
+    reports = [one for one in of_it if isinstance(one, Reported)]
+    began = next((one.time for one in of_it if isinstance(one, TrialStarted)), 0.0)
+    found = [(moment, machine) for moment, machine in kills if began <= moment <= lost.time]
+    if reports:
+        found = [(moment, machine) for moment, machine in found if machine.address == reports[-1].node]
+    return found[0][0] if len(found) == 1 or (reports and found) else None
