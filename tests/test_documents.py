@@ -22,10 +22,10 @@ def problems(text: str) -> tuple[Problem, ...]:
 def refused(data: bytes, folder: Path) -> str:
     file = folder / "f.yaml"
     file.write_bytes(data)
-    began = time.process_time()
+    began = time.thread_time()
     with pytest.raises(SettingsMistake) as caught:
         read_document(file, shown_as="f.yaml")
-    assert time.process_time() - began < 10, "a document is given up before it is built"
+    assert time.thread_time() - began < 1, "a document is given up before it is built"
     return str(caught.value)
 
 
@@ -132,9 +132,9 @@ def test_all_problems_are_found_at_once() -> None:
     ],
 )
 def test_what_is_no_settings_file_is_refused(text: str, reason: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     assert any(reason in str(problem) for problem in problems(text))
-    assert time.process_time() - began < 10, "a document is given up before it is built"
+    assert time.thread_time() - began < 1, "a document is given up before it is built"
 
 
 def test_deep_aliases_are_refused() -> None:

@@ -13,9 +13,9 @@ from summtune.cli.space_options import Assignments, Base, Count, Dev, Model, Out
 from summtune.config.description import resolved_lines, summary_lines
 from summtune.config.experiment import Experiment, load_experiment
 from summtune.corpus.check import CorpusFacts, check_corpus
-from summtune.errors import CheckpointMistake, DataMistake, Problem, RunMistake, SettingsMistake
+from summtune.errors import CheckpointMistake, DataMistake, RunMistake, SettingsMistake
 from summtune.events.kinds import Taught
-from summtune.families._checkpoints import check_local
+from summtune.families._checkpoints import check_local, problems_of
 
 
 def validate(
@@ -81,12 +81,7 @@ def _looked_at(experiment: Experiment) -> CorpusFacts:
     Raises:
         Mistake: something can't be used.
     """
-    problems: list[Problem] = []
-    for resolved in (experiment.base, *(one for _, one in experiment.models)):
-        try:
-            check_local(resolved.settings)
-        except CheckpointMistake as mistake:
-            problems += [problem for problem in mistake.problems if problem not in problems]
+    problems = problems_of((resolved.settings for resolved in experiment.beneath), check_local)
     try:
         facts = check_corpus(experiment.widest_data())
     except DataMistake as mistake:

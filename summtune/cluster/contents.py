@@ -77,8 +77,7 @@ def _plain(path: str | Path) -> Path:
 
 def _bases(experiment: Experiment) -> Iterator[Path]:
     """The base file; its name is kept with every value that it gave."""
-    layers = (experiment.base, *(resolved for _, resolved in experiment.models))
-    for resolved in layers:
+    for resolved in experiment.beneath:
         for origin in resolved.origins.values():
             if origin.layer == "base" and origin.file:
                 yield _plain(origin.file)

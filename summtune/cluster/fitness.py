@@ -183,12 +183,17 @@ def _gpus(nodes: Sequence[Node]) -> Iterator[Finding]:
         yield Finding("gpus", False, says, "Start Ray on nodes that have some, or name them: `--num-gpus N`.", fatal=False)
         return
     unusable = {called(node): why["fault"] if isinstance(why := node["cuda"], dict) else why for node in having if node["cuda"]}
-    says = ", ".join(f"{node['resources']['GPU']:g} {accelerators(node) or 'GPUs'} on {called(node)}" for node in having)
-    yield Finding("gpus", True, says)
-    if unusable:
+    if not unusable:
+        says = ", ".join(f"{node['resources']['GPU']:g} {_kind_of_gpu(node)} on {called(node)}" for node in having)
+        yield Finding("gpus", True, says)
+    else:
         told = "; ".join(f"on {node}: {why}" for node, why in unusable.items())
         remedy = "Install a driver that is new enough for torch's CUDA there, or torch's build with CUDA: trials that are given one fail."
         yield Finding("gpus", False, f"torch can't use them {told}", remedy)
+
+
+def _kind_of_gpu(node: Node) -> str:
+    return accelerators(node) or ("GPU" if node["resources"]["GPU"] == 1 else "GPUs")
 
 
 def _turns(nodes: Sequence[Node]) -> Finding:

@@ -92,6 +92,7 @@ def cuda() -> str:
     """
     if os.environ.get(LOGICAL_GPUS) == "1":
         return ""  # by name only, and said to be
+    # Whatever torch raises there, a RuntimeError or an AssertionError by its build, is the answer.
     asking = "import torch\ntry: torch.cuda.init()\nexcept Exception as error: exit(str(error).splitlines()[0])"
     seeing = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     try:

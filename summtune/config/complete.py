@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from summtune.config import presets, synonyms, validation, workers
-from summtune.config.environment import read_assignments, read_environment
+from summtune.config.environment import read_assignments, read_environment, split_assignments
 from summtune.config.experiment import load_experiment
 from summtune.config.layering import Layers
 from summtune.config.layers import Resolved
@@ -59,14 +59,8 @@ def load_settings(named: str, *, assignments: Sequence[str] = (), environ: Mappi
 
 
 def _complete(named: str, preset: str | None, base: Reading, assignments: Sequence[str], environ: Mapping[str, str]) -> Complete:
-    problems: list[Problem] = list(base.problems)
-    pairs = []
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if equals and key.strip():
-            pairs.append((key.strip(), text))
-        else:
-            problems.append(Problem(f"{assignment!r} is no assignment.", "Write key=value.", "--set"))
+    pairs, unread = split_assignments(assignments)
+    problems = [*base.problems, *unread]
     environment, assigned = read_environment(environ), read_assignments(pairs)
     notices = [*base.notices, *environment.notices, *assigned.notices]
     layers = Layers(preset, base.layer, {}, {}, environment.layer, assigned.layer, notices)

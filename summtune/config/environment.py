@@ -67,6 +67,14 @@ def _meant(name: str) -> str | None:
     return vocabulary.meaning(name) or (vocabulary.meaning(f"{section}.{name.removeprefix(f'{section}_')}") if section else None)
 
 
+def split_assignments(assignments: Iterable[str]) -> tuple[list[tuple[str, str]], list[Problem]]:
+    """What stands before and behind each `=` of `--set`, and what is wrong with those that have no key or no `=`."""
+    parted = [(assignment, *assignment.partition("=")) for assignment in assignments]
+    pairs = [(key.strip(), text) for _, key, equals, text in parted if equals and key.strip()]
+    wrong = [whole for whole, key, equals, _ in parted if not (equals and key.strip())]
+    return pairs, [Problem(f"{whole!r} is no assignment.", "Write key=value.", "--set") for whole in wrong]
+
+
 def read_assignments(assignments: Iterable[tuple[str, str]]) -> Reading:
     """Pairs of a settings key and a text; of two for one key the last one counts, as on any command line."""
     reading = Reading()

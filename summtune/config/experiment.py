@@ -113,6 +113,11 @@ class Experiment:
         """All that is searched for."""
         return (self.objective, *self.further)
 
+    @property
+    def beneath(self) -> tuple[Resolved, ...]:
+        """All settings that can lie beneath a point: the base's, and those of each model that may be drawn."""
+        return (self.base, *(resolved for _, resolved in self.models))
+
     def resolved_under(self, point: Mapping[str, Any]) -> Resolved:
         """The settings beneath a point: the base's, or those of the model that was drawn."""
         for drawn, resolved in self.models:
@@ -163,7 +168,7 @@ class Experiment:
     @property
     def _beneath(self) -> list[Mapping[str, Any]]:
         """The settings beneath the points: the base's, and those of each model."""
-        return [resolved.flat for resolved in (self.base, *(one for _, one in self.models))]
+        return [resolved.flat for resolved in self.beneath]
 
     def with_rows(self, rows: int) -> Experiment:
         """The same once the training data have been read: with max_steps only they say how many evaluations a trial has."""

@@ -13,7 +13,7 @@ from summtune.space.parameters import Choice, Constant, Parameter
 
 def named_paths(experiment: Experiment) -> Iterator[tuple[str, str]]:
     """Every path that any trial may be given: (key, path)."""
-    settings: list[Mapping[str, Any]] = [resolved.flat for resolved in (experiment.base, *(one for _, one in experiment.models))]
+    settings: list[Mapping[str, Any]] = [resolved.flat for resolved in experiment.beneath]
     settings += [dict(drawn) for drawn, _ in experiment.models]
     spaces = [experiment.space, *([experiment.decode.space] if experiment.decode else [])]
     pairs: Iterable[tuple[str, Any]] = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from summtune.config import effects, lengths, validation
 from summtune.config.checkpoint_facts import known_type
-from summtune.config.environment import left_out, read_assignments
+from summtune.config.environment import left_out, read_assignments, split_assignments
 from summtune.config.experiment import settings_over
 from summtune.config.layers import Layer, flatten
 from summtune.config.settings import Settings
@@ -27,13 +27,7 @@ def read_overrides(assignments: Sequence[str], heeded: Collection[str]) -> Layer
     Raises:
         SettingsMistake: one is no assignment, can't be, or would change nothing.
     """
-    problems, pairs = [], []
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if equals and key.strip():
-            pairs.append((key.strip(), text))
-        else:
-            problems.append(Problem(f"{assignment!r} is no assignment.", "Write key=value.", "--set"))
+    pairs, problems = split_assignments(assignments)
     said = f"What does: {', '.join(heeded)}."
     nothing = [(key, reason) for key, text in pairs if (reason := left_out(key, text)) is not None]
     problems += [Problem(f"it changes nothing: {reason}.", said, f"--set {key}") for key, reason in nothing]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from summtune import paths
-from summtune.config.environment import read_value
+from summtune.config.environment import read_value, split_assignments
 from summtune.config.places import is_there
 from summtune.config.space_file import SpaceFile
 from summtune.documents import Document, KeyPath, read_document
@@ -74,12 +74,10 @@ def read_space(path: Path, assignments: Sequence[str]) -> SpaceDocument:
     """
     document = read_document(located(path))
     space = SpaceDocument(replace(document, value=copy.deepcopy(document.value)))
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        key = key.strip()
-        if not equals or not key:
-            space.problems.append(Problem(f"{assignment!r} is no assignment.", "Write key=value.", "--set"))
-        elif key.partition(".")[0] in ASSIGNABLE:
+    pairs, unread = split_assignments(assignments)
+    space.problems.extend(unread)
+    for key, text in pairs:
+        if key.partition(".")[0] in ASSIGNABLE:
             _assign(space, key, text)
         elif key.partition(".")[0] in _UNASSIGNABLE or key == "settings":
             reason = "it is a key of the search space that can't be assigned."

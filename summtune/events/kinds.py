@@ -402,7 +402,7 @@ class Scored(Event):
 
 @dataclass(frozen=True)
 class NotScored(Event):
-    """A trial's best model can't be evaluated in full, for what it is: the trial can't be the best, and the next likeliest takes its place.
+    """A trial's best model could not be evaluated in full, and would not be another time: the trial can't be the best.
 
     Attributes:
         iteration: the evaluation that the model is of.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -66,6 +66,17 @@ def check_local(settings: Settings) -> None:
     checkpoint = settings.model.checkpoint
     if checkpoint is not None and Path(checkpoint).is_absolute():
         check_available(settings)
+
+
+def problems_of(models: Iterable[Settings], check: Callable[[Settings], None]) -> list[Problem]:
+    """What a check says of several models, each problem once."""
+    found: list[Problem] = []
+    for settings in models:
+        try:
+            check(settings)
+        except CheckpointMistake as mistake:
+            found += [problem for problem in mistake.problems if problem not in found]
+    return found
 
 
 def model_type(settings: Settings) -> str:

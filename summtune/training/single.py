@@ -127,7 +127,7 @@ def train_single(prepared: Prepared, paths: ExperimentPaths, report: Report, not
         else:
             _close(paths, prepared, "failed")
         raise
-    except Exception as error:  # recorded, and on its way
+    except Exception as error:  # whatever ended it is put on record, and goes on its way
         cause = error.cause if isinstance(error, TrialFailure) else "surroundings" if isinstance(error, SummtuneError) else "error"
         with contextlib.suppress(OSError):  # a disk that is full will not take this, either
             _close(paths, prepared, "failed", cause, str(error))

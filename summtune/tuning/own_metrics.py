@@ -26,8 +26,7 @@ _ODD = ("", ".", "#Person1#")
 
 def named(experiment: Experiment) -> list[str]:
     """The files that any trial may be scored by."""
-    layers = (experiment.base, *(resolved for _, resolved in experiment.models))
-    names = (name for resolved in layers for name in resolved.settings.evaluation.metrics)
+    names = (name for resolved in experiment.beneath for name in resolved.settings.evaluation.metrics)
     return list(dict.fromkeys(name for name in names if is_own(name)))
 
 

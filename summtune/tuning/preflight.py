@@ -16,7 +16,7 @@ from summtune.config.named_paths import named_paths
 from summtune.corpus.check import CorpusFacts
 from summtune.errors import CheckpointMistake, Problem, RunMistake, SettingsMistake
 from summtune.events.fold import RunState
-from summtune.families._checkpoints import check_available
+from summtune.families._checkpoints import check_available, problems_of
 from summtune.paths import RunPaths
 from summtune.tuning import autoscaling, engine, resources
 from summtune.tuning.allotment import Allotment
@@ -54,13 +54,7 @@ def check_models(experiment: Experiment) -> None:
     Raises:
         CheckpointMistake: with all of those that can't.
     """
-    problems: list[Problem] = []
-    for resolved in (experiment.base, *(one for _, one in experiment.models)):
-        try:
-            check_available(resolved.settings)
-        except CheckpointMistake as mistake:
-            problems += [problem for problem in mistake.problems if problem not in problems]
-    if problems:
+    if problems := problems_of((resolved.settings for resolved in experiment.beneath), check_available):
         raise CheckpointMistake(problems)
 
 

@@ -44,7 +44,8 @@ def check_gpu(settings: Settings) -> None:
     if not reserved or settings.general.device == "cpu" or os.environ.get(LOGICAL_GPUS) == "1":
         return
     if why := why_no_cuda():
-        remedy = f"Mend that, or give `general.device: cpu`; where it is a GPU by name only, set {LOGICAL_GPUS}=1 before Ray is started."
+        remedy = "Mend that, or begin a run with `--set general.device=cpu`; "
+        remedy += f"where it is a GPU by name only, set {LOGICAL_GPUS}=1 before Ray is started."
         raise _of_this_node(NO_CUDA, f"has a GPU for the trial, and torch can't use it ({why}). {remedy}")
 
 

@@ -72,6 +72,10 @@ def test_a_fit_cluster_has_nothing_against_it() -> None:
     assert found(lambda record: None) == []
     says = {finding.name: finding.says for finding in judged(ASKED, fit())}
     assert says["gpus"] == "1 A100 on 10.0.0.1 (h1), 1 A100 on 10.0.0.2 (h2)"
+    plain = fit()
+    for one, count in zip(plain["nodes"], (1.0, 2.0), strict=True):
+        one["resources"] = {"CPU": 8.0, "GPU": count, "summtune_driver": 1.0}
+    assert {one.name: one.says for one in judged(ASKED, plain)}["gpus"] == "1 GPU on 10.0.0.1 (h1), 2 GPUs on 10.0.0.2 (h2)"
     assert says["clocks"] == "within 0.003 s of each other"
     assert says["storage"] == "/mnt/s: each node reads what the others write"
 

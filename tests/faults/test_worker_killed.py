@@ -14,8 +14,7 @@ from tests.faults.searching import Search
 from tests.integration.test_resume import has, wait_until
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("death", [Machine.die, Machine.lose_power])
+@pytest.mark.parametrize("death", [Machine.die, pytest.param(Machine.lose_power, marks=pytest.mark.slow)])
 def test_a_worker_node_that_dies_in_mid_epoch_costs_at_most_that_epoch(
     search: Callable[..., Search], death: Callable[[Machine], None]
 ) -> None:

@@ -41,7 +41,7 @@ def test_a_gpu_that_was_reserved_has_to_be_one(cluster: str) -> None:
     cause, said = asked(0.5, "auto")
     assert cause == "no_cuda"
     assert "has a GPU for the trial, and torch can't use it (torch 2." in said
-    assert "give `general.device: cpu`" in said
+    assert "begin a run with `--set general.device=cpu`" in said
     assert asked(1, "cuda")[0] == "no_cuda"
     assert asked(0, "auto") == asked(1, "cpu") == ("", "")
 
