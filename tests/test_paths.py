@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from summtune.paths import RunPaths, create_run, find_run, list_runs, point_newest, run_title, shipped
+from summtune.paths import RunPaths, shipped
+from summtune.run_folders import create_run, find_run, list_runs, point_newest, run_title
 
 NOW = datetime(2026, 11, 22, 14, 30, 52)
 

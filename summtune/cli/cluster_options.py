@@ -64,7 +64,7 @@ def is_a_jobs(word: str, address: str | None, output_dir: str | None) -> bool:
     from summtune.cli.find import results_folder
     from summtune.cluster.inside import in_job
     from summtune.events.copies import copied_from
-    from summtune.paths import find_run
+    from summtune.run_folders import find_run
 
     if address is not None:
         return True

@@ -61,7 +61,7 @@ def dashboard(
     """Say where a run is seen, and serve optuna-dashboard on its study."""
     from summtune.cli.cluster_options import is_a_jobs, nor_here
     from summtune.cli.find import results_folder, the_run
-    from summtune.paths import find_run
+    from summtune.run_folders import find_run
 
     here = find_run(run, results_folder(output_dir))
     pages, server = [], None

@@ -12,7 +12,8 @@ from summtune.config.experiment import Experiment
 from summtune.config.settings import General
 from summtune.errors import Problem, RunMistake
 from summtune.events.mending import read_run
-from summtune.paths import RunPaths, find_run
+from summtune.paths import RunPaths
+from summtune.run_folders import find_run
 from summtune.space.naming import Unfit
 
 

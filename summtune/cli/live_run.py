@@ -19,10 +19,11 @@ from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Event, RunClosed
 from summtune.events.mending import read_run
-from summtune.paths import RunPaths, run_title
+from summtune.paths import RunPaths
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
 from summtune.reporting.views import write_views
+from summtune.run_folders import run_title
 
 if TYPE_CHECKING:
     from summtune.tuning.drive import Opened, Witness

@@ -12,7 +12,8 @@ from summtune.cli.find import results_folder
 from summtune.cluster.inside import current_job
 from summtune.config.settings import Settings
 from summtune.corpus.dialogues import has_test, split_file
-from summtune.paths import RunPaths, find_run, run_title
+from summtune.paths import RunPaths
+from summtune.run_folders import find_run, run_title
 
 PLACEHOLDER = "TEST.csv"
 

@@ -16,7 +16,7 @@ from summtune.cluster.addresses import named_anywhere
 from summtune.cluster.packing import pack
 from summtune.errors import JobMistake, Problem
 from summtune.objects import ObjectStore, is_url
-from summtune.paths import run_title
+from summtune.run_folders import run_title
 
 if TYPE_CHECKING:
     from summtune.cluster.access import Access

@@ -26,8 +26,9 @@ def runs(
     from summtune.cli.find import results_folder
     from summtune.cli.next_step import called, command
     from summtune.cli.screen import STYLES, stream_console
-    from summtune.paths import RunPaths, list_runs
+    from summtune.paths import RunPaths
     from summtune.reporting.overview import overview
+    from summtune.run_folders import list_runs
     from summtune.tuning import lock
 
     place = _named(folder, output_dir) or results_folder(None)

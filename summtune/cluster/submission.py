@@ -26,7 +26,7 @@ from summtune.cluster.sealing import HOOK, SEALED, seal
 from summtune.config.environment import settings_variables
 from summtune.config.logins import hub_token, wandb_key
 from summtune.errors import Problem, RunMistake
-from summtune.paths import folder_name
+from summtune.run_folders import folder_name
 
 SECRETS = ("WANDB_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 """Secrets that go along by themselves where they are set; `--env NAME` adds others."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from pathlib import Path
 
-from summtune.paths import RunPaths, find_run, list_runs, run_title
+from summtune.paths import RunPaths
+from summtune.run_folders import find_run, list_runs, run_title
 from summtune.space.naming import Unfit
 
 

@@ -11,7 +11,7 @@ from summtune.config.settings import Settings
 from summtune.config.space_document import SpaceDocument
 from summtune.config.space_file import SpaceFile
 from summtune.errors import Problem
-from summtune.paths import find_run
+from summtune.run_folders import find_run
 from summtune.space.naming import Unfit
 
 

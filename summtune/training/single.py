@@ -24,7 +24,8 @@ from summtune.config.settings import Settings
 from summtune.corpus.check import CorpusFacts, check_corpus
 from summtune.errors import Interrupted, Mistake, Problem, RunMistake, SummtuneError, TrialFailure
 from summtune.families import checkpoints as availability
-from summtune.paths import ExperimentPaths, cache_dir, create_experiment, predictions_of
+from summtune.paths import ExperimentPaths, cache_dir, predictions_of
+from summtune.run_folders import create_experiment
 from summtune.training.arguments import resolve_hardware
 from summtune.training.best_model import add_full_metrics, write_predictions
 from summtune.training.carried import best_model_of, carry_best_model

@@ -13,7 +13,8 @@ from summtune.errors import Problem, RunMistake, StorageFailure
 from summtune.events import copies, standings
 from summtune.events.mending import read_run
 from summtune.objects import ObjectStore, unfit
-from summtune.paths import RunPaths, run_title
+from summtune.paths import RunPaths
+from summtune.run_folders import run_title
 from summtune.training.stored import fetch_folder, is_the_same, read_seals, stored_folders
 
 _AT_ONCE = 8

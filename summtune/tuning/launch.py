@@ -23,7 +23,8 @@ from summtune.events.kinds import DecodeOpened, RunOpened, RunResumed, Taught
 from summtune.events.log import EventLog
 from summtune.events.mending import mended_run
 from summtune.objects import ObjectStore
-from summtune.paths import RunPaths, create_run, folder_name, point_newest
+from summtune.paths import RunPaths
+from summtune.run_folders import create_run, folder_name, point_newest
 from summtune.search import warm_start
 from summtune.search.ending import reaches_target
 from summtune.training.checkpoints import sealed_checkpoints

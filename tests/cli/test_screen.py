@@ -16,10 +16,11 @@ from summtune.config.experiment import load_experiment
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Ended, Noted, PointDrawn, Reported, Retried, RunOpened, TrialStarted
 from summtune.events.log import EventLog, read_events
-from summtune.paths import RunPaths, create_run
+from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures
 from summtune.reporting.views import most_trials
 from summtune.reporting.wording import value_text
+from summtune.run_folders import create_run
 from tests.reporting.test_views import recorded
 
 

@@ -17,7 +17,7 @@ from summtune.config.settings import Settings
 from summtune.errors import RunMistake
 from summtune.events.kinds import RunOpened
 from summtune.events.log import EventLog
-from summtune.paths import create_run
+from summtune.run_folders import create_run
 from summtune.training.best_model import SETTINGS_FILE
 
 CONFIG = json.dumps({"runtime_env": {}, "metadata": {"job_submission_id": "lr-20260102-030405-a1b2"}})

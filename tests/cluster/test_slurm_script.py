@@ -17,7 +17,8 @@ import yaml
 
 from summtune.events.fold import fold
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, find_run
+from summtune.paths import RunPaths
+from summtune.run_folders import find_run
 from tests.cluster.shipped import CLUSTER, text, tool
 from tests.integration.conftest import TINY, merged
 

@@ -13,7 +13,8 @@ import yaml
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Reported, TrialStarted
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, list_runs
+from summtune.paths import RunPaths
+from summtune.run_folders import list_runs
 from tests.faults.machines import Machine
 from tests.faults.ray_cluster import RayCluster
 from tests.integration.conftest import TINY, merged, state_of

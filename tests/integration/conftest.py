@@ -20,7 +20,8 @@ from summtune.config.experiment import load_experiment
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Event
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, find_run
+from summtune.paths import RunPaths
+from summtune.run_folders import find_run
 
 ROOT = Path(__file__).parents[2]
 

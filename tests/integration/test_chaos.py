@@ -23,7 +23,8 @@ from summtune.config.experiment import Experiment
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import BUDGET, Ended, PointDrawn, Promoted, Reported, RunClosed, Told, TrialStarted
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, list_runs
+from summtune.paths import RunPaths
+from summtune.run_folders import list_runs
 from summtune.search.study import Search
 from tests.integration import chaos_driver
 from tests.integration.conftest import ROOT

@@ -18,7 +18,8 @@ from summtune.errors import NothingUsable
 from summtune.events.fold import RunState
 from summtune.events.kinds import Ended, Event, PointDrawn, Reported, Retried, RunClosed, TrialStarted
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, list_runs
+from summtune.paths import RunPaths
+from summtune.run_folders import list_runs
 from summtune.tuning import watchdog
 from tests.integration.conftest import CommandLine, Heard, state_of
 from tests.integration.test_resume import SEARCH, has, only_run, wait_until

@@ -16,7 +16,8 @@ from summtune.errors import SurroundingsFailure, TrialFailure
 from summtune.events import standings
 from summtune.events.kinds import NotScored, Scored
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, list_runs
+from summtune.paths import RunPaths
+from summtune.run_folders import list_runs
 from summtune.training.referee import Refereed
 from summtune.tuning import finals
 from summtune.tuning.second_tries import SecondTries

@@ -17,7 +17,8 @@ import pytest
 from summtune.events.kinds import Event, Reported, RunResumed, TrialStarted
 from summtune.events.log import read_events
 from summtune.objects import ObjectStore
-from summtune.paths import RunPaths, list_runs
+from summtune.paths import RunPaths
+from summtune.run_folders import list_runs
 from tests.integration.conftest import CommandLine, state_of
 from tests.integration.test_resume import SEARCH, check_whole, has, wait_until
 from tests.s3 import S3, SECRET

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from summtune.events import standings
-from summtune.paths import list_runs, shipped
+from summtune.paths import shipped
+from summtune.run_folders import list_runs
 from tests.integration.conftest import ROOT, CommandLine, state_of
 
 REAL = ROOT.parent / "shared" / "data" / "dialogsum_ko"

@@ -19,7 +19,8 @@ from summtune.events import standings
 from summtune.events.fold import RunState
 from summtune.events.kinds import Decided, Ended, Event, PointDrawn, Promoted, Reported, RunResumed, Told, TrialStarted
 from summtune.events.log import read_events
-from summtune.paths import RunPaths, find_run, list_runs, shipped
+from summtune.paths import RunPaths, shipped
+from summtune.run_folders import find_run, list_runs
 from tests.integration.conftest import CommandLine, state_of
 
 SpaceFile = Callable[..., Path]

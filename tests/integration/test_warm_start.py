@@ -16,7 +16,8 @@ from summtune.errors import RunMistake
 from summtune.events.fold import fold
 from summtune.events.kinds import PointDrawn, RunOpened, Taught
 from summtune.events.log import EventLog, read_events
-from summtune.paths import RunPaths, create_run
+from summtune.paths import RunPaths
+from summtune.run_folders import create_run
 from summtune.search.study import Search
 from tests.integration.conftest import CommandLine, Heard, state_of
 

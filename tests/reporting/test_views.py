@@ -14,11 +14,12 @@ from summtune.events import kinds
 from summtune.events.fold import fold
 from summtune.events.log import EventLog, read_events
 from summtune.events.mending import read_run
-from summtune.paths import RunPaths, create_run
+from summtune.paths import RunPaths
 from summtune.reporting.leaderboard import figures, rows
 from summtune.reporting.page import write_page
 from summtune.reporting.study_view import write_study
 from summtune.reporting.views import best_model, last_iterations, shown_path, write_views
+from summtune.run_folders import create_run
 
 SPACE = """
 name: plain
