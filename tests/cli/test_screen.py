@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from summtune.cli.event_lines import event_line
 from summtune.cli.main import main
-from summtune.cli.screen import Screen, duration, event_line, stream_console, summary_lines
+from summtune.cli.screen import Screen, duration, stream_console, summary_lines
 from summtune.config.experiment import load_experiment
 from summtune.events.fold import RunState, fold
 from summtune.events.kinds import Ended, Noted, PointDrawn, Reported, Retried, RunOpened, TrialStarted

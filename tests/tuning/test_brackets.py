@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from summtune.cli.screen import event_line
+from summtune.cli.event_lines import event_line
 from summtune.events.fold import fold
 from summtune.events.kinds import Decided
 from summtune.events.log import read_events

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from summtune.cli.screen import event_line, summary_lines
+from summtune.cli.event_lines import event_line
+from summtune.cli.screen import summary_lines
 from summtune.events import standings
 from summtune.events.kinds import Ended, Halted, PointDrawn, RunClosed, RunResumed, SearchEnded, Told
 from summtune.events.log import EventLog, SomeEvent, read_events

@@ -11,7 +11,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState as OptunaState
 
-from summtune.cli.screen import event_line, leaderboard, summary_lines
+from summtune.cli.event_lines import event_line
+from summtune.cli.screen import leaderboard, summary_lines
 from summtune.errors import RunMistake
 from summtune.events import standings
 from summtune.events.kinds import Reported, Scored, Told

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from summtune.cli.screen import event_line
+from summtune.cli.event_lines import event_line
 from summtune.events.fold import fold
 from summtune.events.kinds import Decided, Ended, Told, TrialStarted, WentOn
 from summtune.events.log import EventLog, read_events

@@ -10,7 +10,8 @@ import yaml
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from summtune.cli.screen import event_line, leaderboard, print_summary, stream_console, summary_lines
+from summtune.cli.event_lines import event_line
+from summtune.cli.screen import leaderboard, print_summary, stream_console, summary_lines
 from summtune.events import standings
 from summtune.events.fold import fold
 from summtune.events.kinds import Decided, PointDrawn, RunResumed, Told

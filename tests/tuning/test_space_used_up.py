@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from summtune.cli.screen import event_line, summary_lines
+from summtune.cli.event_lines import event_line
+from summtune.cli.screen import summary_lines
 from summtune.events.kinds import RunClosed, RunResumed, SearchEnded
 from summtune.reporting.page import write_page
 from summtune.reporting.views import write_views
